@@ -12,18 +12,18 @@
 #define DISTILL_STATUS_CONCAT_(a, b) DISTILL_STATUS_CONCAT_INNER_(a, b)
 
 // Returns the status of `expression` from the enclosing function if it failed.
-#define RETURN_IF_ERROR(expression)                              \
-  do {                                                           \
-    if (absl::Status status_ = (expression); !status_.ok()) {    \
-      return status_;                                            \
-    }                                                            \
+#define RETURN_IF_ERROR(expression)                           \
+  do {                                                        \
+    if (absl::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                         \
+    }                                                         \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto x, F()): declares or assigns x, or returns F's status.
 #define ASSIGN_OR_RETURN(lhs, expression) \
   ASSIGN_OR_RETURN_IMPL_(DISTILL_STATUS_CONCAT_(status_or_, __LINE__), lhs, expression)
-#define ASSIGN_OR_RETURN_IMPL_(status_or, lhs, expression) \
-  auto status_or = (expression);                           \
+#define ASSIGN_OR_RETURN_IMPL_(status_or, lhs, expression)   \
+  auto status_or = (expression);                             \
   if (!status_or.ok()) return std::move(status_or).status(); \
   lhs = *std::move(status_or)
 

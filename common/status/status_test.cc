@@ -1,7 +1,7 @@
+#include <gtest/gtest.h>
+
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
-
-#include <gtest/gtest.h>
 
 namespace distill {
 namespace {
