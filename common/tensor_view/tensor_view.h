@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -42,13 +42,15 @@ struct TensorView {
 // OUT_OF_RANGE when elements * element_bytes exceeds 2^63 - 1.
 absl::StatusOr<int64_t> CheckedElements(std::span<const int64_t> dims, size_t element_bytes);
 
-// A view over a vector that it takes over. The shape must have as many elements.
+// A view over a vector that it takes over. Crashes unless the shape has as many
+// elements as the vector and T the size of an element.
 template <typename T>
 TensorView MakeTensorView(ElementType type, std::vector<int64_t> dims, std::vector<T> values);
 
 // Implementation below.
 
 void CheckElementSize(size_t expected, size_t actual);
+void CheckFillsShape(const TensorView& view);
 
 template <typename T>
 std::span<const T> TensorView::as() const {
@@ -65,6 +67,7 @@ TensorView MakeTensorView(ElementType type, std::vector<int64_t> dims, std::vect
   view.dims = std::move(dims);
   view.bytes = std::as_bytes(std::span<const T>(*owner));
   view.owner = owner;
+  CheckFillsShape(view);
   return view;
 }
 
