@@ -1,0 +1,57 @@
+// SIGTERM and SIGINT as an event. Installed first thing in main, before anything
+// slow, so that a process told to stop while it loads a model still drains.
+#ifndef COMMON_LIFECYCLE_SHUTDOWN_SIGNAL_H_
+#define COMMON_LIFECYCLE_SHUTDOWN_SIGNAL_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+
+namespace distill {
+
+// Thread-safe. One per process, made before any other thread: it blocks the two
+// signals in the thread that makes it, and later threads inherit that.
+//
+//   ShutdownSignal shutdown;            // first line of main
+//   shutdown.Wait();                    // until the first signal, or Request()
+//   server.Drain();                     // meanwhile a second signal exits at once
+//
+// The second signal ends the process at once with status 128 + its number.
+class ShutdownSignal {
+ public:
+  ShutdownSignal();
+  ~ShutdownSignal();
+  ShutdownSignal(const ShutdownSignal&) = delete;
+  ShutdownSignal& operator=(const ShutdownSignal&) = delete;
+
+  // Stops the process from inside, as the first signal would; later calls and
+  // signals keep the first reason.
+  void Request(const std::string& reason);
+
+  // Blocks until the first signal or Request.
+  void Wait();
+  bool requested() const;
+  // "SIGTERM", "SIGINT" or the reason of Request; empty before.
+  std::string reason() const;
+
+  // Runs on the signal's thread at the first signal or Request, or here and now
+  // when that is past. At most one; must not block.
+  void OnRequest(std::function<void()> callback);
+
+ private:
+  class Listener;
+
+  mutable absl::Mutex mu_;
+  std::string reason_ ABSL_GUARDED_BY(mu_);
+  std::function<void()> callback_ ABSL_GUARDED_BY(mu_);
+  absl::Notification requested_;
+  std::unique_ptr<Listener> listener_;
+};
+
+}  // namespace distill
+
+#endif  // COMMON_LIFECYCLE_SHUTDOWN_SIGNAL_H_

@@ -1,0 +1,52 @@
+#include "common/lifecycle/shutdown_signal.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace distill {
+namespace {
+
+TEST(ShutdownSignal, TheFirstSignalIsAnEventWithAName) {
+  ShutdownSignal shutdown;
+  absl::Notification called;
+  shutdown.OnRequest([&] { called.Notify(); });
+  EXPECT_FALSE(shutdown.requested());
+  kill(getpid(), SIGTERM);
+  shutdown.Wait();
+  called.WaitForNotification();
+  EXPECT_EQ(shutdown.reason(), "SIGTERM");
+}
+
+TEST(ShutdownSignal, ARequestFromInsideDoesTheSameAndTheFirstReasonStays) {
+  ShutdownSignal shutdown;
+  shutdown.Request("the plan is finished");
+  shutdown.Request("another reason");
+  shutdown.Wait();
+  EXPECT_EQ(shutdown.reason(), "the plan is finished");
+}
+
+TEST(ShutdownSignal, ACallbackThatComesLateRunsAtOnce) {
+  ShutdownSignal shutdown;
+  shutdown.Request("done");
+  bool called = false;
+  shutdown.OnRequest([&] { called = true; });
+  EXPECT_TRUE(called);
+}
+
+TEST(ShutdownSignalDeathTest, TheSecondSignalExitsAtOnce) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        ShutdownSignal shutdown;
+        kill(getpid(), SIGTERM);
+        shutdown.Wait();
+        kill(getpid(), SIGINT);
+        absl::Notification never;  // a drain that would never end
+        never.WaitForNotification();
+      },
+      testing::ExitedWithCode(128 + SIGINT), "");
+}
+
+}  // namespace
+}  // namespace distill

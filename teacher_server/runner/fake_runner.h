@@ -1,0 +1,49 @@
+// A Runner without a model: the test completes each batch when it wants, or lets
+// the fake answer at once with values that are a function of the example.
+#ifndef TEACHER_SERVER_RUNNER_FAKE_RUNNER_H_
+#define TEACHER_SERVER_RUNNER_FAKE_RUNNER_H_
+
+#include <deque>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "teacher_server/runner/interface.h"
+
+namespace distill {
+
+// Thread-safe.
+class FakeRunner final : public Runner {
+ public:
+  // kAtOnce answers inside Start; kOnDemand when CompleteOldest is called.
+  enum class Mode { kAtOnce, kOnDemand };
+
+  FakeRunner(ModelDescription description, Mode mode, int max_in_flight = 2);
+  ~FakeRunner() override;
+
+  const ModelDescription& description() const override { return description_; }
+  int max_in_flight() const override { return max_in_flight_; }
+  void Start(InferenceBatch batch, Done done) override;
+
+  // Answers the oldest batch with its logits, or with `status` if that failed.
+  // False when none is in flight.
+  bool CompleteOldest(absl::Status status = absl::OkStatus());
+  int in_flight() const;
+
+  // The logits it gives a row: class c gets c * (sum of the row's values).
+  static absl::StatusOr<InferenceResult> Answer(const ModelDescription& description,
+                                                const InferenceBatch& batch);
+
+ private:
+  const ModelDescription description_;
+  const Mode mode_;
+  const int max_in_flight_;
+
+  mutable absl::Mutex mu_;
+  std::deque<std::pair<InferenceBatch, Done>> pending_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_RUNNER_FAKE_RUNNER_H_

@@ -1,0 +1,63 @@
+// Runs a model on batches of examples. Every device has one runner.
+#ifndef TEACHER_SERVER_RUNNER_INTERFACE_H_
+#define TEACHER_SERVER_RUNNER_INTERFACE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/tensor_view/tensor_view.h"
+
+namespace distill {
+
+// Examples of one forward pass: float32 [rows, example dims...], preprocessed.
+struct InferenceBatch {
+  TensorView examples;
+  // Names of declared outputs (ModelDescription.outputs) to compute.
+  std::vector<std::string> outputs;
+};
+
+// One float32 tensor [rows, ...] per name in InferenceBatch.outputs, same order.
+struct InferenceResult {
+  std::vector<TensorView> outputs;
+  absl::Duration compute;
+};
+
+// What a runner serves; constant for its life.
+struct ModelDescription {
+  std::string fingerprint;
+  // Instruction set, threads, LibTorch version and dtype: two runners of one
+  // numerics class give equal bits for equal batches.
+  std::string numerics_class;
+  std::vector<int64_t> example_dims;
+  int64_t classes = 0;
+  std::vector<std::string> outputs;
+};
+
+// Thread-safe. Start never blocks; at most max_in_flight() batches may be started
+// and not done.
+class Runner {
+ public:
+  using Done = std::function<void(absl::StatusOr<InferenceResult>)>;
+
+  // Waits for the batches in flight; every `done` has run when it returns.
+  virtual ~Runner() = default;
+
+  virtual const ModelDescription& description() const = 0;
+  virtual int max_in_flight() const = 0;
+
+  // Calls `done` once, from any thread, possibly before it returns. Codes:
+  // INVALID_ARGUMENT (shape or output that the model does not have: refuse the
+  // request), RESOURCE_EXHAUSTED (max_in_flight exceeded: a bug of the caller's
+  // batcher), DATA_LOSS (a non-finite output; the message names the row: the
+  // request fails), INTERNAL (the model failed: stop serving it).
+  virtual void Start(InferenceBatch batch, Done done) = 0;
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_RUNNER_INTERFACE_H_
