@@ -1,0 +1,87 @@
+#include "cli/launcher/supervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+
+namespace distill {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr absl::Duration kLong = absl::Seconds(30);
+
+ProcessSpec Shell(const std::string& name, const std::string& script, bool reports_ready = false) {
+  const std::string log = std::string(std::getenv("TEST_TMPDIR")) + "/" + name + ".log";
+  return {name, {"/bin/sh", "-c", script, "sh"}, log, reports_ready};
+}
+
+// A shell that says on its ready pipe what `text` is, then runs `rest`.
+ProcessSpec ReadyShell(const std::string& name, const std::string& text, const std::string& rest) {
+  return Shell(name, "fd=${1#--ready-fd=}; eval \"echo '" + text + "' >&$fd\"; " + rest, true);
+}
+
+TEST(Supervisor, ReturnsTheLineOfAReadyProcess) {
+  Supervisor supervisor;
+  const auto line = supervisor.Start(ReadyShell("a", "port 7", "sleep 60"), kLong);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(*line, "port 7");
+  EXPECT_EQ(supervisor.Running().size(), 1u);
+}
+
+TEST(Supervisor, AProcessThatEndsBeforeItIsReadyIsNamedWithItsLog) {
+  Supervisor supervisor;
+  const auto line = supervisor.Start(Shell("b", "echo no such model; exit 3", true), kLong);
+  EXPECT_EQ(line.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(line.status().message()), HasSubstr("no such model"));
+}
+
+TEST(Supervisor, AProcessThatIsNeverReadyIsKilledAtItsDeadline) {
+  Supervisor supervisor;
+  const auto line = supervisor.Start(Shell("c", "sleep 60", true), absl::Milliseconds(50));
+  EXPECT_EQ(line.status().code(), absl::StatusCode::kDeadlineExceeded);
+  const auto exit = supervisor.WaitForExit(kLong);
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->Describe(), "c was killed by SIGKILL (often: out of memory)");
+}
+
+TEST(Supervisor, ReportsExitCodes) {
+  Supervisor supervisor;
+  ASSERT_TRUE(supervisor.Start(Shell("d", "exit 7"), kLong).ok());
+  const auto exit = supervisor.WaitForExit(kLong);
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_FALSE(exit->clean());
+  EXPECT_EQ(exit->Describe(), "d ended with exit code 7");
+}
+
+TEST(Supervisor, StopAllLetsProcessesDrainAndKillsThoseThatDoNot) {
+  Supervisor supervisor;
+  const std::string wait = "while :; do sleep 0.05; done";
+  ASSERT_TRUE(
+      supervisor.Start(ReadyShell("kind", "up", "trap 'exit 0' TERM; " + wait), kLong).ok());
+  ASSERT_TRUE(supervisor.Start(ReadyShell("deaf", "up", "trap '' TERM; " + wait), kLong).ok());
+  EXPECT_THAT(supervisor.StopAll(absl::Seconds(1)), ElementsAre("deaf"));
+  EXPECT_THAT(supervisor.Running(), IsEmpty());
+}
+
+TEST(Supervisor, WakeEndsAWait) {
+  Supervisor supervisor;
+  supervisor.Wake();
+  EXPECT_FALSE(supervisor.WaitForExit(kLong).has_value());
+}
+
+TEST(Supervisor, AMissingProgramIsNotFound) {
+  Supervisor supervisor;
+  ProcessSpec spec = Shell("e", "");
+  spec.argv = {"/nowhere/coordinator"};
+  const auto line = supervisor.Start(spec, kLong);
+  EXPECT_EQ(line.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(line.status().message()), HasSubstr("build it first"));
+}
+
+}  // namespace
+}  // namespace distill
