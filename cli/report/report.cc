@@ -1,0 +1,101 @@
+#include "cli/report/report.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace distill {
+namespace {
+
+constexpr int kColumns = 7;
+using Row = std::array<std::string, kColumns>;
+
+// 12345678 -> "12,345,678".
+std::string Grouped(uint64_t value) {
+  std::string digits = absl::StrCat(value);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  return digits;
+}
+
+Row Header(const v1::Report& report) {
+  return {"model",       "test accuracy", absl::StrCat("agrees with ", report.reference()),
+          "parameters",  "multiply-adds", "file bytes",
+          "latency (ms)"};
+}
+
+std::vector<Row> Rows(const v1::Report& report, const std::vector<std::string>& run_order) {
+  std::vector<Row> rows;
+  for (const std::string& run : run_order) {
+    const auto it = report.models().find(run);
+    if (it == report.models().end()) continue;
+    const v1::ModelReport& model = it->second;
+    rows.push_back({run, absl::StrFormat("%.4f", model.test_accuracy()),
+                    absl::StrFormat("%.4f", model.agreement()), Grouped(model.parameters()),
+                    Grouped(model.multiply_adds()), Grouped(model.file_bytes()),
+                    absl::StrFormat("%.3f", model.latency_ms())});
+  }
+  return rows;
+}
+
+std::string Summary(const v1::Report& report) {
+  return absl::StrFormat("plan %s, seed %d, configuration %.12s, %.0f s", report.plan(),
+                         report.seed(), report.config_digest(), report.job_seconds());
+}
+
+}  // namespace
+
+std::string ReportToJson(const v1::Report& report) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // A message made in this process always prints.
+  if (!google::protobuf::util::MessageToJsonString(report, &json, options).ok()) return "{}";
+  return json;
+}
+
+absl::StatusOr<v1::Report> ReportFromJson(const std::string& json) {
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  v1::Report report;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &report, options);
+  if (!status.ok()) return absl::InvalidArgumentError(status.ToString());
+  return report;
+}
+
+std::string RenderTable(const v1::Report& report, const std::vector<std::string>& run_order) {
+  std::vector<Row> rows = Rows(report, run_order);
+  rows.insert(rows.begin(), Header(report));
+  std::array<size_t, kColumns> widths{};
+  for (const Row& row : rows) {
+    for (int c = 0; c < kColumns; ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::string table;
+  for (const Row& row : rows) {
+    std::string line = absl::StrFormat("%-*s", static_cast<int>(widths[0]), row[0]);
+    for (int c = 1; c < kColumns; ++c) {
+      absl::StrAppendFormat(&line, "  %*s", static_cast<int>(widths[c]), row[c]);
+    }
+    absl::StrAppend(&table, line, "\n");
+  }
+  return absl::StrCat(table, Summary(report), "\n");
+}
+
+std::string RenderMarkdown(const v1::Report& report, const std::vector<std::string>& run_order) {
+  std::string out = absl::StrCat("# ", report.plan(), "\n\n", Summary(report), "\n\n");
+  absl::StrAppend(&out, "| ", absl::StrJoin(Header(report), " | "), " |\n|---");
+  for (int c = 1; c < kColumns; ++c) absl::StrAppend(&out, "|---:");
+  absl::StrAppend(&out, "|\n");
+  for (const Row& row : Rows(report, run_order)) {
+    absl::StrAppend(&out, "| ", absl::StrJoin(row, " | "), " |\n");
+  }
+  return out;
+}
+
+}  // namespace distill

@@ -1,0 +1,59 @@
+#include "cli/report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::Report Example() {
+  v1::Report report;
+  report.set_job_seconds(201.4);
+  report.set_seed(3);
+  report.set_plan("fashion_mnist");
+  report.set_reference("teacher");
+  report.set_config_digest("0123456789abcdef");
+  v1::ModelReport& teacher = (*report.mutable_models())["teacher"];
+  teacher.set_test_accuracy(0.9042);
+  teacher.set_agreement(1);
+  teacher.set_parameters(74194);
+  v1::ModelReport& student = (*report.mutable_models())["distilled"];
+  student.set_test_accuracy(0.8712);
+  student.set_latency_ms(0.0931);
+  return report;
+}
+
+TEST(Report, JsonKeepsTheFieldNamesAndComesBack) {
+  const std::string json = ReportToJson(Example());
+  EXPECT_THAT(json, HasSubstr("\"job_seconds\": 201.4"));
+  EXPECT_THAT(json, HasSubstr("\"test_accuracy\": 0.9042"));
+  const auto again = ReportFromJson(json);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->models().at("teacher").parameters(), 74194u);
+}
+
+TEST(Report, JsonOfANewerVersionIsReadAndRubbishIsNot) {
+  EXPECT_TRUE(ReportFromJson("{\"seed\": 1, \"new_field\": 2}").ok());
+  EXPECT_EQ(ReportFromJson("{\"seed\": }").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Report, TheTableHasARowPerModelInPlanOrderWithinAHundredColumns) {
+  const std::string table = RenderTable(Example(), {"teacher", "alone", "distilled"});
+  EXPECT_LT(table.find("teacher "), table.find("distilled "));
+  EXPECT_THAT(table, HasSubstr("74,194"));
+  EXPECT_THAT(table, HasSubstr("0.093"));
+  EXPECT_THAT(table, Not(HasSubstr("alone")));
+  EXPECT_THAT(table, HasSubstr("seed 3, configuration 0123456789ab, 201 s"));
+  EXPECT_LE(table.find('\n'), 100u);
+}
+
+TEST(Report, MarkdownHasTheSameNumbers) {
+  const std::string text = RenderMarkdown(Example(), {"teacher", "distilled"});
+  EXPECT_THAT(text, HasSubstr("| distilled | 0.8712 |"));
+}
+
+}  // namespace
+}  // namespace distill
