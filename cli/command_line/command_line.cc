@@ -1,0 +1,190 @@
+#include "cli/command_line/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace distill {
+namespace {
+
+constexpr char kDescription[] =
+    "Runs knowledge distillation: teachers that serve soft labels, students that train on them.\n"
+    "\n"
+    "Examples:\n"
+    "  distillctl run examples/fashion_mnist.yaml --run-dir runs/first\n"
+    "  distillctl status runs/first\n";
+
+constexpr char kFooter[] =
+    "Exit codes: 0 done, 1 run failed, 2 usage, 3 configuration, 4 unreachable, 5 refused,\n"
+    "6 preempted after a checkpoint, 7 data, 130 interrupted.";
+
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+// The grammar, writing what it reads into its members.
+class Grammar {
+ public:
+  Grammar() : app_(kDescription, "distillctl") {
+    app_.footer(kFooter);
+    app_.set_version_flag("--version", "distillctl 0.1.0");
+    app_.require_subcommand(1);
+    AddRun();
+    AddOnRunDirectory();
+    AddConfig();
+  }
+
+  Command Parse(std::vector<std::string> arguments) {
+    const std::vector<std::string> given = arguments;
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    try {
+      app_.parse(arguments);
+      return Parsed();
+    } catch (const CLI::Success&) {
+      return PrintAndExit{HelpOrVersion(given), ExitCode::kDone};
+    } catch (const CLI::ParseError& error) {
+      return PrintAndExit{Usage(error, given), ExitCode::kUsage};
+    }
+  }
+
+ private:
+  void AddRun() {
+    run_ = app_.add_subcommand("run", "Run a plan: start its processes here, watch, report");
+    run_->add_option("config", run_command_.config, "The plan, YAML or JSON")->required();
+    run_->add_option("--run-dir", run_command_.run_dir, "New folder for all results")->required();
+    run_->add_option("--set", run_command_.settings, "Override a field: field.path=value")
+        ->take_all()
+        ->expected(1);
+    seed_option_ = run_->add_option("--seed", seed_, "Override the plan's seed");
+    run_->add_option("--coordinator", run_command_.coordinator,
+                     "Submit to a coordinator that runs at host:port and start nothing here");
+  }
+
+  void AddOnRunDirectory() {
+    resume_ = app_.add_subcommand("resume", "Go on from the last committed checkpoints");
+    resume_->add_option("dir", resume_command_.run_dir, "A run directory")->required();
+    stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
+    stop_->add_option("dir", stop_command_.run_dir, "A run directory")->required();
+    status_ = app_.add_subcommand("status", "What a plan is doing");
+    status_->add_option("dir", status_command_.run_dir, "A run directory")->required();
+    status_->add_flag("--json", status_command_.json, "Machine-readable, on stdout");
+    digest_ = app_.add_subcommand("digest", "SHA-256 of the latest weights of each run");
+    digest_->add_option("dir", digest_command_.path, "DIR or DIR/RUN")->required();
+  }
+
+  void AddConfig() {
+    config_ = app_.add_subcommand("config", "Look at a plan without running it");
+    config_->require_subcommand(1);
+    show_ = config_->add_subcommand("show", "Print the plan with every default filled in");
+    show_->add_option("config", show_command_.config, "YAML or JSON")->required();
+    show_->add_option("--set", show_command_.settings, "Override a field")->take_all()->expected(1);
+    validate_ = config_->add_subcommand("validate", "List everything that is wrong with a plan");
+    validate_->add_option("config", validate_command_.config, "YAML or JSON")->required();
+    validate_->add_option("--set", validate_command_.settings, "Override a field")
+        ->take_all()
+        ->expected(1);
+  }
+
+  Command Parsed() {
+    if (run_->parsed()) {
+      if (seed_option_->count() > 0) run_command_.seed = seed_;
+      return run_command_;
+    }
+    if (resume_->parsed()) return resume_command_;
+    if (stop_->parsed()) return stop_command_;
+    if (status_->parsed()) return status_command_;
+    if (digest_->parsed()) return digest_command_;
+    if (show_->parsed()) return show_command_;
+    return validate_command_;
+  }
+
+  // The innermost command that was named.
+  CLI::App* Innermost(const std::vector<std::string>& given) {
+    CLI::App* app = &app_;
+    for (const std::string& word : given) {
+      for (CLI::App* next : app->get_subcommands({})) {
+        if (next->get_name() == word) {
+          app = next;
+          break;
+        }
+      }
+    }
+    return app;
+  }
+
+  std::string HelpOrVersion(const std::vector<std::string>& given) {
+    if (std::find(given.begin(), given.end(), "--version") != given.end()) {
+      return absl::StrCat(app_.version(), "\n");
+    }
+    return Innermost(given)->help();
+  }
+
+  std::string Usage(const CLI::ParseError& error, const std::vector<std::string>& given) {
+    CLI::App* app = Innermost(given);
+    std::string text = absl::StrCat("distillctl: ", error.what(), "\n");
+    for (const std::string& word : given) {
+      const std::string nearest = Nearest(word.substr(0, word.find('=')), Words(app));
+      if (!nearest.empty()) absl::StrAppend(&text, "Did you mean '", nearest, "'?\n");
+    }
+    const std::string name = app == &app_ ? "" : absl::StrCat(" ", app->get_name());
+    return absl::StrCat(text, "See 'distillctl", name, " --help'.\n");
+  }
+
+  // Commands and flags that could stand here.
+  static std::vector<std::string> Words(CLI::App* app) {
+    std::vector<std::string> words;
+    for (CLI::App* command : app->get_subcommands({})) words.push_back(command->get_name());
+    for (CLI::Option* option : app->get_options({})) {
+      for (const std::string& flag : option->get_lnames()) words.push_back("--" + flag);
+    }
+    return words;
+  }
+
+  CLI::App app_;
+  CLI::App *run_, *resume_, *stop_, *status_, *digest_, *config_, *show_, *validate_;
+  CLI::Option* seed_option_;
+  uint64_t seed_ = 0;
+  RunCommand run_command_;
+  ResumeCommand resume_command_;
+  StopCommand stop_command_;
+  StatusCommand status_command_;
+  DigestCommand digest_command_;
+  ConfigShowCommand show_command_;
+  ConfigValidateCommand validate_command_;
+};
+
+}  // namespace
+
+std::string Nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  std::string nearest;
+  size_t fewest = std::min<size_t>(4, (word.size() + 1) / 2);
+  for (const std::string& candidate : candidates) {
+    if (candidate == word) return "";
+    const size_t edits = EditDistance(word, candidate);
+    if (edits < fewest) {
+      fewest = edits;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+Command ParseCommandLine(const std::vector<std::string>& arguments) {
+  return Grammar().Parse(arguments);
+}
+
+}  // namespace distill

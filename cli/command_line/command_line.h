@@ -1,0 +1,78 @@
+// What the user asked of distillctl.
+#ifndef CLI_COMMAND_LINE_COMMAND_LINE_H_
+#define CLI_COMMAND_LINE_COMMAND_LINE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace distill {
+
+// Exit codes of distillctl and, where they apply, of every process.
+enum class ExitCode {
+  kDone = 0,
+  kRunFailed = 1,
+  kUsage = 2,
+  kConfiguration = 3,
+  kUnreachable = 4,
+  kRefused = 5,
+  kPreempted = 6,  // after a checkpoint: resumable
+  kData = 7,
+  kInterrupted = 130,
+};
+
+struct RunCommand {
+  std::string config;
+  std::string run_dir;
+  // "field=value", applied in order over the file.
+  std::vector<std::string> settings;
+  std::optional<uint64_t> seed;
+  // Submit to this coordinator and watch, instead of starting processes here.
+  std::string coordinator;
+};
+struct ResumeCommand {
+  std::string run_dir;
+};
+struct StopCommand {
+  std::string run_dir;
+};
+struct StatusCommand {
+  std::string run_dir;
+  bool json = false;
+};
+struct DigestCommand {
+  // DIR or DIR/RUN.
+  std::string path;
+};
+struct ConfigShowCommand {
+  std::string config;
+  std::vector<std::string> settings;
+};
+struct ConfigValidateCommand {
+  std::string config;
+  std::vector<std::string> settings;
+};
+
+// Nothing to do but print: help and version on stdout with exit code 0, a usage
+// error on stderr with exit code 2.
+struct PrintAndExit {
+  std::string text;
+  ExitCode code = ExitCode::kDone;
+};
+
+using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, DigestCommand,
+                             ConfigShowCommand, ConfigValidateCommand, PrintAndExit>;
+
+// `arguments` without the program's name. Every usage error is a PrintAndExit
+// that names the nearest command or flag.
+Command ParseCommandLine(const std::vector<std::string>& arguments);
+
+// Of `candidates`, the one with the fewest edits from `word`, if at most 3 and
+// fewer than half of the word's length; empty otherwise.
+std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+}  // namespace distill
+
+#endif  // CLI_COMMAND_LINE_COMMAND_LINE_H_

@@ -1,0 +1,81 @@
+#include "cli/command_line/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace distill {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+PrintAndExit Printed(const std::vector<std::string>& arguments) {
+  Command command = ParseCommandLine(arguments);
+  if (auto* printed = std::get_if<PrintAndExit>(&command)) return *printed;
+  ADD_FAILURE() << "parsed as a command";
+  return {};
+}
+
+TEST(CommandLine, RunTakesAConfigurationAFolderSettingsAndASeed) {
+  const Command command =
+      ParseCommandLine({"run", "plan.yaml", "--run-dir", "d", "--set", "runs.a.training.steps=3",
+                        "--set", "name=x", "--seed", "7"});
+  const auto& run = std::get<RunCommand>(command);
+  EXPECT_EQ(run.config, "plan.yaml");
+  EXPECT_EQ(run.run_dir, "d");
+  EXPECT_THAT(run.settings, ElementsAre("runs.a.training.steps=3", "name=x"));
+  EXPECT_EQ(run.seed, 7u);
+}
+
+TEST(CommandLine, WithoutASeedThePlansOwnHolds) {
+  const Command command = ParseCommandLine({"run", "plan.yaml", "--run-dir", "d"});
+  EXPECT_FALSE(std::get<RunCommand>(command).seed.has_value());
+}
+
+TEST(CommandLine, CommandsOnARunDirectory) {
+  EXPECT_EQ(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).run_dir, "d");
+  EXPECT_EQ(std::get<StopCommand>(ParseCommandLine({"stop", "d"})).run_dir, "d");
+  EXPECT_TRUE(std::get<StatusCommand>(ParseCommandLine({"status", "d", "--json"})).json);
+  EXPECT_EQ(std::get<DigestCommand>(ParseCommandLine({"digest", "d/teacher"})).path, "d/teacher");
+}
+
+TEST(CommandLine, ConfigShowsAndValidates) {
+  EXPECT_EQ(std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f"})).config, "f");
+  const Command validate = ParseCommandLine({"config", "validate", "f", "--set", "seed=2"});
+  EXPECT_THAT(std::get<ConfigValidateCommand>(validate).settings, ElementsAre("seed=2"));
+}
+
+TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
+  const PrintAndExit help = Printed({"--help"});
+  EXPECT_EQ(help.code, ExitCode::kDone);
+  EXPECT_THAT(help.text, HasSubstr("distillctl run examples/fashion_mnist.yaml"));
+  EXPECT_THAT(help.text, HasSubstr("distillctl status"));
+  EXPECT_THAT(help.text, HasSubstr("Exit codes"));
+}
+
+TEST(CommandLine, EveryCommandAnswersHelpEvenWhenOtherArgumentsAreWrong) {
+  for (const std::string command : {"run", "resume", "stop", "status", "digest", "config"}) {
+    EXPECT_EQ(Printed({command, "-h"}).code, ExitCode::kDone) << command;
+    EXPECT_EQ(Printed({command, "--nonsense", "--help"}).code, ExitCode::kDone) << command;
+  }
+}
+
+TEST(CommandLine, AnUnknownCommandOffersTheNearest) {
+  const PrintAndExit usage = Printed({"statsu", "d"});
+  EXPECT_EQ(usage.code, ExitCode::kUsage);
+  EXPECT_THAT(usage.text, HasSubstr("Did you mean 'status'?"));
+}
+
+TEST(CommandLine, AnUnknownFlagOffersTheNearest) {
+  const PrintAndExit usage = Printed({"run", "f", "--run-dri=d"});
+  EXPECT_EQ(usage.code, ExitCode::kUsage);
+  EXPECT_THAT(usage.text, HasSubstr("Did you mean '--run-dir'?"));
+}
+
+TEST(CommandLine, NoCommandAndAnIllTypedSeedAreUsageErrors) {
+  EXPECT_EQ(Printed({}).code, ExitCode::kUsage);
+  EXPECT_EQ(Printed({"run", "f", "--run-dir", "d", "--seed", "x"}).code, ExitCode::kUsage);
+}
+
+}  // namespace
+}  // namespace distill
