@@ -1,0 +1,26 @@
+import unittest
+
+from tools.checks import size_rules
+
+
+class SizeRulesTest(unittest.TestCase):
+
+    def test_a_file_at_its_limit_passes_and_one_line_more_does_not(self):
+        for path, limit in [("a/b.h", 250), ("a/b.cc", 500), ("a/b_main.cc", 60)]:
+            self.assertEqual([], size_rules.problems(path, "x\n" * limit))
+            self.assertEqual(1, len(size_rules.problems(path, "x\n" * (limit + 1))), path)
+
+    def test_marks_of_unfinished_work_are_found_with_their_line(self):
+        found = size_rules.problems("a/b.cc", "x\n// " + "TO" + "DO: more\n")
+        self.assertEqual(1, len(found))
+        self.assertIn("a/b.cc:2:", found[0])
+
+    def test_sleeping_is_for_tests_only(self):
+        line = "std::this_thread::sleep_for(x);\n"
+        self.assertEqual(1, len(size_rules.problems("a/b.cc", line)))
+        self.assertEqual([], size_rules.problems("a/b_test.cc", line))
+        self.assertEqual([], size_rules.problems("tests/fault/b.cc", line))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,18 @@
+"""Where the workspace lies, for checks that read all of it."""
+
+import os
+
+
+def root():
+    """The real workspace folder: where this test's link to WORKSPACE leads."""
+    return os.path.dirname(os.path.realpath("WORKSPACE"))
+
+
+def files(suffixes):
+    """Paths from the root of all files with one of the suffixes, sorted."""
+    top, found = root(), []
+    for folder, subfolders, names in os.walk(top):
+        subfolders[:] = [s for s in subfolders if s not in (".git", "out") and
+                         not os.path.islink(os.path.join(folder, s))]
+        found += [os.path.relpath(os.path.join(folder, n), top) for n in names if n.endswith(suffixes)]
+    return sorted(found)
