@@ -1,0 +1,77 @@
+#include "coordinator/state/plan_checks.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace distill {
+namespace {
+
+// Runs that can never start: what is left after removing, again and again, the
+// runs whose teachers are all removed.
+std::vector<std::string> RunsInCircles(const v1::PlanConfig& plan) {
+  std::set<std::string> startable;
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const v1::RunConfig& run : plan.runs()) {
+      if (startable.count(run.name())) continue;
+      bool ready = true;
+      for (const v1::TeacherConfig& teacher : run.teachers()) {
+        ready = ready && startable.count(teacher.run());
+      }
+      if (ready) grown = startable.insert(run.name()).second || grown;
+    }
+  }
+  std::vector<std::string> left;
+  for (const v1::RunConfig& run : plan.runs()) {
+    if (!startable.count(run.name())) left.push_back(run.name());
+  }
+  return left;
+}
+
+}  // namespace
+
+absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
+  std::vector<std::string> problems;
+  std::set<std::string> data_sets, names;
+  for (const v1::DataSetConfig& data_set : plan.data_sets()) data_sets.insert(data_set.name());
+  if (plan.runs().empty()) problems.push_back("the plan has no run");
+  for (const v1::RunConfig& run : plan.runs()) {
+    if (run.name().empty()) problems.push_back("a run has no name");
+    if (!names.insert(run.name()).second) {
+      problems.push_back(absl::StrCat("two runs are named \"", run.name(), "\""));
+    }
+  }
+  bool edges_known = true;
+  for (const v1::RunConfig& run : plan.runs()) {
+    const std::string where = absl::StrCat("run \"", run.name(), "\": ");
+    if (!data_sets.count(run.data_set())) {
+      problems.push_back(absl::StrCat(where, "no data set \"", run.data_set(), "\""));
+    }
+    if (run.training().steps() < 1) problems.push_back(where + "training.steps is below 1");
+    if (run.training().world_size() < 1) {
+      problems.push_back(where + "training.world_size is below 1");
+    }
+    for (const v1::TeacherConfig& teacher : run.teachers()) {
+      if (names.count(teacher.run())) continue;
+      edges_known = false;
+      problems.push_back(absl::StrCat(where, "teacher \"", teacher.role(), "\" names the run \"",
+                                      teacher.run(), "\", which the plan does not have"));
+    }
+  }
+  if (edges_known) {
+    const std::vector<std::string> circle = RunsInCircles(plan);
+    if (!circle.empty()) {
+      problems.push_back(absl::StrCat("these runs wait for one another as teachers: ",
+                                      absl::StrJoin(circle, ", ")));
+    }
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
+}
+
+}  // namespace distill
