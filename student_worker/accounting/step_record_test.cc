@@ -1,0 +1,54 @@
+#include "student_worker/accounting/step_record.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace distill {
+namespace {
+
+StepRecord Example() {
+  StepRecord record;
+  record.step = 41;
+  record.temperature = 2.5;
+  record.soft_weight = 0.9;
+  record.hard_weight = 0.1;
+  record.learning_rate = 0.05;
+  record.loss = 1.25;
+  record.loss_terms = {{"hard", 2.0}, {"soft", 0.75}};
+  record.phases[static_cast<size_t>(Phase::kForward)] = absl::Milliseconds(3);
+  record.phases[static_cast<size_t>(Phase::kWaitTeacher)] = absl::Milliseconds(5);
+  return record;
+}
+
+TEST(StepRecord, HoldsTermsScheduleValuesAndPhasesThatAddUp) {
+  const auto line = nlohmann::json::parse(ToJsonLine(Example()));
+  EXPECT_EQ(line["step"], 41);
+  EXPECT_EQ(line["soft"], 0.75);
+  EXPECT_EQ(line["temperature"], 2.5);
+  EXPECT_EQ(line["hard_weight"], 0.1);
+  EXPECT_DOUBLE_EQ(line["wait_teacher_seconds"].get<double>(), 0.005);
+  EXPECT_DOUBLE_EQ(line["wall_seconds"].get<double>(), 0.008);
+}
+
+TEST(StepRecord, IsOneLineThatBeginsWithTheStep) {
+  const std::string line = ToJsonLine(Example());
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_EQ(line.rfind("{\"step\":41,", 0), 0u);
+}
+
+TEST(StepRecord, ATermWithoutAnExampleIsAbsentAndNotZero) {
+  StepRecord record = Example();
+  record.loss_terms.erase("hard");
+  EXPECT_FALSE(nlohmann::json::parse(ToJsonLine(record)).contains("hard"));
+}
+
+TEST(StepRecord, NumbersThatJsonCannotHoldBecomeNull) {
+  StepRecord record = Example();
+  record.loss = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(nlohmann::json::parse(ToJsonLine(record))["loss"].is_null());
+}
+
+}  // namespace
+}  // namespace distill
