@@ -1,0 +1,53 @@
+// The Executor of the product: a fixed number of threads behind a bounded queue.
+#ifndef COMMON_EXECUTOR_THREAD_EXECUTOR_H_
+#define COMMON_EXECUTOR_THREAD_EXECUTOR_H_
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/executor/executor.h"
+
+namespace distill {
+
+// Closures start in the order of Schedule; with one thread they also end in it, which
+// makes such an executor a serial one. Thread-safe.
+//
+//   ThreadExecutor executor({.name = "teacher", .threads = 1, .max_queued = 64});
+//   RETURN_IF_ERROR(executor.Schedule([] { ... }));
+//   executor.Stop();
+class ThreadExecutor : public Executor {
+ public:
+  struct Options {
+    std::string name;          // In errors, and as the threads' name (15 bytes of it).
+    int threads = 1;           // At least 1: crashes otherwise.
+    size_t max_queued = 1024;  // Closures that wait for a thread; at least 1.
+  };
+
+  explicit ThreadExecutor(Options options);
+  ~ThreadExecutor() override;  // Stop()
+
+  absl::Status Schedule(absl::AnyInvocable<void()> closure) override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Refuses new work, runs all that is queued, joins the threads. Never call it from a
+  // closure: crashes. Idempotent; not to be called from two threads at once.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasWorkOrStopped() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace distill
+
+#endif  // COMMON_EXECUTOR_THREAD_EXECUTOR_H_
