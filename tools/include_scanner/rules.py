@@ -31,6 +31,7 @@ LAYERS = {
     "teacher_server/cache": 3,
     "student_worker/training": 3,
     "student_worker/collectives": 3,
+    "student_worker/accounting": 3,
     "coordinator/journal": 3,
     "coordinator/checkpoints": 3,
     "coordinator/store": 3,
