@@ -1,0 +1,173 @@
+#include "teacher_server/runner/model_runner.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/isfinite.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/status/status_macros.h"
+#include "distillation/models/model.h"
+#include "distillation/models/torch_status.h"
+
+namespace distill {
+namespace {
+
+// A view that shares the tensor's memory.
+TensorView Share(at::Tensor tensor) {
+  auto owner = std::make_shared<at::Tensor>(std::move(tensor));
+  TensorView view;
+  view.type = ElementType::kFloat32;
+  view.dims.assign(owner->sizes().begin(), owner->sizes().end());
+  view.bytes = std::as_bytes(
+      std::span<const float>(owner->const_data_ptr<float>(), static_cast<size_t>(owner->numel())));
+  view.owner = owner;
+  return view;
+}
+
+absl::Status CheckFinite(const at::Tensor& logits) {
+  if (at::isfinite(logits).all().item<bool>()) return absl::OkStatus();
+  for (int64_t row = 0; row < logits.size(0); ++row) {
+    if (at::isfinite(logits[row]).all().item<bool>()) continue;
+    return absl::DataLossError(
+        absl::StrCat("the teacher gave a logit that is not finite for row ", row, " of ",
+                     logits.size(0), "; check its weights and the preprocessing of that example"));
+  }
+  return absl::OkStatus();
+}
+
+class ModelRunner final : public Runner {
+ public:
+  ModelRunner(std::unique_ptr<Model> model, ModelRunnerOptions options, Executor* executor,
+              Clock* clock)
+      : model_(std::move(model)),
+        max_in_flight_(options.max_in_flight),
+        executor_(executor),
+        clock_(clock) {
+    description_.fingerprint = std::move(options.fingerprint);
+    description_.numerics_class = NumericsClass();
+    description_.example_dims = std::move(options.example_dims);
+    description_.classes = options.classes;
+    description_.outputs = {"logits"};
+    model_->SetTraining(false);
+  }
+
+  ~ModelRunner() override {
+    absl::MutexLock lock(&mu_);
+    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return unfinished_ == 0; };
+    mu_.Await(absl::Condition(&idle));
+  }
+
+  const ModelDescription& description() const override { return description_; }
+  int max_in_flight() const override { return max_in_flight_; }
+
+  void Start(InferenceBatch batch, Done done) override {
+    if (absl::Status status = Admit(batch); !status.ok()) return done(std::move(status));
+    // Shared, since a refused closure is destroyed and `done` must still be called.
+    auto shared_done = std::make_shared<Done>(std::move(done));
+    absl::Status scheduled = executor_->Schedule(
+        [this, batch = std::move(batch), shared_done] { Finish(Compute(batch), *shared_done); });
+    if (!scheduled.ok()) Finish(std::move(scheduled), *shared_done);
+  }
+
+ private:
+  // Checks the batch and takes a place for it.
+  absl::Status Admit(const InferenceBatch& batch) {
+    const std::vector<int64_t>& dims = batch.examples.dims;
+    if (dims.size() != description_.example_dims.size() + 1 ||
+        !std::equal(dims.begin() + 1, dims.end(), description_.example_dims.begin())) {
+      return absl::InvalidArgumentError(
+          "the examples have another shape than the model was exported for");
+    }
+    for (const std::string& output : batch.outputs) {
+      if (output == "logits") continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model has no output '", output, "'; it has 'logits'"));
+    }
+    absl::MutexLock lock(&mu_);
+    if (in_flight_ == max_in_flight_) {
+      return absl::ResourceExhaustedError("more batches were started than max_in_flight");
+    }
+    ++in_flight_;
+    ++unfinished_;
+    return absl::OkStatus();
+  }
+
+  // The place is free before `done` runs, which may start the next batch.
+  void Finish(absl::StatusOr<InferenceResult> result, Done& done) {
+    {
+      absl::MutexLock lock(&mu_);
+      --in_flight_;
+    }
+    done(std::move(result));
+    absl::MutexLock lock(&mu_);
+    --unfinished_;
+  }
+
+  absl::StatusOr<InferenceResult> Compute(const InferenceBatch& batch) {
+    InferenceResult result;
+    absl::Status failed;
+    const absl::Duration start = clock_->MonotonicNow();
+    RETURN_IF_ERROR(CallTorch("inference", [&] { failed = Infer(batch, result); }));
+    RETURN_IF_ERROR(failed);
+    result.compute = clock_->MonotonicNow() - start;
+    return result;
+  }
+
+  absl::Status Infer(const InferenceBatch& batch, InferenceResult& result) {
+    const at::NoGradGuard no_grad;
+    // LibTorch has no tensors over constant memory; Forward does not write to it.
+    const at::Tensor examples =
+        at::from_blob(const_cast<std::byte*>(batch.examples.bytes.data()), batch.examples.dims,
+                      at::TensorOptions().dtype(at::kFloat));
+    ASSIGN_OR_RETURN(at::Tensor logits, model_->Forward(examples));
+    logits = logits.contiguous();
+    RETURN_IF_ERROR(CheckFinite(logits));
+    result.outputs.assign(batch.outputs.size(), Share(std::move(logits)));
+    return absl::OkStatus();
+  }
+
+  const std::unique_ptr<Model> model_;
+  const int max_in_flight_;
+  Executor* const executor_;
+  Clock* const clock_;
+  ModelDescription description_;
+
+  absl::Mutex mu_;
+  // Started and not computed.
+  int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  // Started and `done` not returned.
+  int unfinished_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace
+
+absl::Status SetInferenceThreads(int threads) {
+  at::set_num_threads(threads);
+  if (at::get_num_threads() == threads) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("LibTorch was told to use ", threads,
+                                          " threads and reports ", at::get_num_threads()));
+}
+
+std::string NumericsClass() {
+  const int threads = at::get_num_threads();
+  return absl::StrCat(at::get_cpu_capability(), ", ", threads,
+                      threads == 1 ? " thread" : " threads", ", LibTorch ", TORCH_VERSION,
+                      ", float32");
+}
+
+std::unique_ptr<Runner> MakeModelRunner(std::unique_ptr<Model> model, ModelRunnerOptions options,
+                                        Executor* executor, Clock* clock) {
+  return std::make_unique<ModelRunner>(std::move(model), std::move(options), executor, clock);
+}
+
+}  // namespace distill

@@ -1,0 +1,41 @@
+// The Runner of the built-in architectures.
+#ifndef TEACHER_SERVER_RUNNER_MODEL_RUNNER_H_
+#define TEACHER_SERVER_RUNNER_MODEL_RUNNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock/clock.h"
+#include "common/executor/executor.h"
+#include "teacher_server/runner/interface.h"
+
+namespace distill {
+
+class Model;
+
+// Sets LibTorch's threads for the whole process; before the first tensor.
+// INTERNAL when LibTorch does not report the number back.
+absl::Status SetInferenceThreads(int threads);
+
+// "AVX2, 1 thread, LibTorch 2.11.0, float32": what decides how results round.
+std::string NumericsClass();
+
+struct ModelRunnerOptions {
+  // Of the export that `model` was loaded from.
+  std::string fingerprint;
+  std::vector<int64_t> example_dims;
+  int64_t classes = 0;
+  int max_in_flight = 2;
+};
+
+// A runner with one output, "logits" [rows, classes], that computes on `executor`:
+// a serial one, the only user of its device. Both pointers must outlive it.
+std::unique_ptr<Runner> MakeModelRunner(std::unique_ptr<Model> model, ModelRunnerOptions options,
+                                        Executor* executor, Clock* clock);
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_RUNNER_MODEL_RUNNER_H_
