@@ -32,6 +32,7 @@ LAYERS = {
     "student_worker/training": 3,
     "student_worker/collectives": 3,
     "student_worker/accounting": 3,
+    "student_worker/checkpoint": 3,
     "coordinator/journal": 3,
     "coordinator/checkpoints": 3,
     "coordinator/store": 3,
