@@ -1,0 +1,77 @@
+#include "common/config/config_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/config/config_reader.h"
+#include "common/config/position_map.h"
+#include "common/config/test_config.pb.h"
+
+namespace distill {
+namespace {
+
+void ExpectReadsBack(const testing::Plan& plan) {
+  const std::string text = RenderYaml(plan);
+  testing::Plan back;
+  PositionMap positions;
+  const absl::Status status = ParseConfig(text, "rendered", &back, &positions);
+  ASSERT_TRUE(status.ok()) << status << "\n" << text;
+  EXPECT_EQ(back.DebugString(), plan.DebugString()) << text;
+}
+
+TEST(RenderYaml, WritesAnEasyToReadTextInOrderOfDeclaration) {
+  testing::Plan plan;
+  plan.set_name("demo");
+  testing::Run* run = plan.add_runs();
+  run->set_mode(testing::FAST);
+  run->set_name("a");
+  run->mutable_local();
+  run->add_widths(3);
+  run->add_widths(4);
+  run->mutable_training()->set_clip(0.1);
+  (*plan.mutable_weights())["b"].set_value(1e-7);
+  (*plan.mutable_weights())["a"].set_value(5);
+  EXPECT_EQ(RenderYaml(plan), R"(name: demo
+runs:
+  - name: a
+    training:
+      clip: 0.1
+    widths: [3, 4]
+    local: {}
+    mode: FAST
+weights:
+  a:
+    value: 5
+  b:
+    value: 1e-07
+)");
+  ExpectReadsBack(plan);
+}
+
+TEST(RenderYaml, IsReadBackToAnEqualMessage) {
+  testing::Plan plan;
+  for (const char* text :
+       {"",    "~",    "null",  "true", "1",   " x ", "a: b", "- a", "#no", "x #y", "\"q\"",
+        "'q'", "a\nb", "\t",    "[",    "{}",  "&a",  "*a",   "!t",  "%d",  "@",    "`",
+        "\\",  "é",    "a\\nb", "---",  "...", "=",   "\x01", "?",   "x:"}) {
+    plan.add_runs()->set_url(text);
+    (*plan.mutable_weights())[text].set_value(1);
+  }
+  for (double value : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, -0.0, 100000000.0}) {
+    plan.add_runs()->mutable_training()->set_clip(value);
+  }
+  plan.mutable_runs(0)->mutable_training()->set_rate(0.1f);
+  plan.mutable_runs(0)->mutable_training()->set_exact(true);
+  plan.set_seed(18446744073709551615u);
+  (*plan.mutable_switches())[-3] = true;
+  ExpectReadsBack(plan);
+}
+
+TEST(RenderYaml, AnEmptyMessageIsAnEmptyMapping) {
+  EXPECT_EQ(RenderYaml(testing::Plan()), "{}\n");
+  ExpectReadsBack(testing::Plan());
+}
+
+}  // namespace
+}  // namespace distill
