@@ -1,0 +1,99 @@
+#include "distillation/labels/section.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+
+namespace distill {
+namespace {
+
+absl::Status CheckRowSplits(const v1::Section& section) {
+  if (section.row_splits().empty()) return absl::OkStatus();
+  const uint64_t rows = static_cast<uint64_t>(section.dims(0));
+  uint64_t previous = 0;
+  for (int i = 0; i < section.row_splits_size(); ++i) {
+    const uint64_t split = section.row_splits(i);
+    if (split < previous || (i == 0 && split != 0)) {
+      return absl::DataLossError(absl::StrCat("row split ", i, " is ", split, " after ", previous,
+                                              "; they must start at 0 and not fall"));
+    }
+    previous = split;
+  }
+  if (previous != rows) {
+    return absl::DataLossError(
+        absl::StrCat("the last row split is ", previous, ", the rows are ", rows));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload) {
+  ASSIGN_OR_RETURN(const LabelCodec* codec, FindCodec(section.codec()));
+  if (section.dtype() != v1::FLOAT32 || section.dims_size() != 2) {
+    return absl::DataLossError(absl::StrCat("labels must be float32 [rows, classes], not dtype ",
+                                            static_cast<int>(section.dtype()), " with ",
+                                            section.dims_size(), " dimensions"));
+  }
+  const int64_t rows = section.dims(0);
+  const int64_t classes = section.dims(1);
+  const auto expected = codec->EncodedBytes(rows, classes);
+  if (!expected.ok()) return absl::DataLossError(expected.status().message());
+  if (section.length() != *expected) {
+    return absl::DataLossError(absl::StrCat("length is ", section.length(), " bytes, but [", rows,
+                                            ", ", classes, "] in ", section.codec(), " takes ",
+                                            *expected));
+  }
+  // Subtracted rather than added: offset + length may pass 2^64.
+  if (section.offset() > payload.size() || section.length() > payload.size() - section.offset()) {
+    return absl::DataLossError(absl::StrCat("bytes [", section.offset(), ", +", section.length(),
+                                            ") reach beyond the answer of ", payload.size(),
+                                            " bytes"));
+  }
+  RETURN_IF_ERROR(CheckRowSplits(section));
+  std::vector<float> values(static_cast<size_t>(rows * classes));
+  RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(),
+                                payload.subspan(section.offset(), section.length()), values));
+  return MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec& codec,
+                                       int64_t rows, int64_t classes, const EncodedLabels& encoded,
+                                       uint64_t offset) {
+  ASSIGN_OR_RETURN(const uint64_t expected, codec.EncodedBytes(rows, classes));
+  if (encoded.bytes.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "section '", std::string(output), "': ", encoded.bytes.size(), " bytes were encoded, [",
+        rows, ", ", classes, "] in ", std::string(codec.name()), " takes ", expected));
+  }
+  if (offset > std::numeric_limits<uint64_t>::max() - expected) {
+    return absl::OutOfRangeError(absl::StrCat("section '", std::string(output), "': offset ",
+                                              offset, " leaves no room for ", expected, " bytes"));
+  }
+  v1::Section section;
+  section.set_output(std::string(output));
+  section.set_codec(std::string(codec.name()));
+  section.set_parameters(encoded.parameters);
+  section.set_dtype(v1::FLOAT32);
+  section.add_dims(rows);
+  section.add_dims(classes);
+  section.set_offset(offset);
+  section.set_length(expected);
+  return section;
+}
+
+absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
+                                         std::span<const std::byte> payload) {
+  auto labels = Decode(section, payload);
+  if (!labels.ok()) {
+    return Annotate(labels.status(), absl::StrCat("section '", section.output(), "'"));
+  }
+  return labels;
+}
+
+}  // namespace distill
