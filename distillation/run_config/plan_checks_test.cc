@@ -1,0 +1,152 @@
+#include "distillation/run_config/plan_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "common/config/config_reader.h"
+#include "distillation/run_config/plan_defaults.h"
+
+namespace distill {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+PlanCapabilities Capabilities() {
+  return {[](const v1::ModelConfig& model) {
+            return model.architecture() == "mlp" || model.architecture() == "conv_net"
+                       ? absl::OkStatus()
+                       : absl::InvalidArgumentError("unknown architecture; known: conv_net, mlp");
+          },
+          {"dense_fp16", "dense_fp32"}};
+}
+
+// The example that ships, read from its file: every test starts from a plan that
+// can run and breaks one thing.
+v1::PlanConfig Example() {
+  std::ifstream in("examples/fashion_mnist.yaml");
+  std::stringstream text;
+  text << in.rdbuf();
+  v1::PlanConfig plan;
+  PositionMap positions;
+  const absl::Status status = ParseConfig(text.str(), "fashion_mnist.yaml", &plan, &positions);
+  EXPECT_TRUE(status.ok()) << status;
+  return ResolvePlan(plan);
+}
+
+std::vector<std::string> Paths(const v1::PlanConfig& plan) {
+  std::vector<std::string> paths;
+  for (const FieldProblem& problem : FindPlanProblems(plan, Capabilities())) {
+    paths.push_back(problem.path);
+  }
+  return paths;
+}
+
+TEST(PlanChecks, TheExampleCanRun) {
+  EXPECT_THAT(Paths(Example()), IsEmpty());
+  EXPECT_THAT(*RunOrder(Example()), ElementsAre("teacher", "alone", "distilled"));
+}
+
+TEST(PlanChecks, AllProblemsAreFoundAtOnceInTheOrderOfTheFile) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_data_sets(0)->set_classes(1);
+  plan.mutable_runs(0)->mutable_model()->set_architecture("transformer");
+  plan.mutable_runs(2)->mutable_training()->set_steps(0);
+  EXPECT_THAT(Paths(plan),
+              ElementsAre("data_sets[0].classes", "runs[0].model", "runs[2].training.steps"));
+}
+
+TEST(PlanChecks, TemperaturesAndWeightsOutOfRangeAreNamed) {
+  v1::PlanConfig plan = Example();
+  auto* schedules = plan.mutable_runs(2)->mutable_schedules();
+  schedules->mutable_temperature()->mutable_pieces(0)->mutable_linear()->set_to(0);
+  schedules->mutable_soft_weight()->mutable_pieces(0)->mutable_linear()->set_from(1.5);
+  const std::vector<std::string> paths = Paths(plan);
+  ASSERT_EQ(paths.size(), 2u);
+  EXPECT_THAT(paths[0], HasSubstr("runs[2].schedules.temperature"));
+  EXPECT_THAT(paths[1], HasSubstr("runs[2].schedules.soft_weight"));
+}
+
+TEST(PlanChecks, ALearningRateIsAsked) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_runs(0)->mutable_schedules()->clear_learning_rate();
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[0].schedules.learning_rate"));
+}
+
+TEST(PlanChecks, NamesAreCheckedAndUnique) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_runs(1)->set_name("../teacher");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[1].name"));
+  plan.mutable_runs(1)->set_name("teacher");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[1].name"));
+}
+
+TEST(PlanChecks, WhatIsReferredToMustExist) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_runs(0)->set_data_set("mnist");
+  plan.mutable_runs(2)->mutable_teachers(0)->set_run("expert");
+  plan.mutable_runs(2)->mutable_objective(1)->mutable_soft_kl()->set_teacher("tutor");
+  plan.mutable_runs(2)->mutable_labels()->set_codecs(0, "zip");
+  EXPECT_THAT(Paths(plan),
+              ElementsAre("runs[0].data_set", "runs[2].teachers[0].run",
+                          "runs[2].objective[1].soft_kl.teacher", "runs[2].labels.codecs[0]"));
+}
+
+TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {
+  v1::PlanConfig plan = Example();
+  *plan.add_data_sets() = plan.data_sets(0);
+  plan.mutable_data_sets(1)->set_name("coarse");
+  plan.mutable_data_sets(1)->set_classes(4);
+  plan.mutable_runs(0)->set_data_set("coarse");
+  const auto problems = FindPlanProblems(plan, Capabilities());
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].path, "runs[2].teachers[0].run");
+  EXPECT_THAT(problems[0].message, HasSubstr("4 classes"));
+}
+
+TEST(PlanChecks, RunsThatTakeOneAnotherForTeachersAreNamed) {
+  v1::PlanConfig plan = Example();
+  auto* teacher = plan.mutable_runs(0)->add_teachers();
+  teacher->set_role("student");
+  teacher->set_run("distilled");
+  teacher->add_outputs()->set_name("logits");
+  const auto order = RunOrder(plan);
+  EXPECT_EQ(order.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(order.status().message()), HasSubstr("distilled, teacher"));
+  EXPECT_THAT(Paths(plan), ElementsAre("runs"));
+}
+
+TEST(PlanChecks, ATeacherListedAfterItsStudentStillComesFirst) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_runs()->SwapElements(0, 2);
+  EXPECT_THAT(*RunOrder(plan), ElementsAre("alone", "teacher", "distilled"));
+}
+
+TEST(PlanChecks, TrainingThatCannotWorkIsNamed) {
+  v1::PlanConfig plan = Example();
+  auto* training = plan.mutable_runs(0)->mutable_training();
+  training->set_global_batch_size(127);
+  training->mutable_sgd()->set_momentum(0);
+  training->set_gradient_clip_norm(std::numeric_limits<double>::quiet_NaN());
+  plan.mutable_runs(1)->mutable_training()->set_world_size(4);
+  EXPECT_THAT(
+      Paths(plan),
+      ElementsAre("runs[0].training.global_batch_size", "runs[0].training.gradient_clip_norm",
+                  "runs[0].training.sgd.nesterov", "runs[1].training.world_size"));
+}
+
+TEST(PlanChecks, ADigestThatIsNoneAndAMissingFileAreNamed) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_data_sets(0)->mutable_idx()->mutable_train_images()->set_sha256("abc");
+  plan.mutable_data_sets(0)->mutable_idx()->mutable_test_labels()->clear_path();
+  EXPECT_THAT(Paths(plan), ElementsAre("data_sets[0].idx.train_images.sha256",
+                                       "data_sets[0].idx.test_labels.path"));
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,115 @@
+#include "distillation/run_config/plan_defaults.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace distill {
+namespace {
+
+void SetConstant(v1::Schedule* schedule, double value) {
+  schedule->add_pieces()->mutable_constant()->set_value(value);
+}
+
+void ResolveDataSet(v1::DataSetConfig& data_set) {
+  if (data_set.scale() == 0) data_set.set_scale(data_set.has_idx() ? 255 : 1);
+  if (data_set.deviation() == 0) data_set.set_deviation(1);
+}
+
+void ResolveTerm(v1::TermConfig& term) {
+  const bool hard = term.has_hard_cross_entropy();
+  if (term.name().empty()) {
+    term.set_name(hard ? "hard" : term.has_soft_kl() ? "soft" : "logit_mse");
+  }
+  if (term.weight() == v1::TermConfig::WEIGHT_SCHEDULE_UNSPECIFIED) {
+    term.set_weight(hard ? v1::TermConfig::HARD_WEIGHT : v1::TermConfig::SOFT_WEIGHT);
+  }
+  if (term.has_soft_kl() && term.soft_kl().output().empty()) {
+    term.mutable_soft_kl()->set_output("logits");
+  }
+  if (!term.has_logit_mse()) return;
+  if (term.logit_mse().output().empty()) term.mutable_logit_mse()->set_output("logits");
+  if (term.logit_mse().reduction() == v1::TermConfig::REDUCTION_UNSPECIFIED) {
+    term.mutable_logit_mse()->set_reduction(v1::TermConfig::ELEMENT_MEAN);
+  }
+}
+
+void ResolveSchedules(bool distils, v1::ScheduleSet& schedules) {
+  if (!schedules.has_temperature()) {
+    SetConstant(schedules.mutable_temperature(), distils ? 4 : 1);
+  }
+  if (!schedules.has_soft_weight()) {
+    SetConstant(schedules.mutable_soft_weight(), distils ? 0.9 : 0);
+  }
+  if (!schedules.has_hard_weight()) {
+    SetConstant(schedules.mutable_hard_weight(), distils ? 0.1 : 1);
+  }
+}
+
+void ResolveTraining(v1::TrainingConfig& training) {
+  if (training.world_size() == 0) training.set_world_size(1);
+  if (training.optimizer_case() == v1::TrainingConfig::OPTIMIZER_NOT_SET) {
+    training.mutable_sgd()->set_momentum(0.9);
+  }
+  if (training.has_adamw()) {
+    auto* adamw = training.mutable_adamw();
+    if (adamw->beta1() == 0) adamw->set_beta1(0.9);
+    if (adamw->beta2() == 0) adamw->set_beta2(0.999);
+    if (adamw->epsilon() == 0) adamw->set_epsilon(1e-8);
+  }
+  if (training.checkpoint_every_steps() == 0) {
+    training.set_checkpoint_every_steps(std::max<int64_t>(1, training.steps() / 10));
+  }
+  if (training.keep_checkpoints() == 0) training.set_keep_checkpoints(2);
+}
+
+void ResolveLabels(v1::LabelConfig& labels) {
+  if (labels.window_steps() == 0) labels.set_window_steps(4);
+  if (labels.codecs().empty()) {
+    labels.add_codecs("dense_fp16");
+    labels.add_codecs("dense_fp32");
+  }
+  if (labels.request_timeout_seconds() == 0) labels.set_request_timeout_seconds(30);
+}
+
+void ResolveRun(v1::RunConfig& run) {
+  const bool distils = !run.teachers().empty();
+  for (v1::TeacherConfig& teacher : *run.mutable_teachers()) {
+    if (!teacher.outputs().empty()) continue;
+    v1::OutputSpec* output = teacher.add_outputs();
+    output->set_name("logits");
+    output->mutable_logits();
+  }
+  if (run.objective().empty() && !distils) run.add_objective()->mutable_hard_cross_entropy();
+  for (v1::TermConfig& term : *run.mutable_objective()) ResolveTerm(term);
+  ResolveSchedules(distils, *run.mutable_schedules());
+  ResolveTraining(*run.mutable_training());
+  ResolveLabels(*run.mutable_labels());
+}
+
+void ResolveServing(v1::ServingConfig& serving) {
+  if (serving.max_batch_examples() == 0) serving.set_max_batch_examples(256);
+  if (serving.max_queue_delay_seconds() == 0) serving.set_max_queue_delay_seconds(0.002);
+  if (serving.max_queue_examples() == 0) serving.set_max_queue_examples(4096);
+}
+
+}  // namespace
+
+v1::PlanConfig ResolvePlan(v1::PlanConfig plan) {
+  for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) ResolveDataSet(data_set);
+  uint32_t largest_world = 0;
+  bool any_teacher = false;
+  for (v1::RunConfig& run : *plan.mutable_runs()) {
+    ResolveRun(run);
+    largest_world = std::max(largest_world, run.training().world_size());
+    any_teacher = any_teacher || !run.teachers().empty();
+  }
+  ResolveServing(*plan.mutable_serving());
+  v1::ProcessConfig& processes = *plan.mutable_processes();
+  if (processes.student_workers() == 0) processes.set_student_workers(largest_world);
+  if (processes.teacher_servers() == 0 && any_teacher) processes.set_teacher_servers(1);
+  if (processes.threads() == 0) processes.set_threads(1);
+  if (processes.bind_host().empty()) processes.set_bind_host("127.0.0.1");
+  return plan;
+}
+
+}  // namespace distill

@@ -1,0 +1,67 @@
+#include "distillation/run_config/plan_defaults.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+namespace distill {
+namespace {
+
+using ::testing::ElementsAre;
+
+v1::PlanConfig TwoRuns() {
+  v1::PlanConfig plan;
+  plan.add_data_sets()->mutable_idx();
+  plan.add_runs()->mutable_training()->set_world_size(3);
+  v1::RunConfig* student = plan.add_runs();
+  student->add_teachers()->set_role("teacher");
+  student->add_objective()->mutable_soft_kl()->set_teacher("teacher");
+  return plan;
+}
+
+TEST(PlanDefaults, AreIdempotent) {
+  const v1::PlanConfig once = ResolvePlan(TwoRuns());
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(once, ResolvePlan(once)));
+}
+
+TEST(PlanDefaults, ARunWithoutTeachersLearnsFromItsLabels) {
+  const v1::PlanConfig plan = ResolvePlan(TwoRuns());
+  const v1::RunConfig& run = plan.runs(0);
+  ASSERT_EQ(run.objective_size(), 1);
+  EXPECT_EQ(run.objective(0).name(), "hard");
+  EXPECT_EQ(run.objective(0).weight(), v1::TermConfig::HARD_WEIGHT);
+  EXPECT_EQ(run.schedules().hard_weight().pieces(0).constant().value(), 1);
+}
+
+TEST(PlanDefaults, ARunWithATeacherAsksForItsLogits) {
+  const v1::PlanConfig plan = ResolvePlan(TwoRuns());
+  const v1::RunConfig& run = plan.runs(1);
+  EXPECT_EQ(run.teachers(0).outputs(0).name(), "logits");
+  EXPECT_TRUE(run.teachers(0).outputs(0).has_logits());
+  EXPECT_EQ(run.objective(0).name(), "soft");
+  EXPECT_EQ(run.objective(0).weight(), v1::TermConfig::SOFT_WEIGHT);
+  EXPECT_EQ(run.schedules().temperature().pieces(0).constant().value(), 4);
+  EXPECT_THAT(run.labels().codecs(), ElementsAre("dense_fp16", "dense_fp32"));
+}
+
+TEST(PlanDefaults, ProcessesFollowTheRuns) {
+  const v1::PlanConfig plan = ResolvePlan(TwoRuns());
+  EXPECT_EQ(plan.processes().student_workers(), 3u);
+  EXPECT_EQ(plan.processes().teacher_servers(), 1u);
+  EXPECT_EQ(plan.processes().bind_host(), "127.0.0.1");
+  EXPECT_EQ(plan.data_sets(0).scale(), 255);
+}
+
+TEST(PlanDefaults, WhatIsSetStays) {
+  v1::PlanConfig plan = TwoRuns();
+  plan.mutable_runs(1)->mutable_labels()->set_window_steps(9);
+  plan.mutable_runs(1)->mutable_training()->mutable_adamw()->set_beta1(0.5);
+  plan.mutable_data_sets(0)->set_scale(2);
+  plan = ResolvePlan(plan);
+  EXPECT_EQ(plan.runs(1).labels().window_steps(), 9u);
+  EXPECT_EQ(plan.runs(1).training().adamw().beta1(), 0.5);
+  EXPECT_EQ(plan.data_sets(0).scale(), 2);
+}
+
+}  // namespace
+}  // namespace distill
