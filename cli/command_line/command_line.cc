@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/nearest_name.h"
 
 namespace distill {
 namespace {
@@ -20,21 +20,6 @@ constexpr char kDescription[] =
 constexpr char kFooter[] =
     "Exit codes: 0 done, 1 run failed, 2 usage, 3 configuration, 4 unreachable, 5 refused,\n"
     "6 preempted after a checkpoint, 7 data, 130 interrupted.";
-
-size_t EditDistance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
 
 // The grammar, writing what it reads into its members.
 class Grammar {
@@ -137,8 +122,11 @@ class Grammar {
     CLI::App* app = Innermost(given);
     std::string text = absl::StrCat("distillctl: ", error.what(), "\n");
     for (const std::string& word : given) {
-      const std::string nearest = Nearest(word.substr(0, word.find('=')), Words(app));
-      if (!nearest.empty()) absl::StrAppend(&text, "Did you mean '", nearest, "'?\n");
+      const std::vector<std::string> known = Words(app);
+      const std::string name = word.substr(0, word.find('='));
+      const std::string nearest = NearestName(name, known);
+      if (!nearest.empty() && nearest != name)
+        absl::StrAppend(&text, "Did you mean '", nearest, "'?\n");
     }
     const std::string name = app == &app_ ? "" : absl::StrCat(" ", app->get_name());
     return absl::StrCat(text, "See 'distillctl", name, " --help'.\n");
@@ -168,20 +156,6 @@ class Grammar {
 };
 
 }  // namespace
-
-std::string Nearest(const std::string& word, const std::vector<std::string>& candidates) {
-  std::string nearest;
-  size_t fewest = std::min<size_t>(4, (word.size() + 1) / 2);
-  for (const std::string& candidate : candidates) {
-    if (candidate == word) return "";
-    const size_t edits = EditDistance(word, candidate);
-    if (edits < fewest) {
-      fewest = edits;
-      nearest = candidate;
-    }
-  }
-  return nearest;
-}
 
 Command ParseCommandLine(const std::vector<std::string>& arguments) {
   return Grammar().Parse(arguments);

@@ -69,10 +69,6 @@ using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusComma
 // that names the nearest command or flag.
 Command ParseCommandLine(const std::vector<std::string>& arguments);
 
-// Of `candidates`, the one with the fewest edits from `word`, if at most 3 and
-// fewer than half of the word's length; empty otherwise.
-std::string Nearest(const std::string& word, const std::vector<std::string>& candidates);
-
 }  // namespace distill
 
 #endif  // CLI_COMMAND_LINE_COMMAND_LINE_H_
