@@ -20,14 +20,16 @@ ProcessSpec Shell(const std::string& name, const std::string& script, bool repor
   return {name, {"/bin/sh", "-c", script, "sh"}, log, reports_ready};
 }
 
-// A shell that says on its ready pipe what `text` is, then runs `rest`.
-ProcessSpec ReadyShell(const std::string& name, const std::string& text, const std::string& rest) {
-  return Shell(name, "fd=${1#--ready-fd=}; eval \"echo '" + text + "' >&$fd\"; " + rest, true);
+// A shell that runs `setup`, says `text` on its ready pipe, then runs `rest`.
+ProcessSpec ReadyShell(const std::string& name, const std::string& setup, const std::string& text,
+                       const std::string& rest) {
+  return Shell(name, setup + "; fd=${1#--ready-fd=}; eval \"echo '" + text + "' >&$fd\"; " + rest,
+               true);
 }
 
 TEST(Supervisor, ReturnsTheLineOfAReadyProcess) {
   Supervisor supervisor;
-  const auto line = supervisor.Start(ReadyShell("a", "port 7", "sleep 60"), kLong);
+  const auto line = supervisor.Start(ReadyShell("a", ":", "port 7", "sleep 60"), kLong);
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(*line, "port 7");
   EXPECT_EQ(supervisor.Running().size(), 1u);
@@ -61,9 +63,8 @@ TEST(Supervisor, ReportsExitCodes) {
 TEST(Supervisor, StopAllLetsProcessesDrainAndKillsThoseThatDoNot) {
   Supervisor supervisor;
   const std::string wait = "while :; do sleep 0.05; done";
-  ASSERT_TRUE(
-      supervisor.Start(ReadyShell("kind", "up", "trap 'exit 0' TERM; " + wait), kLong).ok());
-  ASSERT_TRUE(supervisor.Start(ReadyShell("deaf", "up", "trap '' TERM; " + wait), kLong).ok());
+  ASSERT_TRUE(supervisor.Start(ReadyShell("kind", "trap 'exit 0' TERM", "up", wait), kLong).ok());
+  ASSERT_TRUE(supervisor.Start(ReadyShell("deaf", "trap '' TERM", "up", wait), kLong).ok());
   EXPECT_THAT(supervisor.StopAll(absl::Seconds(1)), ElementsAre("deaf"));
   EXPECT_THAT(supervisor.Running(), IsEmpty());
 }
