@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -33,6 +34,9 @@ class Inflater {
 
   absl::StatusOr<std::string> Run(const std::string& bytes, size_t max_bytes) {
     if (!ok_) return absl::ResourceExhaustedError("no memory to uncompress it");
+    if (bytes.size() > std::numeric_limits<uInt>::max()) {
+      return absl::ResourceExhaustedError("it is larger than 4 GiB; store it uncompressed");
+    }
     std::string out;
     std::array<char, 1 << 16> chunk;
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
@@ -48,8 +52,12 @@ class Inflater {
       out.append(chunk.data(), chunk.size() - stream_.avail_out);
       if (out.size() > max_bytes) {
         return absl::ResourceExhaustedError(
-            absl::StrCat("it holds more than ", max_bytes, " bytes uncompressed"));
+            absl::StrCat("it holds more than ", max_bytes, " bytes uncompressed; split the file"));
       }
+    }
+    if (stream_.avail_in != 0) {
+      return absl::InvalidArgumentError(
+          "something follows its gzip data; write the file as one gzip stream");
     }
     return out;
   }
@@ -62,7 +70,7 @@ class Inflater {
 absl::StatusOr<std::vector<int64_t>> ParseHeader(const std::string& bytes) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
   if (bytes.size() < kHeaderBytes || byte(0) != 0 || byte(1) != 0) {
-    return absl::InvalidArgumentError("it is not an IDX file");
+    return absl::InvalidArgumentError("it is not an IDX file; check the path, or convert it");
   }
   if (byte(2) != kUnsignedByte) {
     return absl::InvalidArgumentError(
@@ -91,8 +99,9 @@ absl::StatusOr<TensorView> Parse(std::string bytes) {
                                             "; get the file anew"));
   }
   if (present > static_cast<size_t>(elements)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("its header promises ", elements, " elements and there are ", present));
+    return absl::InvalidArgumentError(absl::StrCat("its header promises ", elements,
+                                                   " elements and there are ", present,
+                                                   "; get the file anew, or correct its header"));
   }
   auto owner = std::make_shared<const std::string>(std::move(bytes));
   TensorView view;

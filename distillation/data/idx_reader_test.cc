@@ -74,6 +74,12 @@ TEST(IdxReader, OtherFormatsElementTypesAndTrailingBytesAreRefused) {
   EXPECT_EQ(Read(Small() + "x").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(IdxReader, WhateverFollowsTheGzipDataIsRefused) {
+  EXPECT_EQ(Read(Gzip(Small()) + "x").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Read(Gzip(Small()) + Gzip(Small())).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(IdxReader, SizesThatOverflowAreRefused) {
   std::string huge("\0\0\x08\x03", 4);
   huge += std::string(12, '\xff');
