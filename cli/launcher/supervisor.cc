@@ -33,12 +33,12 @@ namespace {
 }
 
 // The line a process writes when it is ready; empty when it closed the pipe.
-absl::StatusOr<std::string> ReadLine(int fd, absl::Duration timeout) {
+absl::StatusOr<std::string> ReadLine(int fd, Clock& clock, absl::Duration timeout) {
   std::string line;
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Duration deadline = clock.MonotonicNow() + timeout;
   while (true) {
     pollfd wait = {fd, POLLIN, 0};
-    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    const int64_t left = absl::ToInt64Milliseconds(deadline - clock.MonotonicNow());
     const int ready = left <= 0 ? 0 : poll(&wait, 1, static_cast<int>(left));
     if (ready == 0) return absl::DeadlineExceededError("not ready in time");
     char c = 0;
@@ -127,7 +127,7 @@ absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Dur
   if (!spec.reports_ready) return std::string();
 
   writer.Close();
-  absl::StatusOr<std::string> line = ReadLine(reader.get(), timeout);
+  absl::StatusOr<std::string> line = ReadLine(reader.get(), *clock_, timeout);
   if (line.ok() && !line->empty()) return line;
   if (!line.ok()) Kill(spec.name, SIGKILL).IgnoreError();  // it may have ended by itself
   const std::string where = absl::StrCat("; see ", spec.log_path, ":\n", LogTail(spec.log_path, 5));

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/clock/clock.h"
 
 namespace distill {
 
@@ -47,7 +48,8 @@ struct ProcessExit {
 // with the thread that started them, so that none outlives its supervisor.
 class Supervisor {
  public:
-  Supervisor() = default;
+  // `clock` must outlive this.
+  explicit Supervisor(Clock* clock) : clock_(clock) {}
   // Kills what still runs. Call StopAll first to let processes drain.
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
@@ -76,6 +78,8 @@ class Supervisor {
  private:
   void Reap(const std::string& name, pid_t pid);
   void SignalAll(int signal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Clock* const clock_;
 
   mutable absl::Mutex mu_;
   std::map<std::string, pid_t> running_ ABSL_GUARDED_BY(mu_);

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 
+#include "common/clock/clock.h"
+
 namespace distill {
 namespace {
 
@@ -28,7 +30,8 @@ ProcessSpec ReadyShell(const std::string& name, const std::string& setup, const 
 }
 
 TEST(Supervisor, ReturnsTheLineOfAReadyProcess) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   const auto line = supervisor.Start(ReadyShell("a", ":", "port 7", "sleep 60"), kLong);
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(*line, "port 7");
@@ -36,14 +39,16 @@ TEST(Supervisor, ReturnsTheLineOfAReadyProcess) {
 }
 
 TEST(Supervisor, AProcessThatEndsBeforeItIsReadyIsNamedWithItsLog) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   const auto line = supervisor.Start(Shell("b", "echo no such model; exit 3", true), kLong);
   EXPECT_EQ(line.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(line.status().message()), HasSubstr("no such model"));
 }
 
 TEST(Supervisor, AProcessThatIsNeverReadyIsKilledAtItsDeadline) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   const auto line = supervisor.Start(Shell("c", "sleep 60", true), absl::Milliseconds(50));
   EXPECT_EQ(line.status().code(), absl::StatusCode::kDeadlineExceeded);
   const auto exit = supervisor.WaitForExit(kLong);
@@ -52,7 +57,8 @@ TEST(Supervisor, AProcessThatIsNeverReadyIsKilledAtItsDeadline) {
 }
 
 TEST(Supervisor, ReportsExitCodes) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   ASSERT_TRUE(supervisor.Start(Shell("d", "exit 7"), kLong).ok());
   const auto exit = supervisor.WaitForExit(kLong);
   ASSERT_TRUE(exit.has_value());
@@ -61,7 +67,8 @@ TEST(Supervisor, ReportsExitCodes) {
 }
 
 TEST(Supervisor, StopAllLetsProcessesDrainAndKillsThoseThatDoNot) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   const std::string wait = "while :; do sleep 0.05; done";
   ASSERT_TRUE(supervisor.Start(ReadyShell("kind", "trap 'exit 0' TERM", "up", wait), kLong).ok());
   ASSERT_TRUE(supervisor.Start(ReadyShell("deaf", "trap '' TERM", "up", wait), kLong).ok());
@@ -70,13 +77,15 @@ TEST(Supervisor, StopAllLetsProcessesDrainAndKillsThoseThatDoNot) {
 }
 
 TEST(Supervisor, WakeEndsAWait) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   supervisor.Wake();
   EXPECT_FALSE(supervisor.WaitForExit(kLong).has_value());
 }
 
 TEST(Supervisor, AMissingProgramIsNotFound) {
-  Supervisor supervisor;
+  SystemClock clock;
+  Supervisor supervisor(&clock);
   ProcessSpec spec = Shell("e", "");
   spec.argv = {"/nowhere/coordinator"};
   const auto line = supervisor.Start(spec, kLong);
