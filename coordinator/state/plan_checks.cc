@@ -1,40 +1,14 @@
 #include "coordinator/state/plan_checks.h"
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "distillation/run_config/plan_checks.h"
 
 namespace distill {
-namespace {
-
-// Runs that can never start: what is left after removing, again and again, the
-// runs whose teachers are all removed.
-std::vector<std::string> RunsInCircles(const v1::PlanConfig& plan) {
-  std::set<std::string> startable;
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const v1::RunConfig& run : plan.runs()) {
-      if (startable.count(run.name())) continue;
-      bool ready = true;
-      for (const v1::TeacherConfig& teacher : run.teachers()) {
-        ready = ready && startable.count(teacher.run());
-      }
-      if (ready) grown = startable.insert(run.name()).second || grown;
-    }
-  }
-  std::vector<std::string> left;
-  for (const v1::RunConfig& run : plan.runs()) {
-    if (!startable.count(run.name())) left.push_back(run.name());
-  }
-  return left;
-}
-
-}  // namespace
-
 absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
   std::vector<std::string> problems;
   std::set<std::string> data_sets, names;
@@ -64,11 +38,8 @@ absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
     }
   }
   if (edges_known) {
-    const std::vector<std::string> circle = RunsInCircles(plan);
-    if (!circle.empty()) {
-      problems.push_back(absl::StrCat("these runs wait for one another as teachers: ",
-                                      absl::StrJoin(circle, ", ")));
-    }
+    const auto order = RunOrder(plan);
+    if (!order.ok()) problems.push_back(std::string(order.status().message()));
   }
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));

@@ -301,8 +301,8 @@ absl::StatusOr<std::vector<std::string>> RunOrder(const v1::PlanConfig& plan) {
   if (done.size() == known.size()) return order;
   std::vector<std::string> circle;
   std::ranges::set_difference(known, done, std::back_inserter(circle));
-  return absl::InvalidArgumentError(absl::StrCat(
-      "runs that take one another for teachers can never start: ", absl::StrJoin(circle, ", ")));
+  return absl::InvalidArgumentError(
+      absl::StrCat("these runs wait for one another as teachers: ", absl::StrJoin(circle, ", ")));
 }
 
 }  // namespace distill
