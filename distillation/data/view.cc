@@ -13,11 +13,10 @@ int64_t DrawShift(uint64_t view_seed, Draw draw, uint32_t most) {
   return static_cast<int64_t>(UniformBelow(view_seed, draw, 0, 2 * uint64_t{most} + 1)) - most;
 }
 
-}  // namespace
-
-void MakeView(std::span<const uint8_t> pixels, const ExampleShape& shape,
-              const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
-              std::span<float> out) {
+template <typename T>
+void MakeViewOf(std::span<const T> pixels, const ExampleShape& shape,
+                const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
+                std::span<float> out) {
   const auto values = static_cast<size_t>(shape.values());
   ABSL_RAW_CHECK(pixels.size() == values && out.size() == values, "a view of another shape");
   const bool augment = view_seed != 0;
@@ -36,12 +35,26 @@ void MakeView(std::span<const uint8_t> pixels, const ExampleShape& shape,
         const int64_t from_x = flip ? shape.width - 1 - shifted : shifted;
         const bool inside =
             from_y >= 0 && from_y < shape.height && from_x >= 0 && from_x < shape.width;
-        const uint8_t pixel =
-            inside ? pixels[(c * shape.height + from_y) * shape.width + from_x] : 0;
+        const T pixel =
+            inside ? pixels[(c * shape.height + from_y) * shape.width + from_x] : T{0};
         out[at++] = static_cast<float>(pixel) * factor - offset;
       }
     }
   }
+}
+
+}  // namespace
+
+void MakeView(std::span<const uint8_t> pixels, const ExampleShape& shape,
+              const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
+              std::span<float> out) {
+  MakeViewOf(pixels, shape, normalization, spec, view_seed, out);
+}
+
+void MakeView(std::span<const float> values, const ExampleShape& shape,
+              const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
+              std::span<float> out) {
+  MakeViewOf(values, shape, normalization, spec, view_seed, out);
 }
 
 }  // namespace distill

@@ -31,6 +31,9 @@ struct Normalization {
 void MakeView(std::span<const uint8_t> pixels, const ExampleShape& shape,
               const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
               std::span<float> out);
+void MakeView(std::span<const float> values, const ExampleShape& shape,
+              const Normalization& normalization, const v1::ViewSpec& spec, uint64_t view_seed,
+              std::span<float> out);
 
 }  // namespace distill
 

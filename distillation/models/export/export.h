@@ -1,0 +1,54 @@
+// An exported model on disk: what a teacher server loads and what is deployed.
+//
+//   DIR/<run>/export/
+//     weights.safetensors   parameters and buffers
+//     check.safetensors     "ids" int64 [n] and "logits" float32 [n, classes]
+//     manifest.json         written last: without it, no export
+//
+// Ids of the check are of the VALIDATION split, or of TRAIN where there is none.
+#ifndef DISTILLATION_MODELS_EXPORT_EXPORT_H_
+#define DISTILLATION_MODELS_EXPORT_EXPORT_H_
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/files/file_system.h"
+#include "common/tensor_view/tensor_view.h"
+#include "proto/checkpoint.pb.h"
+
+namespace distill {
+
+// What the exporting process computed for a few examples.
+struct ExportCheck {
+  TensorView ids;
+  TensorView logits;
+};
+
+struct Export {
+  v1::ExportManifest manifest;
+  std::map<std::string, TensorView> tensors;
+  ExportCheck check;
+};
+
+// Writes an export to `folder`, replacing a former one, and returns the manifest with
+// everything filled in that CompleteManifest fills in. Errors of FileSystem
+// (RESOURCE_EXHAUSTED: the disk is full) and of CompleteManifest.
+absl::StatusOr<v1::ExportManifest> WriteExport(FileSystem& files, const std::string& folder,
+                                               v1::ExportManifest manifest,
+                                               const std::map<std::string, TensorView>& tensors,
+                                               const ExportCheck& check);
+
+// Only the manifest, checked against itself. NOT_FOUND: there is no export here.
+absl::StatusOr<v1::ExportManifest> ReadExportManifest(FileSystem& files, const std::string& folder);
+
+// Reads and checks all of it. NOT_FOUND: there is no export here. DATA_LOSS: altered
+// or damaged; export the model again. INVALID_ARGUMENT, FAILED_PRECONDITION: see
+// ParseManifest and ParseSafetensors.
+absl::StatusOr<Export> ReadExport(FileSystem& files, const std::string& folder);
+
+}  // namespace distill
+
+#endif  // DISTILLATION_MODELS_EXPORT_EXPORT_H_

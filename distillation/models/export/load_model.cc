@@ -1,0 +1,19 @@
+#include "distillation/models/export/load_model.h"
+
+#include <vector>
+
+#include "common/status/status_macros.h"
+
+namespace distill {
+
+absl::StatusOr<std::unique_ptr<Model>> LoadModel(const Export& exported) {
+  const std::vector<int64_t> dims(exported.manifest.example_dims().begin(),
+                                  exported.manifest.example_dims().end());
+  ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
+                   Model::Create(exported.manifest.model(), dims, exported.manifest.classes(), 0));
+  RETURN_IF_ERROR(model->SetTensors(exported.tensors));
+  model->SetTraining(false);
+  return model;
+}
+
+}  // namespace distill

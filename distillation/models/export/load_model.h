@@ -1,0 +1,18 @@
+// From an export to a model that computes.
+#ifndef DISTILLATION_MODELS_EXPORT_LOAD_MODEL_H_
+#define DISTILLATION_MODELS_EXPORT_LOAD_MODEL_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "distillation/models/export/export.h"
+#include "distillation/models/model.h"
+
+namespace distill {
+
+// In evaluation mode, on the host. Errors of Model::Create and SetTensors.
+absl::StatusOr<std::unique_ptr<Model>> LoadModel(const Export& exported);
+
+}  // namespace distill
+
+#endif  // DISTILLATION_MODELS_EXPORT_LOAD_MODEL_H_
