@@ -127,9 +127,9 @@ absl::StatusOr<std::shared_ptr<const DataSet>> DataSet::Load(FileSystem& files,
   ASSIGN_OR_RETURN(const TensorView labels, read(sources.labels));
   auto data = FromArrays(config, std::move(examples), labels, which);
   if (data.ok()) return data;
-  return Annotate(data.status(), absl::StrCat("data set ", config.name(), " (",
-                                              sources.examples.path(), ", ",
-                                              sources.labels.path(), ")"));
+  return Annotate(data.status(),
+                  absl::StrCat("data set ", config.name(), " (", sources.examples.path(), ", ",
+                               sources.labels.path(), ")"));
 }
 
 absl::StatusOr<std::shared_ptr<const DataSet>> DataSet::FromArrays(const v1::DataSetConfig& config,
@@ -162,9 +162,9 @@ absl::StatusOr<std::shared_ptr<const DataSet>> DataSet::FromArrays(const v1::Dat
   if (which == Files::kTraining) {
     data->validation_ = config.validation_examples();
     if (data->validation_ >= count) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("validation_examples is ", data->validation_, " of ", count,
-                       " training examples; leave some to train on"));
+      return absl::InvalidArgumentError(absl::StrCat("validation_examples is ", data->validation_,
+                                                     " of ", count,
+                                                     " training examples; leave some to train on"));
     }
   }
   return data;

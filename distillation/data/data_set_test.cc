@@ -24,7 +24,8 @@ v1::DataSetConfig Config(uint32_t validation) {
 }
 
 TensorView Bytes() {
-  return MakeTensorView(ElementType::kUInt8, {4, 1, 2}, std::vector<uint8_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  return MakeTensorView(ElementType::kUInt8, {4, 1, 2},
+                        std::vector<uint8_t>{0, 1, 2, 3, 4, 5, 6, 7});
 }
 
 TensorView Labels(std::vector<int64_t> values) {
@@ -33,8 +34,8 @@ TensorView Labels(std::vector<int64_t> values) {
 }
 
 TEST(DataSetTest, ValidationIsTheEndOfTheTrainingFile) {
-  auto data = DataSet::FromArrays(Config(1), Bytes(), Labels({0, 1, 2, -1}),
-                                  DataSet::Files::kTraining);
+  auto data =
+      DataSet::FromArrays(Config(1), Bytes(), Labels({0, 1, 2, -1}), DataSet::Files::kTraining);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ((*data)->size(v1::TRAIN), 3u);
   EXPECT_EQ((*data)->size(v1::VALIDATION), 1u);
@@ -48,8 +49,8 @@ TEST(DataSetTest, ValidationIsTheEndOfTheTrainingFile) {
 }
 
 TEST(DataSetTest, AnExampleOfTheValidationSplitCannotBeReachedThroughTheTrainingSplit) {
-  auto data = DataSet::FromArrays(Config(1), Bytes(), Labels({0, 1, 2, 0}),
-                                  DataSet::Files::kTraining);
+  auto data =
+      DataSet::FromArrays(Config(1), Bytes(), Labels({0, 1, 2, 0}), DataSet::Files::kTraining);
   ASSERT_TRUE(data.ok());
   EXPECT_EQ((*data)->Examples(v1::TRAIN, std::vector<uint64_t>{3}, {}, {}).status().code(),
             absl::StatusCode::kOutOfRange);
@@ -98,8 +99,8 @@ TEST(DataSetTest, WhatDoesNotFitIsRefusedByName) {
                                      std::vector<float>{0, std::numeric_limits<float>::infinity()}),
                       {0, 0}),
               HasSubstr("example 1 holds a value that is not finite"));
-  EXPECT_THAT(message(Config(0), MakeTensorView(ElementType::kUInt8, {2}, std::vector<uint8_t>{0, 1}),
-                      {0, 0}),
+  EXPECT_THAT(message(Config(0),
+                      MakeTensorView(ElementType::kUInt8, {2}, std::vector<uint8_t>{0, 1}), {0, 0}),
               HasSubstr("shape [2]"));
 }
 

@@ -35,8 +35,7 @@ void MakeViewOf(std::span<const T> pixels, const ExampleShape& shape,
         const int64_t from_x = flip ? shape.width - 1 - shifted : shifted;
         const bool inside =
             from_y >= 0 && from_y < shape.height && from_x >= 0 && from_x < shape.width;
-        const T pixel =
-            inside ? pixels[(c * shape.height + from_y) * shape.width + from_x] : T{0};
+        const T pixel = inside ? pixels[(c * shape.height + from_y) * shape.width + from_x] : T{0};
         out[at++] = static_cast<float>(pixel) * factor - offset;
       }
     }

@@ -37,8 +37,8 @@ absl::StatusOr<Export> ReadAll(FileSystem& files, const std::string& folder) {
   ASSIGN_OR_RETURN(Safetensors parsed, Parse(weights_path, std::move(weights)));
   RETURN_IF_ERROR(CheckTensors(result.manifest, parsed.tensors));
   result.tensors = std::move(parsed.tensors);
-  ASSIGN_OR_RETURN(Safetensors check, ReadSafetensors(files, JoinPath(folder, kExportCheckFile),
-                                                      kMaxCheckBytes));
+  ASSIGN_OR_RETURN(Safetensors check,
+                   ReadSafetensors(files, JoinPath(folder, kExportCheckFile), kMaxCheckBytes));
   if (!check.tensors.count(kIds) || !check.tensors.count(kLogits)) {
     return absl::DataLossError(
         absl::StrCat(kExportCheckFile, " lacks its tensors; export the model again"));

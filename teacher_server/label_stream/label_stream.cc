@@ -1,0 +1,299 @@
+#include "teacher_server/label_stream/label_stream.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/digest/crc32c.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/codec.h"
+#include "distillation/run_config/digests.h"
+
+namespace distill {
+namespace {
+
+uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
+  return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
+                                                      : a + b;
+}
+
+// The longest wait a student may ask for; keeps every later sum finite.
+constexpr int64_t kMaxRemainingSeconds = 3600;
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  const int64_t seconds = std::min(duration.seconds(), kMaxRemainingSeconds);
+  return absl::Seconds(seconds) + absl::Nanoseconds(duration.nanos());
+}
+
+absl::Status CheckOutputs(const v1::Open& open, const ServedModel& served) {
+  if (open.outputs().empty()) return absl::InvalidArgumentError("open names no output");
+  std::vector<std::string> names;
+  for (const v1::OutputSpec& output : open.outputs()) {
+    if (!output.has_logits() || std::find(served.outputs.begin(), served.outputs.end(),
+                                          output.name()) == served.outputs.end()) {
+      return absl::UnimplementedError(
+          absl::StrCat("model ", served.model, " cannot give output ", output.name(),
+                       "; it gives: ", absl::StrJoin(served.outputs, ", ")));
+    }
+    if (std::find(names.begin(), names.end(), output.name()) != names.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("output ", output.name(), " is named twice"));
+    }
+    names.push_back(output.name());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckShape(const v1::Open& open, const ServedModel& served) {
+  if (open.classes() == 0 || open.example_dims().empty()) {
+    return absl::InvalidArgumentError("open lacks the number of classes or the example's shape");
+  }
+  if (open.classes() != served.classes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("teacher ", served.model, " has ", served.classes, " classes and the student ",
+                     open.classes(), "; train both on data with the same classes"));
+  }
+  if (!std::equal(open.example_dims().begin(), open.example_dims().end(),
+                  served.example_dims.begin(), served.example_dims.end())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "teacher ", served.model, " reads examples of [", absl::StrJoin(served.example_dims, ", "),
+        "] and the student [", absl::StrJoin(open.example_dims(), ", "), "]"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+LabelStream::LabelStream(const LabelStreamOptions& options,
+                         std::shared_ptr<const ServedModel> served, absl::Status unavailable)
+    : options_(options), served_(std::move(served)), unavailable_(std::move(unavailable)) {}
+
+absl::Status LabelStream::OnMessage(v1::LabelRequest message) {
+  if (state_ == State::kAwaitingOpen && !message.has_open()) {
+    return absl::InvalidArgumentError("the first message of a Label stream must be `open`");
+  }
+  switch (message.message_case()) {
+    case v1::LabelRequest::kOpen:
+      return OnOpen(message.open());
+    case v1::LabelRequest::kAsk:
+      return OnAsk(std::move(*message.mutable_ask()));
+    case v1::LabelRequest::kCredit:
+      AddCredit(message.credit());
+      return absl::OkStatus();
+    case v1::LabelRequest::kCancel: {
+      const uint64_t id = message.cancel().request_id();
+      const auto it = unanswered_.find(id);
+      if (it == unanswered_.end()) return absl::OkStatus();
+      if (it->second) {
+        cancelled_.push_back(id);
+      } else {
+        admitted_.erase(std::find_if(admitted_.begin(), admitted_.end(),
+                                     [id](const AdmittedAsk& a) { return a.request_id == id; }));
+      }
+      Fail(id, absl::CancelledError("cancelled by the student"), absl::ZeroDuration());
+      return absl::OkStatus();
+    }
+    case v1::LabelRequest::MESSAGE_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a message of a kind that this server does not know");
+}
+
+absl::Status LabelStream::OnOpen(const v1::Open& open) {
+  if (state_ != State::kAwaitingOpen) {
+    return absl::InvalidArgumentError("a second `open` on one Label stream");
+  }
+  if (open.model().empty() || open.fingerprint().empty()) {
+    return absl::InvalidArgumentError("open names no model or no fingerprint");
+  }
+  if (served_ == nullptr) return unavailable_;
+  if (open.model() != served_->model) {
+    return absl::NotFoundError(absl::StrCat(
+        "model ", open.model(), " is not served here; this server serves ", served_->model));
+  }
+  if (open.fingerprint() != served_->fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "model ", open.model(), " has the fingerprint ", served_->fingerprint.substr(0, 12),
+        "... here and ", open.fingerprint().substr(0, 12),
+        "... was asked for; load the export that the run names"));
+  }
+  RETURN_IF_ERROR(CheckOutputs(open, *served_));
+  RETURN_IF_ERROR(CheckShape(open, *served_));
+  const std::vector<std::string> preferences(open.codecs().begin(), open.codecs().end());
+  ASSIGN_OR_RETURN(codec_, Negotiate(preferences, served_->codecs));
+  open_ = open;
+  AddCredit(open.credit());
+  state_ = State::kServing;
+
+  v1::Opened* opened = urgent_.emplace_back().mutable_opened();
+  opened->set_codec(codec_);
+  opened->set_fingerprint(served_->fingerprint);
+  opened->mutable_numerics_class()->set_text(served_->numerics_class);
+  opened->set_max_part_bytes(options_.max_part_bytes);
+  opened->set_max_request_examples(options_.max_request_examples);
+  opened->set_incarnation(served_->incarnation);
+  return absl::OkStatus();
+}
+
+void LabelStream::AddCredit(const v1::Credit& credit) {
+  request_credit_ = SaturatingAdd(request_credit_, credit.requests());
+  byte_credit_ = SaturatingAdd(byte_credit_, credit.bytes());
+}
+
+absl::Status LabelStream::OnAsk(v1::Ask ask) {
+  if (unanswered_.size() >= request_credit_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("an ask beyond the credit of ", request_credit_, " requests; grant first"));
+  }
+  // Credit is the student's to give, memory is not: what it does not read counts too.
+  if (unanswered_.size() + outgoing_.size() + urgent_.size() >= options_.max_unanswered) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(options_.max_unanswered, " asks of this stream are unanswered or their ",
+                     "answers unread; read answers and grant bytes before asking on"));
+  }
+  const uint64_t id = ask.request_id();
+  if (unanswered_.count(id) > 0) {
+    return absl::InvalidArgumentError(absl::StrCat("request id ", id, " is asked twice"));
+  }
+  const absl::Status status = CheckAsk(ask);
+  unanswered_[id] = false;
+  if (!status.ok()) {
+    Fail(id, status, absl::ZeroDuration());
+    return absl::OkStatus();
+  }
+  AdmittedAsk admitted;
+  admitted.request_id = id;
+  admitted.remaining = ToDuration(ask.remaining());
+  admitted.examples = std::move(*ask.mutable_examples());
+  admitted_.push_back(std::move(admitted));
+  return absl::OkStatus();
+}
+
+absl::Status LabelStream::CheckAsk(const v1::Ask& ask) const {
+  if (state_ == State::kDraining) {
+    return absl::UnavailableError("this teacher server is draining; ask another one");
+  }
+  if (!ask.has_remaining()) return absl::InvalidArgumentError("the ask has no remaining time");
+  if (ToDuration(ask.remaining()) <= absl::ZeroDuration()) {
+    return absl::DeadlineExceededError("no time remained when the ask arrived");
+  }
+  if (ask.has_tensors()) {
+    return absl::UnimplementedError("tensor bundles are not served yet; ask by example ids");
+  }
+  const v1::ExampleRefs& refs = ask.examples();
+  if (refs.ids().empty()) return absl::InvalidArgumentError("the ask names no example");
+  if (static_cast<uint32_t>(refs.ids_size()) > options_.max_request_examples) {
+    return absl::InvalidArgumentError(absl::StrCat(refs.ids_size(), " examples in one request; at ",
+                                                   "most ", options_.max_request_examples,
+                                                   ", as `opened` says"));
+  }
+  if (!refs.view_seeds().empty() && refs.view_seeds_size() != refs.ids_size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(refs.ids_size(), " ids and ", refs.view_seeds_size(), " view seeds"));
+  }
+  if (!refs.ranges().empty()) return absl::UnimplementedError("token ranges are not served yet");
+  if (refs.data_set_digest() != served_->data_set_digest) {
+    return absl::FailedPreconditionError(
+        "the student's data set is not the one this teacher server has: other files or another "
+        "preprocessing");
+  }
+  if (!refs.view_seeds().empty() && refs.view_spec_digest() != ViewSpecDigest(refs.view_spec())) {
+    return absl::FailedPreconditionError("the view's digest does not belong to the view");
+  }
+  return absl::OkStatus();
+}
+
+void LabelStream::Fail(uint64_t request_id, const absl::Status& status,
+                       absl::Duration retry_after) {
+  if (unanswered_.erase(request_id) == 0) return;
+  --request_credit_;
+  v1::Failed* failed = urgent_.emplace_back().mutable_failed();
+  failed->set_request_id(request_id);
+  failed->set_code(static_cast<int32_t>(status.code()));
+  failed->set_message(std::string(status.message()));
+  const int64_t nanoseconds =
+      absl::ToInt64Nanoseconds(std::clamp(retry_after, absl::ZeroDuration(), absl::Hours(1)));
+  failed->mutable_retry_after()->set_seconds(nanoseconds / 1'000'000'000);
+  failed->mutable_retry_after()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+}
+
+void LabelStream::Answer(uint64_t request_id, LabelAnswer answer) {
+  if (unanswered_.erase(request_id) == 0) return;
+  --request_credit_;
+  Outgoing& outgoing = outgoing_.emplace_back();
+  outgoing.request_id = request_id;
+  for (const auto& bytes : answer.payload) outgoing.total += bytes->size();
+  outgoing.answer = std::move(answer);
+}
+
+void LabelStream::Drain(const std::string& reason) {
+  if (state_ == State::kDraining) return;
+  if (opened()) urgent_.emplace_back().mutable_draining()->set_reason(reason);
+  state_ = State::kDraining;
+}
+
+std::vector<AdmittedAsk> LabelStream::TakeAdmitted() {
+  for (const AdmittedAsk& ask : admitted_) unanswered_[ask.request_id] = true;
+  return std::exchange(admitted_, {});
+}
+
+std::vector<uint64_t> LabelStream::TakeCancelled() { return std::exchange(cancelled_, {}); }
+
+std::optional<LabelFrame> LabelStream::NextFrame() {
+  if (!urgent_.empty()) {
+    LabelFrame frame;
+    frame.head = std::move(urgent_.front());
+    urgent_.pop_front();
+    return frame;
+  }
+  if (outgoing_.empty()) return std::nullopt;
+  Outgoing& outgoing = outgoing_.front();
+  if (outgoing.sent < outgoing.total && byte_credit_ == 0) return std::nullopt;
+  LabelFrame frame = NextPart(outgoing);
+  if (frame.head.labels().last()) outgoing_.pop_front();
+  return frame;
+}
+
+LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
+  const uint64_t length =
+      std::min({options_.max_part_bytes, outgoing.total - outgoing.sent, byte_credit_});
+  LabelFrame frame;
+  v1::Labels* labels = frame.head.mutable_labels();
+  labels->set_request_id(outgoing.request_id);
+  labels->set_part(outgoing.parts++);
+  if (labels->part() == 0) {
+    labels->set_total_bytes(outgoing.total);
+    labels->mutable_sections()->Add(outgoing.answer.sections.begin(),
+                                    outgoing.answer.sections.end());
+  }
+  uint64_t skip = outgoing.sent;
+  uint64_t left = length;
+  uint32_t crc = 0;
+  for (const auto& bytes : outgoing.answer.payload) {
+    if (left == 0) break;
+    if (skip >= bytes->size()) {
+      skip -= bytes->size();
+      continue;
+    }
+    const std::string_view slice = std::string_view(*bytes).substr(skip, left);
+    crc = ExtendCrc32c(crc, slice);
+    frame.payload.push_back({slice, bytes});
+    left -= slice.size();
+    skip = 0;
+  }
+  labels->set_crc32c(crc);
+  outgoing.sent += length;
+  byte_credit_ -= length;
+  if (outgoing.sent == outgoing.total) {
+    labels->set_last(true);
+    *labels->mutable_stages() = outgoing.answer.stages;
+  }
+  return frame;
+}
+
+bool LabelStream::finished() const {
+  return state_ == State::kDraining && unanswered_.empty() && urgent_.empty() && outgoing_.empty();
+}
+
+}  // namespace distill
