@@ -1,0 +1,153 @@
+// The server's end of a bidirectional stream: keeps gRPC's rule of one read, one write
+// and one finish, so that users only say what to send.
+#ifndef COMMON_RPC_SERVER_STREAM_H_
+#define COMMON_RPC_SERVER_STREAM_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/status_conversion.h"
+
+namespace distill {
+
+// Owned by shared_ptr; holds itself from Begin until gRPC is done with it, so users may
+// keep a weak or a shared pointer. Hooks run on gRPC's threads and must return soon.
+//
+//   auto stream = std::make_shared<MyStream>(...);
+//   return stream->Begin();           // in the handler
+//   stream->Wake();                   // later, any thread: NextToWrite has something
+//   stream->End(status);              // any thread: finish once NextToWrite is empty
+//
+// The trap: a peer that does not read holds a write back for ever; bound what
+// NextToWrite draws from, and rely on the server's shutdown deadline.
+template <typename Request, typename Response>
+class ServerStream : public grpc::ServerBidiReactor<Request, Response> {
+ public:
+  grpc::ServerBidiReactor<Request, Response>* Begin(std::shared_ptr<ServerStream> self) {
+    {
+      absl::MutexLock lock(&mu_);
+      self_ = std::move(self);
+    }
+    this->StartRead(&in_);
+    return this;
+  }
+
+  // Thread-safe.
+  void Wake() ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (writing_) {
+        woken_ = true;
+        return;
+      }
+      writing_ = true;
+    }
+    Pump();
+  }
+
+  // The first status counts. Thread-safe.
+  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (!end_.has_value()) end_ = status;
+    }
+    Wake();
+  }
+
+ protected:
+  // One at a time, in order.
+  virtual void OnMessage(Request message) = 0;
+  // One at a time; not under a lock.
+  virtual std::optional<Response> NextToWrite() = 0;
+  // The peer has sent its last message, or is gone: usually calls End.
+  virtual void OnPeerDone() = 0;
+  // The last hook.
+  virtual void OnEnded() = 0;
+
+ private:
+  // Whoever set writing_ runs this; it clears writing_ or leaves it to the write.
+  void Pump() {
+    while (true) {
+      if (!Broken()) {
+        if (std::optional<Response> next = NextToWrite(); next.has_value()) {
+          out_ = *std::move(next);
+          this->StartWrite(&out_);
+          return;
+        }
+      }
+      std::optional<absl::Status> end;
+      {
+        absl::MutexLock lock(&mu_);
+        if (woken_) {
+          woken_ = false;
+          continue;
+        }
+        if (!end_.has_value()) {
+          writing_ = false;
+          return;
+        }
+        // writing_ stays set: nothing is started after Finish.
+        end = end_;
+      }
+      this->Finish(ToGrpcStatus(*end));
+      return;
+    }
+  }
+
+  bool Broken() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return broken_;
+  }
+
+  void OnReadDone(bool ok) final {
+    if (!ok) {
+      OnPeerDone();
+      return;
+    }
+    OnMessage(std::move(in_));
+    in_ = Request();
+    this->StartRead(&in_);
+  }
+
+  void OnWriteDone(bool ok) final {
+    if (!ok) {
+      absl::MutexLock lock(&mu_);
+      broken_ = true;
+      if (!end_.has_value()) end_ = absl::UnavailableError("the peer is gone");
+    }
+    Pump();
+  }
+
+  void OnCancel() final { End(absl::CancelledError("the call was cancelled")); }
+
+  void OnDone() final {
+    OnEnded();
+    std::shared_ptr<ServerStream> self;
+    {
+      absl::MutexLock lock(&mu_);
+      self = std::move(self_);
+    }
+  }
+
+  // Of the read and the write under way; gRPC's meanwhile.
+  Request in_;
+  Response out_;
+
+  absl::Mutex mu_;
+  std::shared_ptr<ServerStream> self_ ABSL_GUARDED_BY(mu_);
+  // A write or its preparation is under way; set for ever by Finish.
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace distill
+
+#endif  // COMMON_RPC_SERVER_STREAM_H_

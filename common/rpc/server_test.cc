@@ -1,0 +1,65 @@
+#include "common/rpc/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/impl/codegen/rpc_service_method.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+#include <gtest/gtest.h>
+
+namespace distill {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// One method, which nobody calls: a server has to have something to serve.
+class SomeService final : public grpc::Service {
+ public:
+  SomeService() {
+    AddMethod(new grpc::internal::RpcServiceMethod(
+        "/test/Method", grpc::internal::RpcMethod::BIDI_STREAMING, nullptr));
+    using Handler = grpc::internal::CallbackBidiHandler<grpc::ByteBuffer, grpc::ByteBuffer>;
+    MarkMethodRawCallback(0, new Handler([](grpc::CallbackServerContext*) { return nullptr; }));
+  }
+};
+
+class RpcServerTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<std::unique_ptr<RpcServer>> Start(const std::string& listen) {
+    return RpcServer::Start({.listen = listen, .transport = {}, .services = {&service_}});
+  }
+  SomeService service_;
+  SomeService other_service_;
+};
+
+TEST_F(RpcServerTest, PortZeroIsAFreePort) {
+  auto server = Start("127.0.0.1:0");
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT((*server)->address(), HasSubstr("127.0.0.1:"));
+  EXPECT_THAT((*server)->address(), Not(EndsWith(":0")));
+}
+
+TEST_F(RpcServerTest, APortInUseIsRefusedWithTheWayOut) {
+  auto first = Start("127.0.0.1:0");
+  ASSERT_TRUE(first.ok());
+  auto second = RpcServer::Start(
+      {.listen = (*first)->address(), .transport = {}, .services = {&other_service_}});
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr((*first)->address()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("--listen"));
+}
+
+TEST_F(RpcServerTest, PlaintextOffTheMachineIsRefused) {
+  auto server = Start("0.0.0.0:0");
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
+  auto server = Start("localhost");
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace distill
