@@ -21,20 +21,21 @@ namespace distill {
 //
 //   auto stream = std::make_shared<MyStream>(...);
 //   stub->async()->Method(stream->context(), stream.get());
-//   stream->Begin(stream);
+//   stream->Begin();
 //   stream->Wake();      // any thread: NextToWrite has something
 //   stream->Cancel();    // any thread: OnClosed follows
 //
 // A stream has no deadline of its own; its user watches the answers and cancels.
 template <typename Request, typename Response>
-class ClientStream : public grpc::ClientBidiReactor<Request, Response> {
+class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
+                     public std::enable_shared_from_this<ClientStream<Request, Response>> {
  public:
   grpc::ClientContext* context() { return &context_; }
 
-  void Begin(std::shared_ptr<ClientStream> self) {
+  void Begin() {
     {
       absl::MutexLock lock(&mu_);
-      self_ = std::move(self);
+      self_ = this->shared_from_this();
     }
     // Keeps OnDone back until no write can start any more.
     this->AddHold();

@@ -27,12 +27,13 @@ namespace distill {
 // The trap: a peer that does not read holds a write back for ever; bound what
 // NextToWrite draws from, and rely on the server's shutdown deadline.
 template <typename Request, typename Response>
-class ServerStream : public grpc::ServerBidiReactor<Request, Response> {
+class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
+                     public std::enable_shared_from_this<ServerStream<Request, Response>> {
  public:
-  grpc::ServerBidiReactor<Request, Response>* Begin(std::shared_ptr<ServerStream> self) {
+  grpc::ServerBidiReactor<Request, Response>* Begin() {
     {
       absl::MutexLock lock(&mu_);
-      self_ = std::move(self);
+      self_ = this->shared_from_this();
     }
     this->StartRead(&in_);
     return this;

@@ -76,7 +76,7 @@ class EchoService final : public grpc::CallbackGenericService {
  public:
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override {
     auto stream = std::make_shared<Echo>();
-    return stream->Begin(stream);
+    return stream->Begin();
   }
 };
 
@@ -138,7 +138,7 @@ class StreamTest : public ::testing::Test {
   std::shared_ptr<Client> Open() {
     auto client = std::make_shared<Client>();
     stub_->PrepareBidiStreamingCall(client->context(), "/test/Echo", {}, client.get());
-    client->Begin(client);
+    client->Begin();
     return client;
   }
   void StopServer() {
