@@ -44,6 +44,12 @@ absl::Status CheckModel(const v1::ModelConfig& model) {
   return PlanModel(model, kProbe, /*classes=*/2).status();
 }
 
+absl::StatusOr<v1::PlanConfig> ResolveAndCheck(v1::PlanConfig plan, const PositionMap& positions) {
+  plan = ResolvePlan(std::move(plan));
+  RETURN_IF_ERROR(ProblemsToStatus(FindPlanProblems(plan, {CheckModel, CodecNames()}), positions));
+  return plan;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& path,
@@ -60,9 +66,11 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) {
     MakePathsAbsolute(ParentDirectory(path), data_set);
   }
-  plan = ResolvePlan(std::move(plan));
-  RETURN_IF_ERROR(ProblemsToStatus(FindPlanProblems(plan, {CheckModel, CodecNames()}), positions));
-  return plan;
+  return ResolveAndCheck(std::move(plan), positions);
+}
+
+absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan) {
+  return ResolveAndCheck(plan, PositionMap());
 }
 
 }  // namespace distill

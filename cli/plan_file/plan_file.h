@@ -22,6 +22,10 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
                                         const std::vector<std::string>& settings,
                                         std::optional<uint64_t> seed);
 
+// What a coordinator does with a plan that was sent to it: defaults filled in, and the
+// whole checked. INVALID_ARGUMENT: all problems, one a line, "field: message".
+absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan);
+
 }  // namespace distill
 
 #endif  // CLI_PLAN_FILE_PLAN_FILE_H_

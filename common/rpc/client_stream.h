@@ -48,7 +48,7 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
   void Wake() ABSL_LOCKS_EXCLUDED(mu_) {
     {
       absl::MutexLock lock(&mu_);
-      if (closed_) return;
+      if (closed_ || finished_) return;
       if (writing_) {
         woken_ = true;
         return;
@@ -56,6 +56,16 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
       writing_ = true;
     }
     Pump();
+  }
+
+  // Says that no more messages follow once NextToWrite is empty; the server then ends
+  // the stream. Thread-safe.
+  void FinishWriting() ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      absl::MutexLock lock(&mu_);
+      finish_ = true;
+    }
+    Wake();
   }
 
   // Thread-safe; OnClosed follows, with CANCELLED unless the stream ended otherwise.
@@ -79,16 +89,23 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
         this->StartWrite(&out_);
         return;
       }
+      bool last = false;
       {
         absl::MutexLock lock(&mu_);
         if (woken_ && !closed_) {
           woken_ = false;
           continue;
         }
-        writing_ = false;
-        if (!closed_) return;
+        last = finish_ && !closed_;
+        finished_ = finished_ || last;
+        writing_ = last;  // until OnWritesDoneDone
+        if (!last && !closed_) return;
       }
-      this->RemoveHold();
+      if (last) {
+        this->StartWritesDone();
+      } else {
+        this->RemoveHold();
+      }
       return;
     }
   }
@@ -116,6 +133,15 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
   // A failed write means that the read fails too, which closes.
   void OnWriteDone(bool) final { Pump(); }
 
+  void OnWritesDoneDone(bool) final {
+    {
+      absl::MutexLock lock(&mu_);
+      writing_ = false;
+      if (!closed_) return;
+    }
+    this->RemoveHold();
+  }
+
   void OnDone(const grpc::Status& status) final {
     OnClosed(FromGrpcStatus(status));
     std::shared_ptr<ClientStream> self;
@@ -135,6 +161,9 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  // No more messages were announced; and told to the server.
+  bool finish_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace distill

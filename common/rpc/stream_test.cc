@@ -180,6 +180,14 @@ TEST_F(StreamTest, TheServersStatusComesAfterAllItHadToSay) {
   EXPECT_THAT(client->answers(), ::testing::ElementsAre("echo a", "echo abort"));
 }
 
+TEST_F(StreamTest, WhatWasSaidBeforeTheLastWordArrives) {
+  auto client = Open();
+  for (int i = 0; i < 50; ++i) client->Say(std::to_string(i));
+  client->FinishWriting();
+  EXPECT_TRUE(client->AwaitClosed().ok());
+  EXPECT_EQ(client->answers().size(), 50u);
+}
+
 TEST_F(StreamTest, AStreamClosesWhenItsServerGoesWhileBothEndsTalk) {
   for (int i = 0; i < 20; ++i) {
     auto client = Open();

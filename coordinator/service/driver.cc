@@ -61,6 +61,13 @@ void Driver::Lost(uint64_t session) {
   posted.IgnoreError();
 }
 
+void Driver::EndAll(const absl::Status& reason) {
+  Post([this, reason](Coordinator&, absl::Time) {
+    for (const auto& [session, sink] : sinks_) sink->End(reason);
+    sinks_.clear();
+  }).IgnoreError();
+}
+
 absl::Status Driver::Watch(std::shared_ptr<PlanWatcher> watcher) {
   return Post([this, watcher = std::move(watcher)](Coordinator& coordinator, absl::Time) {
     const absl::StatusOr<v1::PlanStatus> status = coordinator.GetPlan();

@@ -59,6 +59,9 @@ class Driver {
   absl::Status Report(uint64_t session, v1::AttendReport report);
   void Lost(uint64_t session);
 
+  // Ends every Attend stream with `reason`: this coordinator stops.
+  void EndAll(const absl::Status& reason);
+
   absl::Status Watch(std::shared_ptr<PlanWatcher> watcher);
 
  private:

@@ -1,0 +1,124 @@
+#include "cli/process/process_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/config/nearest_name.h"
+
+namespace distill {
+namespace {
+
+const char* NameOf(ProcessKind kind) {
+  switch (kind) {
+    case ProcessKind::kCoordinator:
+      return "coordinator";
+    case ProcessKind::kTeacherServer:
+      return "teacher_server";
+    case ProcessKind::kStudentWorker:
+      return "student_worker";
+  }
+  return "";
+}
+
+const char* DescriptionOf(ProcessKind kind) {
+  switch (kind) {
+    case ProcessKind::kCoordinator:
+      return "Decides who trains what, keeps schedules and checkpoints.\n\nExample:\n"
+             "  coordinator --run-dir /shared/runs/first --listen 127.0.0.1:7000\n";
+    case ProcessKind::kTeacherServer:
+      return "Runs a trained model and streams its outputs to students.\n\nExample:\n"
+             "  teacher_server --run-dir /shared/runs/first --coordinator 127.0.0.1:7000\n";
+    case ProcessKind::kStudentWorker:
+      return "Trains: one rank of one run after the other.\n\nExample:\n"
+             "  student_worker --run-dir /shared/runs/first --coordinator 127.0.0.1:7000\n";
+  }
+  return "";
+}
+
+void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
+  app.add_option("--run-dir", flags.run_dir, "Folder of the plan; storage that all hosts share")
+      ->required();
+  app.add_option("--name", flags.name, "Unique among the processes of the plan")
+      ->capture_default_str();
+  if (kind != ProcessKind::kCoordinator) {
+    app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")->required();
+    app.add_option("--threads", flags.threads, "Compute threads")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+  }
+  if (kind != ProcessKind::kStudentWorker) {
+    app.add_option("--listen", flags.listen, "host:port to serve on; port 0 takes a free one")
+        ->capture_default_str();
+  } else {
+    app.add_option("--bind-host", flags.bind_host, "Address that the other ranks reach")
+        ->capture_default_str();
+  }
+  app.add_option("--ops-listen", flags.ops_listen, "host:port of /metrics, /healthz and /readyz")
+      ->capture_default_str();
+  app.add_flag("--allow-plaintext", flags.allow_plaintext,
+               "Talk unencrypted beyond this machine: only on a network you trust");
+  app.add_option("--ready-fd", flags.ready_fd,
+                 "Write one line of JSON with the addresses to this descriptor once serving");
+}
+
+std::string Usage(const char* name, const CLI::ParseError& error, const CLI::App& app,
+                  const std::vector<std::string>& given) {
+  std::string text = absl::StrCat(name, ": ", error.what(), "\n");
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& flag : option->get_lnames()) known.push_back("--" + flag);
+  }
+  for (const std::string& word : given) {
+    if (word.rfind("--", 0) != 0) continue;
+    const std::string flag = word.substr(0, word.find('='));
+    const std::string nearest = NearestName(flag, known);
+    if (!nearest.empty() && nearest != flag) {
+      absl::StrAppend(&text, "Did you mean '", nearest, "'?\n");
+    }
+  }
+  return absl::StrCat(text, "See '", name, " --help'.\n");
+}
+
+}  // namespace
+
+std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
+                                                           std::vector<std::string> arguments) {
+  ProcessFlags flags;
+  flags.name = NameOf(kind);
+  CLI::App app(DescriptionOf(kind), NameOf(kind));
+  AddFlags(kind, flags, app);
+  const std::vector<std::string> given = arguments;
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+    return flags;
+  } catch (const CLI::Success&) {
+    return PrintAndExit{app.help(), ExitCode::kDone};
+  } catch (const CLI::ParseError& error) {
+    return PrintAndExit{Usage(NameOf(kind), error, app, given), ExitCode::kUsage};
+  }
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kDone;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kUnimplemented:
+      return ExitCode::kConfiguration;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kUnreachable;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+      return ExitCode::kRefused;
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kNotFound:
+      return ExitCode::kData;
+    default:
+      return ExitCode::kRunFailed;
+  }
+}
+
+}  // namespace distill

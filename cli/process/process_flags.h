@@ -1,0 +1,43 @@
+// The command line that the three kinds of process share, so that a flag means the
+// same wherever it is given.
+#ifndef CLI_PROCESS_PROCESS_FLAGS_H_
+#define CLI_PROCESS_PROCESS_FLAGS_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "cli/command_line/command_line.h"
+
+namespace distill {
+
+enum class ProcessKind { kCoordinator, kTeacherServer, kStudentWorker };
+
+struct ProcessFlags {
+  std::string name;
+  // The folder of the plan, on storage that all hosts share.
+  std::string run_dir;
+  // host:port of the coordinator; unused by the coordinator itself.
+  std::string coordinator;
+  // Where it serves: coordinator and teacher servers.
+  std::string listen = "127.0.0.1:0";
+  // Address of this host that the other ranks reach: student workers.
+  std::string bind_host = "127.0.0.1";
+  std::string ops_listen = "127.0.0.1:0";
+  // LibTorch threads.
+  int threads = 1;
+  bool allow_plaintext = false;
+  // -1: nobody waits for a notice.
+  int ready_fd = -1;
+};
+
+std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
+                                                           std::vector<std::string> arguments);
+
+// What a process that ends with `status` exits with; kDone for OK.
+ExitCode ExitCodeOf(const absl::Status& status);
+
+}  // namespace distill
+
+#endif  // CLI_PROCESS_PROCESS_FLAGS_H_

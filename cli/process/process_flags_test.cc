@@ -1,0 +1,52 @@
+#include "cli/process/process_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ProcessFlagsTest, EachProcessHasTheFlagsItNeeds) {
+  const auto parsed = ParseProcessFlags(
+      ProcessKind::kStudentWorker, {"--run-dir", "/r", "--coordinator=127.0.0.1:1", "--name",
+                                    "student-1", "--threads=2", "--ready-fd=5"});
+  const auto* flags = std::get_if<ProcessFlags>(&parsed);
+  ASSERT_NE(flags, nullptr);
+  EXPECT_EQ(flags->name, "student-1");
+  EXPECT_EQ(flags->run_dir, "/r");
+  EXPECT_EQ(flags->coordinator, "127.0.0.1:1");
+  EXPECT_EQ(flags->threads, 2);
+  EXPECT_EQ(flags->ready_fd, 5);
+  EXPECT_EQ(flags->ops_listen, "127.0.0.1:0");
+}
+
+TEST(ProcessFlagsTest, AMisspeltFlagIsAUsageErrorWithTheNearestName) {
+  const auto parsed =
+      ParseProcessFlags(ProcessKind::kTeacherServer,
+                        {"--run-dir=/r", "--coordinator=h:1", "--lisen=127.0.0.1:5"});
+  const auto* exit = std::get_if<PrintAndExit>(&parsed);
+  ASSERT_NE(exit, nullptr);
+  EXPECT_EQ(exit->code, ExitCode::kUsage);
+  EXPECT_THAT(exit->text, HasSubstr("--listen"));
+}
+
+TEST(ProcessFlagsTest, AMissingFlagIsNamed) {
+  const auto parsed = ParseProcessFlags(ProcessKind::kTeacherServer, {"--run-dir=/r"});
+  const auto* exit = std::get_if<PrintAndExit>(&parsed);
+  ASSERT_NE(exit, nullptr);
+  EXPECT_EQ(exit->code, ExitCode::kUsage);
+  EXPECT_THAT(exit->text, HasSubstr("--coordinator"));
+}
+
+TEST(ProcessFlagsTest, HelpShowsAnExample) {
+  const auto parsed = ParseProcessFlags(ProcessKind::kCoordinator, {"--help"});
+  const auto* exit = std::get_if<PrintAndExit>(&parsed);
+  ASSERT_NE(exit, nullptr);
+  EXPECT_EQ(exit->code, ExitCode::kDone);
+  EXPECT_THAT(exit->text, HasSubstr("Example"));
+}
+
+}  // namespace
+}  // namespace distill

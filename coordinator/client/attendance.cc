@@ -1,0 +1,216 @@
+#include "coordinator/client/attendance.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/client_stream.h"
+#include "common/status/status_macros.h"
+#include "proto/coordinator.grpc.pb.h"
+
+namespace distill {
+namespace {
+
+constexpr absl::Duration kMinBackoff = absl::Milliseconds(50);
+constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
+// Reports are few: one a second and what a process has to say of itself.
+constexpr size_t kMaxUnsent = 256;
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace
+
+class Attendance::Stream final : public ClientStream<v1::AttendReport, v1::Directive> {
+ public:
+  Stream(std::shared_ptr<Attendance> owner, std::shared_ptr<grpc::Channel> channel)
+      : owner_(std::move(owner)), stub_(v1::CoordinatorService::NewStub(channel)) {}
+
+  void Start(const v1::Hello& hello) {
+    {
+      absl::MutexLock lock(&outbox_mu_);
+      *outbox_.emplace_back().mutable_hello() = hello;
+    }
+    stub_->async()->Attend(context(), this);
+    Begin();
+  }
+
+  void Send(v1::AttendReport report) {
+    bool full = false;
+    {
+      absl::MutexLock lock(&outbox_mu_);
+      const auto is_progress = [](const v1::AttendReport& r) { return r.has_progress(); };
+      const auto older = std::find_if(outbox_.begin(), outbox_.end(), is_progress);
+      if (report.has_progress() && older != outbox_.end()) {
+        *older = std::move(report);
+      } else if (outbox_.size() < kMaxUnsent) {
+        outbox_.push_back(std::move(report));
+      } else {
+        full = true;
+      }
+    }
+    // A coordinator that reads nothing is as good as lost.
+    if (full) {
+      Cancel();
+    } else {
+      Wake();
+    }
+  }
+
+ private:
+  std::shared_ptr<Stream> self() { return std::static_pointer_cast<Stream>(shared_from_this()); }
+
+  void OnMessage(v1::Directive directive) override { owner_->OnDirective(self(), directive); }
+  std::optional<v1::AttendReport> NextToWrite() override {
+    absl::MutexLock lock(&outbox_mu_);
+    if (outbox_.empty()) return std::nullopt;
+    v1::AttendReport report = std::move(outbox_.front());
+    outbox_.pop_front();
+    return report;
+  }
+  void OnClosed(const absl::Status& status) override { owner_->OnClosed(self(), status); }
+
+  const std::shared_ptr<Attendance> owner_;
+  const std::unique_ptr<v1::CoordinatorService::Stub> stub_;
+  absl::Mutex outbox_mu_;
+  std::deque<v1::AttendReport> outbox_ ABSL_GUARDED_BY(outbox_mu_);
+};
+
+Attendance::Attendance(const AttendanceOptions& options, AttendanceEvents events,
+                       TimerQueue* timers, Clock* clock, std::function<double()> random)
+    : options_(options),
+      events_(std::move(events)),
+      timers_(timers),
+      clock_(clock),
+      backoff_(kMinBackoff, kMaxBackoff, std::move(random)),
+      alone_since_(clock->MonotonicNow()) {}
+
+absl::StatusOr<std::shared_ptr<Attendance>> Attendance::Start(const AttendanceOptions& options,
+                                                              AttendanceEvents events,
+                                                              TimerQueue* timers, Clock* clock,
+                                                              std::function<double()> random) {
+  RETURN_IF_ERROR(ValidateTransport(options.transport, options.coordinator));
+  std::shared_ptr<Attendance> attendance(
+      new Attendance(options, std::move(events), timers, clock, std::move(random)));
+  attendance->Connect();
+  return attendance;
+}
+
+void Attendance::After(absl::Duration delay, std::function<void(Attendance&)> what) {
+  // Not scheduled: the timers have stopped, and with them this process.
+  timers_
+      ->ScheduleAt(clock_->MonotonicNow() + delay,
+                   [weak = weak_from_this(), what = std::move(what)] {
+                     if (const std::shared_ptr<Attendance> self = weak.lock()) what(*self);
+                   })
+      .IgnoreError();
+}
+
+void Attendance::Connect() {
+  auto channel = CreateChannel(options_.transport, options_.coordinator);
+  if (!channel.ok()) {  // validated at the start
+    events_.on_given_up(channel.status());
+    return;
+  }
+  auto stream = std::make_shared<Stream>(shared_from_this(), *std::move(channel));
+  {
+    absl::MutexLock lock(&mu_);
+    if (left_) return;
+    stream_ = stream;
+    welcomed_ = false;
+  }
+  stream->Start(options_.hello);
+  After(options_.connect_timeout, [stream](Attendance& self) {
+    {
+      absl::MutexLock lock(&self.mu_);
+      if (self.stream_ != stream || self.welcomed_) return;
+    }
+    stream->Cancel();
+  });
+}
+
+void Attendance::OnDirective(const std::shared_ptr<Stream>& stream,
+                             const v1::Directive& directive) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (left_ || stream_ != stream || directive.fence() < fence_) return;
+    fence_ = directive.fence();
+    if (directive.has_welcome()) {
+      welcomed_ = true;
+      backoff_.Reset();
+    }
+  }
+  if (!directive.has_welcome()) {
+    events_.on_directive(directive);
+    return;
+  }
+  const absl::Duration interval = std::clamp(ToDuration(directive.welcome().heartbeat_interval()),
+                                             absl::Milliseconds(10), absl::Minutes(1));
+  After(interval, [stream, interval](Attendance& self) { self.Beat(stream, interval); });
+  events_.on_welcome();
+}
+
+void Attendance::Beat(const std::shared_ptr<Stream>& stream, absl::Duration interval) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (left_ || stream_ != stream) return;
+  }
+  v1::AttendReport report;
+  report.mutable_heartbeat();
+  stream->Send(std::move(report));
+  After(interval, [stream, interval](Attendance& self) { self.Beat(stream, interval); });
+}
+
+void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Status& status) {
+  absl::Duration delay;
+  bool give_up = false;
+  bool was_welcomed = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (stream_ != stream) return;
+    stream_ = nullptr;
+    if (left_) return;
+    const absl::Duration now = clock_->MonotonicNow();
+    was_welcomed = welcomed_;
+    if (welcomed_) alone_since_ = now;
+    give_up = now - alone_since_ >= options_.give_up_after || absl::IsInvalidArgument(status);
+    if (give_up) left_ = true;
+    delay = backoff_.Next();
+  }
+  const absl::Status reason =
+      status.ok() ? absl::UnavailableError("the coordinator ended the stream") : status;
+  if (give_up) {
+    events_.on_given_up(absl::Status(
+        reason.code(), absl::StrCat("the coordinator at ", options_.coordinator,
+                                    " cannot be attended: ", std::string(reason.message()))));
+    return;
+  }
+  if (was_welcomed) events_.on_lost(reason);
+  After(delay, [](Attendance& self) { self.Connect(); });
+}
+
+void Attendance::Report(v1::AttendReport report) {
+  std::shared_ptr<Stream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    if (welcomed_ && !left_) stream = stream_;
+  }
+  if (stream != nullptr) stream->Send(std::move(report));
+}
+
+void Attendance::Leave(const std::string& reason) {
+  std::shared_ptr<Stream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    left_ = true;
+    stream = stream_;
+  }
+  if (stream == nullptr) return;
+  v1::AttendReport report;
+  report.mutable_leaving()->set_reason(reason);
+  stream->Send(std::move(report));
+  stream->FinishWriting();
+}
+
+}  // namespace distill
