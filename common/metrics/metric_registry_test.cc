@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <latch>
 #include <limits>
 #include <string>
 #include <thread>
@@ -117,22 +118,25 @@ TEST(MetricRegistry, WithoutProcTheRestIsServed) {
 
 TEST(MetricRegistry, ThreadsMayAddCountAndServeAtOnce) {
   MetricRegistry registry({.proc = "/nowhere"});
+  std::latch start(4);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&registry, t] {
-      for (int i = 0; i < 200; ++i) {
+    threads.emplace_back([&registry, &start, t] {
+      start.arrive_and_wait();
+      for (int i = 0; i < 500; ++i) {
         registry.AddCounter("all_total", "h")->Add();
-        registry.AddCounter("own_total", "h", {{"t", absl::StrCat(t)}})->Add();
+        registry.AddCounter("own_total", "h", {{"t", absl::StrCat(t)}, {"i", absl::StrCat(i)}})
+            ->Add();
         registry.AddHistogram("s", "h", {}, {1, 2})->Observe(1);
-        registry.Serialize();
+        if (i % 100 == 0) registry.Serialize();
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   const std::string page = registry.Serialize();
-  EXPECT_THAT(page, HasSubstr("\nall_total 800\n"));
-  EXPECT_THAT(page, HasSubstr("own_total{t=\"3\"} 200\n"));
-  EXPECT_THAT(page, HasSubstr("s_count 800\n"));
+  EXPECT_THAT(page, HasSubstr("\nall_total 2000\n"));
+  EXPECT_THAT(page, HasSubstr("own_total{i=\"499\",t=\"3\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("s_count 2000\n"));
 }
 
 TEST(MetricBuckets, DurationsAreSixteenFromHalfAMillisecondToAMinute) {

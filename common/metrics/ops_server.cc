@@ -92,8 +92,6 @@ absl::Status OpsServer::Listen() {
                            "2000",
                            "enable_keep_alive",
                            "no",
-                           "enable_auth_domain_check",
-                           "no",
                            nullptr};
   context_ = mg_start(&callbacks, this, options);
   if (context_ == nullptr) {

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <memory>
@@ -97,10 +97,10 @@ TEST_F(OpsServerTest, MetricsAreTheRegistrysPageOfTheMoment) {
 }
 
 TEST_F(OpsServerTest, ALargePageArrivesWhole) {
-  for (int i = 0; i < 20000; ++i) registry_.AddGauge(absl::StrCat("distill_x", i), "help");
+  for (int i = 0; i < 60000; ++i) registry_.AddGauge("distill_x", "h", {{"i", absl::StrCat(i)}});
   const std::string body = Body(Ask(*Start(), "GET", "/metrics"));
   EXPECT_GT(body.size(), 1u << 20);
-  EXPECT_THAT(body, HasSubstr("\ndistill_x19999 0\n"));
+  EXPECT_THAT(body, HasSubstr("\ndistill_x{i=\"59999\"} 0\n"));
 }
 
 TEST_F(OpsServerTest, ProbesSayOkOrWhyNot) {
@@ -150,7 +150,7 @@ TEST_F(OpsServerTest, OtherMethodsAreNotAllowed) {
 
 TEST_F(OpsServerTest, RubbishDoesNotStopIt) {
   auto server = Start();
-  Exchange(Port(*server), std::string("\x16\x03\x01\x00\xff rubbish\r\n\r\n", 19));
+  Exchange(Port(*server), std::string("\x16\x03\x01\x00\xff rubbish\r\n\r\n", 17));
   Exchange(Port(*server), std::string(100000, 'x'));
   close(Connect(Port(*server)));
   EXPECT_EQ(Body(Ask(*server, "GET", "/healthz")), "ok");
@@ -158,8 +158,7 @@ TEST_F(OpsServerTest, RubbishDoesNotStopIt) {
 
 TEST_F(OpsServerTest, SilentConnectionsAreCutAndDoNotHoldUpProbesForEver) {
   auto server = Start();
-  const std::vector<int> silent = {Connect(Port(*server)), Connect(Port(*server)),
-                                   Connect(Port(*server)), Connect(Port(*server))};
+  const std::vector<int> silent = {Connect(Port(*server)), Connect(Port(*server))};
   EXPECT_EQ(Body(Ask(*server, "GET", "/healthz")), "ok");
   for (int fd : silent) close(fd);
 }
