@@ -9,9 +9,9 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ProcessFlagsTest, EachProcessHasTheFlagsItNeeds) {
-  const auto parsed = ParseProcessFlags(
-      ProcessKind::kStudentWorker, {"--run-dir", "/r", "--coordinator=127.0.0.1:1", "--name",
-                                    "student-1", "--threads=2", "--ready-fd=5"});
+  const auto parsed = ParseProcessFlags(ProcessKind::kStudentWorker,
+                                        {"--run-dir", "/r", "--coordinator=127.0.0.1:1", "--name",
+                                         "student-1", "--threads=2", "--ready-fd=5"});
   const auto* flags = std::get_if<ProcessFlags>(&parsed);
   ASSERT_NE(flags, nullptr);
   EXPECT_EQ(flags->name, "student-1");
@@ -23,9 +23,8 @@ TEST(ProcessFlagsTest, EachProcessHasTheFlagsItNeeds) {
 }
 
 TEST(ProcessFlagsTest, AMisspeltFlagIsAUsageErrorWithTheNearestName) {
-  const auto parsed =
-      ParseProcessFlags(ProcessKind::kTeacherServer,
-                        {"--run-dir=/r", "--coordinator=h:1", "--lisen=127.0.0.1:5"});
+  const auto parsed = ParseProcessFlags(
+      ProcessKind::kTeacherServer, {"--run-dir=/r", "--coordinator=h:1", "--lisen=127.0.0.1:5"});
   const auto* exit = std::get_if<PrintAndExit>(&parsed);
   ASSERT_NE(exit, nullptr);
   EXPECT_EQ(exit->code, ExitCode::kUsage);
