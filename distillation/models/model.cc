@@ -139,6 +139,14 @@ std::vector<at::Tensor> Model::Parameters() const {
   return parameters;
 }
 
+std::vector<at::Tensor> Model::Buffers() const {
+  std::vector<at::Tensor> buffers;
+  for (const TensorSpec& spec : state_->plan.tensors) {
+    if (!spec.trained) buffers.push_back(state_->tensors.at(spec.name));
+  }
+  return buffers;
+}
+
 absl::StatusOr<std::map<std::string, TensorView>> Model::Tensors() const {
   std::map<std::string, TensorView> views;
   for (const auto& [name, tensor] : state_->tensors) {

@@ -51,6 +51,9 @@ class Model {
   // an optimiser changes the model through them.
   std::vector<at::Tensor> Parameters() const;
 
+  // The running statistics in the plan's order, shared likewise.
+  std::vector<at::Tensor> Buffers() const;
+
   // Copies of all tensors, buffers included, by name.
   absl::StatusOr<std::map<std::string, TensorView>> Tensors() const;
   // Takes the values of all tensors. INVALID_ARGUMENT, and nothing changed, when a

@@ -1,0 +1,341 @@
+#include "student_worker/training/trainer.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <span>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/digest/sha256.h"
+#include "common/random/random.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+#include "distillation/models/export/manifest.h"
+#include "distillation/models/model.h"
+#include "distillation/models/tensor_bridge.h"
+#include "distillation/models/torch_status.h"
+#include "distillation/objectives/objective.h"
+#include "distillation/order/labelled_subset.h"
+#include "student_worker/training/gradient_clip.h"
+#include "student_worker/training/inference.h"
+#include "student_worker/training/optimizer.h"
+
+namespace distill {
+namespace {
+
+// The stream of the initial values, apart from those of distillation/order.
+constexpr uint64_t kInitialValuesStream = uint64_t{1} << 62;
+constexpr int64_t kExportCheckExamples = 64;
+constexpr char kModelPrefix[] = "model/";
+constexpr char kOptimizerPrefix[] = "optimizer/";
+constexpr char kStep[] = "step";
+
+double WeightOf(const TermInfo& term, const StepValues& values) {
+  switch (term.weight) {
+    case v1::TermConfig::SOFT_WEIGHT:
+      return values.soft_weight;
+    case v1::TermConfig::TERM_WEIGHT: {
+      const auto it = values.term_weights.find(term.name);
+      return it == values.term_weights.end() ? 0 : it->second;
+    }
+    default:
+      return values.hard_weight;
+  }
+}
+
+// The label of each training example, -1 where the run does not use it.
+absl::StatusOr<std::vector<int32_t>> UsedLabels(const TrainerOptions& options,
+                                                const DataSet& data) {
+  const std::span<const int32_t> labels = data.labels(v1::TRAIN);
+  if (!options.run.has_labelled_subset()) return std::vector<int32_t>(labels.begin(), labels.end());
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> subset,
+                   DrawLabelledSubset(labels, data.classes(),
+                                      options.run.labelled_subset().examples(), options.seed));
+  std::vector<int32_t> used(labels.size(), -1);
+  for (const uint64_t id : subset) used[id] = labels[id];
+  return used;
+}
+
+std::map<std::string, TensorView> WithPrefix(const Safetensors& part, const std::string& prefix) {
+  std::map<std::string, TensorView> result;
+  for (const auto& [name, tensor] : part.tensors) {
+    if (name.rfind(prefix, 0) == 0) result[name.substr(prefix.size())] = tensor;
+  }
+  return result;
+}
+
+absl::Status CheckStep(const Safetensors& part, int64_t step) {
+  const auto it = part.metadata.find(kStep);
+  int64_t written = 0;
+  if (it != part.metadata.end() && absl::SimpleAtoi(it->second, &written) && written == step) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("a part of the checkpoint is not of step ", step));
+}
+
+class ReplicatedTrainer final : public Trainer {
+ public:
+  ReplicatedTrainer(const TrainerOptions& options, std::shared_ptr<const DataSet> data,
+                    Collectives* collectives, PhaseClock* phases, Order order, Objective objective)
+      : run_(options.run),
+        data_(std::move(data)),
+        collectives_(collectives),
+        phases_(phases),
+        order_(std::move(order)),
+        objective_(std::move(objective)) {}
+
+  absl::Status Init(const TrainerOptions& options) {
+    ASSIGN_OR_RETURN(labels_, UsedLabels(options, *data_));
+    auto model = Model::Create(run_.model(), data_->example_dims(), data_->classes(),
+                               Mix(options.seed, kInitialValuesStream, 0));
+    if (!model.ok()) return Annotate(model.status(), absl::StrCat("model of run ", run_.name()));
+    model_ = *std::move(model);
+    for (const TensorSpec& spec : model_->plan().tensors) {
+      if (spec.trained) names_.push_back(spec.name);
+    }
+    ASSIGN_OR_RETURN(optimizer_,
+                     Optimizer::Create(run_.training(), model_->Parameters(), names_));
+    ASSIGN_OR_RETURN(reducer_, collectives_->MakeGradientReducer(model_->Parameters()));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<ExampleView>> Slice(int64_t step) override {
+    return order_.Slice(step, collectives_->rank(), collectives_->size());
+  }
+
+  absl::StatusOr<StepResult> Step(int64_t step, const StepValues& values,
+                                  const TeacherLabels& labels) override {
+    phases_->Enter(Phase::kWaitData);
+    ASSIGN_OR_RETURN(const std::vector<ExampleView> slice, Slice(step));
+    ASSIGN_OR_RETURN(const at::Tensor examples, Examples(slice));
+    ASSIGN_OR_RETURN(const ObjectiveInputs inputs, Inputs(step, slice, values, labels));
+
+    phases_->Enter(Phase::kForward);
+    reducer_->BeforeForward();
+    ASSIGN_OR_RETURN(const at::Tensor logits, model_->Forward(examples));
+    std::vector<double> weights;
+    for (const TermInfo& term : objective_.terms()) weights.push_back(WeightOf(term, values));
+    ASSIGN_OR_RETURN(const ObjectiveValue value, objective_.Evaluate(logits, inputs, weights));
+
+    phases_->Enter(Phase::kBackward);
+    std::vector<double> sums;
+    at::Tensor scaled;
+    RETURN_IF_ERROR(CallTorch("loss", [&] {
+      sums.push_back(value.loss.item<double>());
+      // The reducer takes the mean over ranks; the loss is a sum over them.
+      scaled = value.loss * static_cast<double>(collectives_->size());
+    }));
+    sums.insert(sums.end(), value.terms.begin(), value.terms.end());
+    RETURN_IF_ERROR(reducer_->Backward(scaled));
+
+    phases_->Enter(Phase::kAllReduce);
+    RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
+    ASSIGN_OR_RETURN(const StepResult result, Result(step, sums, inputs));
+
+    phases_->Enter(Phase::kOptimizer);
+    const std::optional<double> max_norm =
+        run_.training().has_gradient_clip_norm()
+            ? std::optional<double>(run_.training().gradient_clip_norm())
+            : std::nullopt;
+    const auto norm = ClipGradientNorm(model_->Parameters(), names_, max_norm);
+    if (!norm.ok()) return Annotate(norm.status(), absl::StrCat("step ", step));
+    RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
+    phases_->Enter(Phase::kOther);
+    return result;
+  }
+
+  absl::StatusOr<double> ValidationAccuracy() override {
+    const uint64_t count = data_->size(v1::VALIDATION);
+    if (count == 0) return 0.0;
+    RETURN_IF_ERROR(AverageBuffers());
+    std::vector<uint64_t> ids;
+    for (uint64_t id = collectives_->rank(); id < count; id += collectives_->size()) {
+      ids.push_back(id);
+    }
+    ASSIGN_OR_RETURN(const TensorView logits,
+                     ComputeLogits(*model_, *data_, v1::VALIDATION, ids));
+    const std::vector<int32_t> predicted = Argmax(logits);
+    const std::span<const int32_t> labels = data_->labels(v1::VALIDATION);
+    std::vector<double> counts = {0, 0};
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (labels[ids[i]] < 0) continue;
+      counts[0] += labels[ids[i]] == predicted[i] ? 1 : 0;
+      counts[1] += 1;
+    }
+    RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(counts)));
+    return counts[1] == 0 ? 0 : counts[0] / counts[1];
+  }
+
+  absl::Status AgreeWithOtherRanks() override {
+    RETURN_IF_ERROR(AverageBuffers());
+    ASSIGN_OR_RETURN(const auto tensors, model_->Tensors());
+    const std::string digest = ModelDigest(tensors);
+    // 32 bits a number, so that sums of doubles are exact.
+    std::vector<double> own;
+    for (size_t at = 0; at + 8 <= digest.size(); at += 8) {
+      uint32_t word = 0;
+      for (size_t i = at; i < at + 8; ++i) {
+        const char c = digest[i];
+        word = word << 4 | static_cast<uint32_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+      }
+      own.push_back(word);
+    }
+    std::vector<double> sums = own;
+    RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (sums[i] == own[i] * collectives_->size()) continue;
+      return absl::InternalError(absl::StrCat(
+          "the models of the ranks of run ", run_.name(),
+          " have come to differ; do all hosts have the same processor and the same build?"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Safetensors> SharedState(int64_t step) const override {
+    Safetensors shared;
+    ASSIGN_OR_RETURN(const auto tensors, model_->Tensors());
+    for (const auto& [name, tensor] : tensors) shared.tensors[kModelPrefix + name] = tensor;
+    ASSIGN_OR_RETURN(const auto state, optimizer_->State());
+    for (const auto& [name, tensor] : state) shared.tensors[kOptimizerPrefix + name] = tensor;
+    shared.metadata[kStep] = absl::StrCat(step);
+    return shared;
+  }
+
+  // Order, views and subset are functions of seed and step: nothing of a rank is random.
+  absl::StatusOr<Safetensors> RankState(int64_t step) const override {
+    Safetensors rank;
+    rank.metadata[kStep] = absl::StrCat(step);
+    return rank;
+  }
+
+  absl::Status Restore(int64_t step, const Safetensors& shared, const Safetensors& rank) override {
+    RETURN_IF_ERROR(CheckStep(shared, step));
+    RETURN_IF_ERROR(CheckStep(rank, step));
+    absl::Status status = model_->SetTensors(WithPrefix(shared, kModelPrefix));
+    if (status.ok()) status = optimizer_->SetState(WithPrefix(shared, kOptimizerPrefix));
+    if (status.ok()) return status;
+    return absl::DataLossError(absl::StrCat("the checkpoint does not fit run ", run_.name(), ": ",
+                                            std::string(status.message())));
+  }
+
+  std::vector<uint64_t> GradientBucketBytes() const override { return reducer_->BucketBytes(); }
+
+  absl::StatusOr<std::map<std::string, TensorView>> ModelTensors() const override {
+    return model_->Tensors();
+  }
+
+  absl::StatusOr<ExportCheck> MakeExportCheck() override {
+    const v1::Split split = data_->size(v1::VALIDATION) > 0 ? v1::VALIDATION : v1::TRAIN;
+    std::vector<uint64_t> ids(std::min<uint64_t>(kExportCheckExamples, data_->size(split)));
+    std::iota(ids.begin(), ids.end(), 0);
+    ExportCheck check;
+    ASSIGN_OR_RETURN(check.logits, ComputeLogits(*model_, *data_, split, ids));
+    check.ids = MakeTensorView(ElementType::kInt64, {static_cast<int64_t>(ids.size())},
+                               std::vector<int64_t>(ids.begin(), ids.end()));
+    return check;
+  }
+
+ private:
+  absl::StatusOr<at::Tensor> Examples(const std::vector<ExampleView>& slice) {
+    std::vector<uint64_t> ids;
+    std::vector<uint64_t> seeds;
+    for (const ExampleView& view : slice) {
+      ids.push_back(view.example_id);
+      seeds.push_back(view.view_seed);
+    }
+    ASSIGN_OR_RETURN(const TensorView examples,
+                     data_->Examples(v1::TRAIN, ids, seeds, run_.view()));
+    return CopyToTensor(examples);
+  }
+
+  absl::StatusOr<ObjectiveInputs> Inputs(int64_t step, const std::vector<ExampleView>& slice,
+                                         const StepValues& values, const TeacherLabels& labels) {
+    ObjectiveInputs inputs;
+    inputs.temperature = values.temperature;
+    std::vector<int64_t> targets;
+    for (const ExampleView& view : slice) targets.push_back(labels_[view.example_id]);
+    RETURN_IF_ERROR(CallTorch("labels", [&] { inputs.labels = at::tensor(targets, at::kLong); }));
+    // Every rank knows the slices of all, so the count of the global batch needs no
+    // all-reduce.
+    for (int rank = 0; rank < collectives_->size(); ++rank) {
+      ASSIGN_OR_RETURN(const std::vector<ExampleView> part,
+                       order_.Slice(step, rank, collectives_->size()));
+      inputs.global_examples += static_cast<int64_t>(part.size());
+      for (const ExampleView& view : part) {
+        inputs.global_labelled += labels_[view.example_id] >= 0 ? 1 : 0;
+      }
+    }
+    for (const auto& [key, logits] : labels) {
+      ASSIGN_OR_RETURN(inputs.teacher_logits[key], CopyToTensor(logits));
+    }
+    return inputs;
+  }
+
+  absl::StatusOr<StepResult> Result(int64_t step, const std::vector<double>& sums,
+                                    const ObjectiveInputs& inputs) {
+    StepResult result;
+    result.loss = sums[0];
+    for (size_t i = 0; i < objective_.terms().size(); ++i) {
+      const TermInfo& term = objective_.terms()[i];
+      const bool none =
+          term.count == TermInfo::Count::kLabelledExamples && inputs.global_labelled == 0;
+      if (!none) result.terms[term.name] = sums[i + 1];
+      if (std::isfinite(sums[i + 1])) continue;
+      return absl::DataLossError(absl::StrCat(
+          "step ", step, ": the loss term ", term.name, " is ", sums[i + 1],
+          "; training has diverged: lower the learning rate, or set gradient_clip_norm"));
+    }
+    return result;
+  }
+
+  // Each rank's statistics are of its own part of the batch; their mean is taken where
+  // they are used. Averaging is linear, so how often makes no difference but rounding.
+  absl::Status AverageBuffers() {
+    if (collectives_->size() == 1) return absl::OkStatus();
+    for (at::Tensor& buffer : model_->Buffers()) {
+      std::span<float> values(buffer.data_ptr<float>(), static_cast<size_t>(buffer.numel()));
+      RETURN_IF_ERROR(collectives_->AllReduceSum(values));
+      for (float& value : values) value /= static_cast<float>(collectives_->size());
+    }
+    return absl::OkStatus();
+  }
+
+  const v1::RunConfig run_;
+  const std::shared_ptr<const DataSet> data_;
+  Collectives* const collectives_;
+  PhaseClock* const phases_;
+  Order order_;
+  const Objective objective_;
+  std::vector<int32_t> labels_;
+  std::vector<std::string> names_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<GradientReducer> reducer_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& options,
+                                                         std::shared_ptr<const DataSet> data,
+                                                         Collectives* collectives,
+                                                         PhaseClock* phases) {
+  OrderOptions order_options;
+  order_options.seed = options.seed;
+  order_options.examples = data->size(v1::TRAIN);
+  order_options.global_batch_size = options.run.training().global_batch_size();
+  order_options.view = options.run.view();
+  ASSIGN_OR_RETURN(Order order, Order::Create(order_options));
+  ASSIGN_OR_RETURN(Objective objective, Objective::Create(options.run.objective()));
+  auto trainer = std::make_unique<ReplicatedTrainer>(
+      options, std::move(data), collectives, phases, std::move(order), std::move(objective));
+  RETURN_IF_ERROR(trainer->Init(options));
+  return trainer;
+}
+
+}  // namespace distill
