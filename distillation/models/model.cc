@@ -96,6 +96,8 @@ const ModelPlan& Model::plan() const { return state_->plan; }
 
 void Model::SetTraining(bool training) { state_->training = training; }
 
+bool Model::training() const { return state_->training; }
+
 absl::StatusOr<at::Tensor> Model::Forward(const at::Tensor& examples) {
   const State& s = *state_;
   if (!RowsMatch(examples, s.plan.input_dims)) {

@@ -46,6 +46,7 @@ class Model {
 
   // A new model is in training mode.
   void SetTraining(bool training);
+  bool training() const;
 
   // The trained tensors in the plan's order. They share memory with the model, so
   // an optimiser changes the model through them.

@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/model.h"
+#include "distillation/models/threads.h"
 #include "distillation/models/torch_status.h"
 
 namespace distill {
@@ -151,12 +152,7 @@ class ModelRunner final : public Runner {
 
 }  // namespace
 
-absl::Status SetInferenceThreads(int threads) {
-  at::set_num_threads(threads);
-  if (at::get_num_threads() == threads) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("LibTorch was told to use ", threads,
-                                          " threads and reports ", at::get_num_threads()));
-}
+absl::Status SetInferenceThreads(int threads) { return SetComputeThreads(threads); }
 
 std::string NumericsClass() {
   const int threads = at::get_num_threads();

@@ -16,8 +16,7 @@ namespace distill {
 
 class Model;
 
-// Sets LibTorch's threads for the whole process; before the first tensor.
-// INTERNAL when LibTorch does not report the number back.
+// SetComputeThreads (distillation/models/threads.h), for who does not see LibTorch's rooms.
 absl::Status SetInferenceThreads(int threads);
 
 // "AVX2, 1 thread, LibTorch 2.11.0, float32": what decides how results round.
