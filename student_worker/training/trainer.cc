@@ -99,8 +99,7 @@ class ReplicatedTrainer final : public Trainer {
     for (const TensorSpec& spec : model_->plan().tensors) {
       if (spec.trained) names_.push_back(spec.name);
     }
-    ASSIGN_OR_RETURN(optimizer_,
-                     Optimizer::Create(run_.training(), model_->Parameters(), names_));
+    ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(run_.training(), model_->Parameters(), names_));
     ASSIGN_OR_RETURN(reducer_, collectives_->MakeGradientReducer(model_->Parameters()));
     return absl::OkStatus();
   }
@@ -129,7 +128,7 @@ class ReplicatedTrainer final : public Trainer {
     RETURN_IF_ERROR(CallTorch("loss", [&] {
       sums.push_back(value.loss.item<double>());
       // The reducer takes the mean over ranks; the loss is a sum over them.
-      scaled = value.loss * static_cast<double>(collectives_->size());
+      scaled = value.loss.mul(collectives_->size());
     }));
     sums.insert(sums.end(), value.terms.begin(), value.terms.end());
     RETURN_IF_ERROR(reducer_->Backward(scaled));
@@ -158,8 +157,7 @@ class ReplicatedTrainer final : public Trainer {
     for (uint64_t id = collectives_->rank(); id < count; id += collectives_->size()) {
       ids.push_back(id);
     }
-    ASSIGN_OR_RETURN(const TensorView logits,
-                     ComputeLogits(*model_, *data_, v1::VALIDATION, ids));
+    ASSIGN_OR_RETURN(const TensorView logits, ComputeLogits(*model_, *data_, v1::VALIDATION, ids));
     const std::vector<int32_t> predicted = Argmax(logits);
     const std::span<const int32_t> labels = data_->labels(v1::VALIDATION);
     std::vector<double> counts = {0, 0};
@@ -332,8 +330,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   order_options.view = options.run.view();
   ASSIGN_OR_RETURN(Order order, Order::Create(order_options));
   ASSIGN_OR_RETURN(Objective objective, Objective::Create(options.run.objective()));
-  auto trainer = std::make_unique<ReplicatedTrainer>(
-      options, std::move(data), collectives, phases, std::move(order), std::move(objective));
+  auto trainer = std::make_unique<ReplicatedTrainer>(options, std::move(data), collectives, phases,
+                                                     std::move(order), std::move(objective));
   RETURN_IF_ERROR(trainer->Init(options));
   return trainer;
 }

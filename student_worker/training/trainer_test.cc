@@ -1,0 +1,227 @@
+#include "student_worker/training/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "common/clock/fake_clock.h"
+#include "distillation/models/export/manifest.h"
+#include "student_worker/collectives/fake_key_value_store.h"
+#include "student_worker/collectives/gloo_collectives.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+
+// 24 rows of 3 features, of which class 0 and 1 are told apart by the first.
+std::shared_ptr<const DataSet> Data() {
+  v1::DataSetConfig config;
+  config.set_name("toy");
+  config.set_classes(2);
+  config.set_validation_examples(4);
+  config.set_scale(1);
+  config.set_deviation(1);
+  std::vector<float> rows;
+  std::vector<int64_t> labels;
+  for (int i = 0; i < 24; ++i) {
+    const float sign = i % 2 == 0 ? 1.f : -1.f;
+    rows.insert(rows.end(), {sign * (1.f + 0.1f * i), 0.3f * (i % 5), -0.2f * (i % 3)});
+    labels.push_back(i % 2);
+  }
+  auto data = DataSet::FromArrays(config, MakeTensorView(ElementType::kFloat32, {24, 3}, rows),
+                                  MakeTensorView(ElementType::kInt64, {24}, labels),
+                                  DataSet::Files::kTraining);
+  EXPECT_TRUE(data.ok()) << data.status();
+  return *data;
+}
+
+TrainerOptions Options(int ranks, uint64_t seed = 3) {
+  TrainerOptions options;
+  options.seed = seed;
+  options.run.set_name("r");
+  options.run.mutable_model()->set_architecture("mlp");
+  options.run.mutable_model()->add_widths(4);
+  v1::TermConfig* hard = options.run.add_objective();
+  hard->set_name("hard");
+  hard->mutable_hard_cross_entropy();
+  options.run.mutable_training()->set_world_size(ranks);
+  options.run.mutable_training()->set_global_batch_size(8);
+  options.run.mutable_training()->mutable_sgd()->set_momentum(0.9);
+  return options;
+}
+
+StepValues Values() {
+  StepValues values;
+  values.temperature = 1;
+  values.hard_weight = 1;
+  values.soft_weight = 1;
+  values.learning_rate = 0.1;
+  return values;
+}
+
+// Runs `body` on every rank of a world, each on a thread of its own.
+void InWorld(int ranks, const TrainerOptions& options,
+             const std::function<void(int rank, Trainer& trainer)>& body) {
+  FakeKeyValueStore store;
+  FakeClock clock;
+  const std::shared_ptr<const DataSet> data = Data();
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      GlooOptions gloo;
+      gloo.rank = rank;
+      gloo.size = ranks;
+      auto collectives = ConnectGloo(gloo, &store);
+      ASSERT_TRUE(collectives.ok()) << collectives.status();
+      PhaseClock phases(&clock);
+      auto trainer = Trainer::Create(options, data, collectives->get(), &phases);
+      ASSERT_TRUE(trainer.ok()) << trainer.status();
+      body(rank, **trainer);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::string Train(int ranks, const TrainerOptions& options, int64_t steps) {
+  std::vector<std::string> digests(ranks);
+  InWorld(ranks, options, [&](int rank, Trainer& trainer) {
+    for (int64_t step = 0; step < steps; ++step) {
+      const auto result = trainer.Step(step, Values(), {});
+      ASSERT_TRUE(result.ok()) << result.status();
+    }
+    ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+    digests[rank] = ModelDigest(*trainer.ModelTensors());
+  });
+  for (const std::string& digest : digests) EXPECT_EQ(digest, digests[0]);
+  return digests[0];
+}
+
+TEST(TrainerTest, TheLossFallsAndValidationIsLearned) {
+  InWorld(1, Options(1), [](int, Trainer& trainer) {
+    const double first = trainer.Step(0, Values(), {})->loss;
+    double last = first;
+    for (int64_t step = 1; step < 40; ++step) last = trainer.Step(step, Values(), {})->loss;
+    EXPECT_LT(last, first / 2);
+    EXPECT_EQ(*trainer.ValidationAccuracy(), 1.0);
+  });
+}
+
+TEST(TrainerTest, RanksReportOneLossAndKeepOneModel) {
+  std::vector<double> losses(2);
+  InWorld(2, Options(2), [&](int rank, Trainer& trainer) {
+    for (int64_t step = 0; step < 5; ++step) losses[rank] = trainer.Step(step, Values(), {})->loss;
+    EXPECT_TRUE(trainer.AgreeWithOtherRanks().ok());
+  });
+  EXPECT_EQ(losses[0], losses[1]);
+}
+
+TEST(TrainerTest, TwoRanksComputeWhatOneDoes) {
+  double one = 0;
+  double two = 0;
+  InWorld(1, Options(1), [&](int, Trainer& trainer) {
+    for (int64_t step = 0; step < 10; ++step) one = trainer.Step(step, Values(), {})->loss;
+  });
+  InWorld(2, Options(2), [&](int rank, Trainer& trainer) {
+    double loss = 0;
+    for (int64_t step = 0; step < 10; ++step) loss = trainer.Step(step, Values(), {})->loss;
+    if (rank == 0) two = loss;
+  });
+  EXPECT_NEAR(one, two, 1e-6);
+}
+
+TEST(TrainerTest, TheSameSeedGivesTheSameBitsAndAnotherSeedOthers) {
+  EXPECT_EQ(Train(2, Options(2), 6), Train(2, Options(2), 6));
+  EXPECT_NE(Train(1, Options(1, 3), 6), Train(1, Options(1, 4), 6));
+}
+
+TEST(TrainerTest, ARestoredTrainerGoesOnBitForBit) {
+  for (const int ranks : {1, 2}) {
+    const std::string undisturbed = Train(ranks, Options(ranks), 9);
+    std::vector<Safetensors> shared(ranks);
+    std::vector<Safetensors> own(ranks);
+    InWorld(ranks, Options(ranks), [&](int rank, Trainer& trainer) {
+      for (int64_t step = 0; step < 4; ++step) ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+      ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+      shared[rank] = *trainer.SharedState(4);
+      own[rank] = *trainer.RankState(4);
+    });
+    InWorld(ranks, Options(ranks), [&](int rank, Trainer& trainer) {
+      ASSERT_TRUE(trainer.Restore(4, shared[0], own[rank]).ok());
+      for (int64_t step = 4; step < 9; ++step) ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+      ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+      EXPECT_EQ(ModelDigest(*trainer.ModelTensors()), undisturbed) << ranks << " ranks";
+    });
+  }
+}
+
+TEST(TrainerTest, ACheckpointOfAnotherStepIsRefused) {
+  InWorld(1, Options(1), [](int, Trainer& trainer) {
+    EXPECT_EQ(trainer.Restore(5, *trainer.SharedState(4), *trainer.RankState(5)).code(),
+              absl::StatusCode::kDataLoss);
+  });
+}
+
+TEST(TrainerTest, ModelsThatDifferBetweenRanksAreNoticed) {
+  std::vector<absl::Status> statuses(2);
+  InWorld(2, Options(2), [&](int rank, Trainer& trainer) {
+    Safetensors shared = *trainer.SharedState(0);
+    if (rank == 1) {
+      TensorView& bias = shared.tensors.at("model/linear.bias");
+      bias = MakeTensorView(ElementType::kFloat32, bias.dims, std::vector<float>{9, 9});
+    }
+    ASSERT_TRUE(trainer.Restore(0, shared, *trainer.RankState(0)).ok());
+    statuses[rank] = trainer.AgreeWithOtherRanks();
+  });
+  EXPECT_EQ(statuses[0].code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(statuses[1].code(), absl::StatusCode::kInternal);
+}
+
+TEST(TrainerTest, SoftLabelsTeachWithoutHardOnes) {
+  TrainerOptions options = Options(1);
+  options.run.mutable_labelled_subset()->set_examples(2);
+  v1::TermConfig* soft = options.run.add_objective();
+  soft->set_name("soft");
+  soft->mutable_soft_kl()->set_teacher("t");
+  soft->mutable_soft_kl()->set_output("logits");
+  soft->set_weight(v1::TermConfig::SOFT_WEIGHT);
+  const auto data = Data();
+  InWorld(1, options, [&](int, Trainer& trainer) {
+    StepValues values = Values();
+    values.hard_weight = 0;
+    for (int64_t step = 0; step < 40; ++step) {
+      const auto slice = *trainer.Slice(step);
+      std::vector<float> logits;
+      for (const ExampleView& view : slice) {
+        const float sign = data->labels(v1::TRAIN)[view.example_id] == 0 ? 1.f : -1.f;
+        logits.insert(logits.end(), {4 * sign, -4 * sign});
+      }
+      const auto rows = static_cast<int64_t>(slice.size());
+      const auto result = trainer.Step(
+          step, values,
+          {{{"t", "logits"}, MakeTensorView(ElementType::kFloat32, {rows, 2}, logits)}});
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->terms.count("soft"), 1u);
+    }
+    EXPECT_EQ(*trainer.ValidationAccuracy(), 1.0);
+  });
+}
+
+TEST(TrainerTest, ADivergedLossNamesItsTermAndStep) {
+  InWorld(1, Options(1), [](int, Trainer& trainer) {
+    StepValues values = Values();
+    values.learning_rate = 1e30;
+    absl::Status status;
+    for (int64_t step = 0; step < 20 && status.ok(); ++step) {
+      status = trainer.Step(step, values, {}).status();
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("step "));
+  });
+}
+
+}  // namespace
+}  // namespace distill
