@@ -1,0 +1,110 @@
+// One Label stream to one teacher server, as a student sees it: asks out, whole and
+// verified answers in.
+#ifndef TEACHER_SERVER_CLIENT_LABEL_CHANNEL_H_
+#define TEACHER_SERVER_CLIENT_LABEL_CHANNEL_H_
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/rpc/client_stream.h"
+#include "common/rpc/transport.h"
+#include "proto/teacher.pb.h"
+#include "teacher_server/client/answer_assembler.h"
+
+namespace distill {
+
+struct LabelChannelOptions {
+  std::string address;
+  TransportOptions transport;
+  // Everything but `credit`.
+  v1::Open open;
+  // Asks without a terminal answer, and payload bytes on their way.
+  uint32_t request_credit = 64;
+  uint64_t byte_credit = 64 << 20;
+  // Of the answers that are incomplete, together; more ends the stream (DATA_LOSS)
+  // before memory is taken.
+  uint64_t max_answer_bytes = 256 << 20;
+};
+
+// Called on gRPC's threads, one at a time, never under a lock; must return soon. A
+// null function is not called.
+struct LabelChannelEvents {
+  std::function<void(const v1::Opened&)> opened;
+  // Terminal answers: one of these two for every ask, unless `closed` comes first.
+  std::function<void(uint64_t request_id, std::shared_ptr<const ReceivedLabels>)> answered;
+  std::function<void(uint64_t request_id, const absl::Status&, absl::Duration retry_after)> failed;
+  // Asks are refused from here on; those asked before are answered.
+  std::function<void(const std::string& reason)> draining;
+  // Last, exactly once, with the server's address in the message. OK: drained to the
+  // end. DATA_LOSS: what came was damaged or not of this protocol: distrust the server.
+  // Otherwise as in teacher.proto. Everything unanswered may be asked elsewhere.
+  std::function<void(const absl::Status&)> closed;
+};
+
+// Thread-safe. Events may come before Open has returned. Holds itself until `closed` has returned:
+// call Close, or dropping the pointer leaves the stream open. Grants credit back by itself: the
+// bytes of each part as it comes, a request just before its terminal event, so that an ask made
+// inside the event is within the credit.
+class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffer> {
+ private:
+  struct Private {};
+
+ public:
+  LabelChannel(Private, const LabelChannelOptions& options, LabelChannelEvents events);
+
+  // Starts connecting at once. Errors as ValidateTransport (nothing was started then).
+  static absl::StatusOr<std::shared_ptr<LabelChannel>> Open(const LabelChannelOptions& options,
+                                                            LabelChannelEvents events);
+
+  // After `opened`. Crashes beyond request_credit asks without a terminal event, and for
+  // an id that is unanswered. Dropped once the stream has ended.
+  void Ask(v1::Ask ask);
+  // The ask still gets its terminal event. Ids that are unknown or answered are passed over.
+  void Cancel(uint64_t request_id);
+  // `closed` follows, with CANCELLED; other events stop, but for one under way.
+  void Close();
+
+ private:
+  using Stream = ClientStream<v1::LabelRequest, grpc::ByteBuffer>;
+
+  void OnMessage(grpc::ByteBuffer message) override;
+  std::optional<v1::LabelRequest> NextToWrite() override;
+  void OnClosed(const absl::Status& status) override;
+
+  absl::Status Handle(const grpc::ByteBuffer& message);
+  absl::Status OnLabels(const v1::Labels& part, AlignedBytes payload);
+  absl::Status OnFailed(const v1::Failed& failed);
+
+  const LabelChannelOptions options_;
+  const LabelChannelEvents events_;
+  // Of gRPC's reading thread.
+  bool opened_ = false;
+
+  absl::Mutex channel_mu_;
+  AnswerAssembler answers_ ABSL_GUARDED_BY(channel_mu_);
+  // Asks and cancels; the credit allows no more than two for each ask.
+  std::deque<v1::LabelRequest> outbox_ ABSL_GUARDED_BY(channel_mu_);
+  std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(channel_mu_);
+  // Free again and not yet granted.
+  uint32_t owed_requests_ ABSL_GUARDED_BY(channel_mu_) = 0;
+  uint64_t owed_bytes_ ABSL_GUARDED_BY(channel_mu_) = 0;
+  bool open_written_ ABSL_GUARDED_BY(channel_mu_) = false;
+  // Why this end gave the stream up.
+  std::optional<absl::Status> ended_ ABSL_GUARDED_BY(channel_mu_);
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_CLIENT_LABEL_CHANNEL_H_
