@@ -1,0 +1,283 @@
+#include "student_worker/worker/label_client.h"
+
+#include <span>
+#include <utility>
+#include <variant>
+
+#include "absl/base/internal/raw_logging.h"
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/section.h"
+#include "distillation/labels/validity.h"
+
+namespace distill {
+namespace {
+
+constexpr uint32_t kRequestCredit = 64;
+constexpr absl::Duration kCreditRetry = absl::Milliseconds(10);
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  const int64_t nanoseconds = absl::ToInt64Nanoseconds(duration);
+  proto.set_seconds(nanoseconds / 1'000'000'000);
+  proto.set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+  return proto;
+}
+
+template <typename... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+std::shared_ptr<LabelClient> LabelClient::Create(const LabelClientOptions& options,
+                                                 Executor* executor, TimerQueue* timers,
+                                                 Clock* clock, std::function<double()> random) {
+  std::shared_ptr<LabelClient> client(
+      new LabelClient(options, executor, timers, clock, std::move(random)));
+  client->Post([](absl::Duration) {});
+  return client;
+}
+
+LabelClient::LabelClient(const LabelClientOptions& options, Executor* executor, TimerQueue* timers,
+                         Clock* clock, std::function<double()> random)
+    : options_(options),
+      executor_(executor),
+      timers_(timers),
+      clock_(clock),
+      source_(options.source, std::move(random), clock->MonotonicNow()) {}
+
+void LabelClient::Post(std::function<void(absl::Duration)> event) {
+  const absl::Status posted =
+      executor_->Schedule([self = shared_from_this(), event = std::move(event)] {
+        const absl::Duration now = self->clock_->MonotonicNow();
+        event(now);
+        self->Settle(now);
+      });
+  if (posted.ok()) return;
+  // The executor is stopped or cannot keep up: no event may be lost, so this is the end.
+  absl::MutexLock lock(&mu_);
+  if (!ended_.has_value()) ended_ = Annotate(posted, "soft labels");
+}
+
+void LabelClient::SetEndpoints(std::vector<TeacherEndpoint> endpoints) {
+  Post([this, endpoints = std::move(endpoints)](absl::Duration now) {
+    source_.SetEndpoints(endpoints, now);
+  });
+}
+
+absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
+  std::shared_ptr<const StepLabels> labels;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return ready_.has_value() || ended_.has_value();
+    };
+    mu_.Await(absl::Condition(&there));
+    if (!ready_.has_value()) return *ended_;
+    ABSL_RAW_CHECK(ready_->step == step, "labels are taken in the order of the steps");
+    labels = ready_->labels;
+    ready_.reset();
+  }
+  Post([](absl::Duration) {});  // offers the next one
+  return *labels;
+}
+
+void LabelClient::Close(const absl::Status& reason) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!ended_.has_value()) ended_ = reason;
+  }
+  Post([this](absl::Duration) {
+    stopped_ = true;
+    if (timer_ != 0) timers_->Cancel(timer_);
+    for (auto& [name, teacher] : teachers_) teacher.channel->Close();
+    teachers_.clear();
+  });
+}
+
+LabelSource::Counters LabelClient::counters() const {
+  absl::MutexLock lock(&mu_);
+  return counters_;
+}
+
+void LabelClient::Settle(absl::Duration now) {
+  if (stopped_) return;
+  source_.Advance(now);
+  OfferReady();
+  // Actions may lead to more, where a stream cannot even be tried.
+  for (std::vector<LabelAction> actions = source_.TakeActions(); !actions.empty();
+       actions = source_.TakeActions()) {
+    for (const LabelAction& action : actions) Do(action, now);
+  }
+  SetTimer();
+  absl::MutexLock lock(&mu_);
+  counters_ = source_.counters();
+}
+
+void LabelClient::OfferReady() {
+  if (!source_.Ready()) return;
+  const absl::Duration now = clock_->MonotonicNow();
+  absl::MutexLock lock(&mu_);
+  if (ready_.has_value()) return;
+  const int64_t step = source_.next_step();
+  ready_ = Ready{step, std::static_pointer_cast<const StepLabels>(source_.Take(now))};
+}
+
+void LabelClient::Do(const LabelAction& action, absl::Duration now) {
+  std::visit(Overloaded{
+                 [&](const OpenStream& open) { Open(open.endpoint, now); },
+                 [&](const CloseStream& close) {
+                   const auto it = teachers_.find(close.endpoint);
+                   if (it == teachers_.end()) return;
+                   it->second.channel->Close();
+                   teachers_.erase(it);
+                 },
+                 [&](const AskLabels& ask) { Ask(ask, now); },
+                 [&](const CancelAsk& cancel) {
+                   const auto it = teachers_.find(cancel.endpoint);
+                   if (it != teachers_.end()) it->second.channel->Cancel(cancel.request_id);
+                 },
+                 [&](const GiveUp& give_up) {
+                   absl::MutexLock lock(&mu_);
+                   if (!ended_.has_value()) ended_ = give_up.status;
+                 },
+             },
+             action);
+}
+
+void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
+  LabelChannelOptions options;
+  options.address = endpoint.address;
+  options.transport = options_.transport;
+  options.open = options_.open;
+  options.request_credit = kRequestCredit;
+  const uint64_t serial = ++last_serial_;
+  auto channel = LabelChannel::Open(options, EventsOf(endpoint.name, serial));
+  if (!channel.ok()) {
+    source_.StreamLost(endpoint.name, channel.status(), now);
+    return;
+  }
+  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), 0};
+}
+
+void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
+  const auto it = teachers_.find(ask.endpoint);
+  if (it == teachers_.end()) return;  // its stream is lost, as the source will hear
+  if (it->second.unanswered >= static_cast<int>(kRequestCredit)) {
+    source_.AskFailed(ask.request_id,
+                      absl::ResourceExhaustedError("the credit for asks is used up"),
+                      kCreditRetry, now);
+    return;
+  }
+  absl::StatusOr<v1::ExampleRefs> examples = options_.examples_of(ask.step);
+  if (!examples.ok()) {
+    source_.AskFailed(ask.request_id, examples.status(), absl::ZeroDuration(), now);
+    return;
+  }
+  v1::Ask message;
+  message.set_request_id(ask.request_id);
+  *message.mutable_remaining() = ToProto(ask.remaining);
+  *message.mutable_examples() = *std::move(examples);
+  ++it->second.unanswered;
+  it->second.channel->Ask(std::move(message));
+}
+
+LabelClient::Teacher* LabelClient::Current(const std::string& name, uint64_t serial) {
+  const auto it = teachers_.find(name);
+  return it == teachers_.end() || it->second.serial != serial ? nullptr : &it->second;
+}
+
+LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t serial) {
+  LabelChannelEvents events;
+  const auto self = shared_from_this();
+  events.opened = [=](const v1::Opened& opened) {
+    self->Post([=, raw = self.get()](absl::Duration now) {
+      if (raw->Current(name, serial) == nullptr) return;
+      if (raw->options_.rows > int64_t{opened.max_request_examples()}) {
+        raw->source_.StreamLost(
+            name,
+            absl::InvalidArgumentError(absl::StrCat(
+                "a step asks for ", raw->options_.rows, " examples and teacher server ", name,
+                " takes ", opened.max_request_examples(),
+                " in one request; raise serving.max_batch_examples")),
+            now);
+        return;
+      }
+      raw->source_.StreamOpened(name, opened.numerics_class().text(), now);
+    });
+  };
+  events.answered = [=](uint64_t id, const std::shared_ptr<const ReceivedLabels>& received) {
+    self->Post([=, raw = self.get()](absl::Duration now) {
+      Teacher* teacher = raw->Current(name, serial);
+      if (teacher == nullptr) return;
+      --teacher->unanswered;
+      const auto labels = raw->Decode(*received);
+      if (labels.ok()) {
+        raw->source_.Answered(id, *labels, now);
+      } else {
+        raw->source_.AskFailed(id, Annotate(labels.status(), absl::StrCat("teacher server ", name)),
+                               absl::ZeroDuration(), now);
+      }
+    });
+  };
+  events.failed = [=](uint64_t id, const absl::Status& status, absl::Duration retry_after) {
+    self->Post([=, raw = self.get()](absl::Duration now) {
+      Teacher* teacher = raw->Current(name, serial);
+      if (teacher == nullptr) return;
+      --teacher->unanswered;
+      raw->source_.AskFailed(id, status, retry_after, now);
+    });
+  };
+  events.closed = [=](const absl::Status& status) {
+    self->Post([=, raw = self.get()](absl::Duration now) {
+      if (raw->Current(name, serial) == nullptr) return;
+      raw->teachers_.erase(name);
+      raw->source_.StreamLost(
+          name, status.ok() ? absl::UnavailableError("it has drained and left") : status, now);
+    });
+  };
+  return events;
+}
+
+absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
+    const ReceivedLabels& received) const {
+  auto labels = std::make_shared<StepLabels>();
+  for (const v1::Section& section : received.sections) {
+    ASSIGN_OR_RETURN(TensorView values,
+                     DecodeSection(section, std::as_bytes(std::span<const char>(
+                                                received.payload.data(), received.payload.size()))));
+    if (values.dims != std::vector<int64_t>{options_.rows, options_.open.classes()}) {
+      return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
+    }
+    RETURN_IF_ERROR(CheckFiniteRows(values.as<float>(), options_.open.classes()));
+    (*labels)[section.output()] = std::move(values);
+  }
+  for (const v1::OutputSpec& output : options_.open.outputs()) {
+    if (labels->count(output.name()) == 0) {
+      return absl::DataLossError(absl::StrCat("the answer lacks output ", output.name()));
+    }
+  }
+  return labels;
+}
+
+void LabelClient::SetTimer() {
+  const absl::Duration next = source_.NextDeadline();
+  if (next == timer_at_ && timer_ != 0) return;
+  if (timer_ != 0) timers_->Cancel(timer_);
+  timer_ = 0;
+  timer_at_ = next;
+  if (next == absl::InfiniteDuration()) return;
+  auto id = timers_->ScheduleAt(next, [weak = weak_from_this()] {
+    const std::shared_ptr<LabelClient> self = weak.lock();
+    if (self == nullptr) return;
+    self->Post([raw = self.get()](absl::Duration) { raw->timer_ = 0; });
+  });
+  if (id.ok()) timer_ = *id;
+}
+
+}  // namespace distill

@@ -1,0 +1,113 @@
+// The soft labels of one teacher role, in the order of the steps: a LabelSource and the
+// streams it decides about.
+#ifndef STUDENT_WORKER_WORKER_LABEL_CLIENT_H_
+#define STUDENT_WORKER_WORKER_LABEL_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock/clock.h"
+#include "common/clock/timer.h"
+#include "common/executor/executor.h"
+#include "common/rpc/transport.h"
+#include "common/tensor_view/tensor_view.h"
+#include "proto/teacher.pb.h"
+#include "student_worker/label_source/label_source.h"
+#include "teacher_server/client/label_channel.h"
+
+namespace distill {
+
+struct LabelClientOptions {
+  LabelSourceOptions source;
+  TransportOptions transport;
+  // Everything but the credit.
+  v1::Open open;
+  // Rows of one answer.
+  int64_t rows = 0;
+  // The examples of a step. Called on the executor only.
+  std::function<absl::StatusOr<v1::ExampleRefs>(int64_t step)> examples_of;
+};
+
+// float32 [rows, classes] by output.
+using StepLabels = std::map<std::string, TensorView>;
+
+// Thread-safe. Everything is decided on `executor`, a serial one. An answer that is
+// damaged or not finite is asked of another teacher. All pointers outlive the client,
+// and the executor must be stopped, or Close called and its closures run, before them.
+class LabelClient : public std::enable_shared_from_this<LabelClient> {
+ public:
+  static std::shared_ptr<LabelClient> Create(const LabelClientOptions& options, Executor* executor,
+                                             TimerQueue* timers, Clock* clock,
+                                             std::function<double()> random);
+
+  void SetEndpoints(std::vector<TeacherEndpoint> endpoints);
+
+  // Waits for the labels of `step`; steps are taken in order. Fails as LabelSource's
+  // GiveUp, or with the status of Close.
+  absl::StatusOr<StepLabels> Take(int64_t step) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends the streams and every wait.
+  void Close(const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // As of the last event.
+  LabelSource::Counters counters() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Teacher {
+    uint64_t serial = 0;
+    std::shared_ptr<LabelChannel> channel;
+    // Without a terminal answer; those that no longer count included.
+    int unanswered = 0;
+  };
+  struct Ready {
+    int64_t step = 0;
+    std::shared_ptr<const StepLabels> labels;
+  };
+
+  LabelClient(const LabelClientOptions& options, Executor* executor, TimerQueue* timers,
+              Clock* clock, std::function<double()> random);
+
+  // Runs `event` on the executor, then what the source decides.
+  void Post(std::function<void(absl::Duration now)> event);
+  void Settle(absl::Duration now);
+  void Do(const LabelAction& action, absl::Duration now);
+  void Open(const TeacherEndpoint& endpoint, absl::Duration now);
+  void Ask(const AskLabels& ask, absl::Duration now);
+  LabelChannelEvents EventsOf(const std::string& name, uint64_t serial);
+  // The teacher of that stream, if it is still the one in use.
+  Teacher* Current(const std::string& name, uint64_t serial);
+  absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received) const;
+  void OfferReady();
+  void SetTimer();
+
+  const LabelClientOptions options_;
+  Executor* const executor_;
+  TimerQueue* const timers_;
+  Clock* const clock_;
+
+  // Confined to the executor.
+  LabelSource source_;
+  std::map<std::string, Teacher> teachers_;
+  uint64_t last_serial_ = 0;
+  bool stopped_ = false;
+  absl::Duration timer_at_ = absl::InfiniteDuration();
+  TimerQueue::TimerId timer_ = 0;
+
+  mutable absl::Mutex mu_;
+  std::optional<Ready> ready_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
+  LabelSource::Counters counters_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace distill
+
+#endif  // STUDENT_WORKER_WORKER_LABEL_CLIENT_H_
