@@ -33,6 +33,7 @@ LAYERS = {
     "student_worker/collectives": 3,
     "student_worker/accounting": 3,
     "student_worker/checkpoint": 3,
+    "student_worker/evaluation": 3,
     "coordinator/journal": 3,
     "coordinator/checkpoints": 3,
     "coordinator/store": 3,

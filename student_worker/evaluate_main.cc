@@ -1,0 +1,60 @@
+// evaluate: measures a plan's exports in another process than the one that trained.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "cli/command_line/command_line.h"
+#include "cli/plan_file/plan_file.h"
+#include "cli/report/report.h"
+#include "common/clock/clock.h"
+#include "common/files/posix_file_system.h"
+#include "distillation/models/threads.h"
+#include "student_worker/evaluation/evaluation.h"
+
+namespace distill {
+namespace {
+
+int Fail(ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "evaluate: %s\n", message.c_str());
+  return static_cast<int>(code);
+}
+
+int Fail(ExitCode code, const absl::Status& status) { return Fail(code, status.ToString()); }
+
+ExitCode CodeOf(const absl::Status& evaluation) {
+  return IsDataProblem(evaluation) ? ExitCode::kData : ExitCode::kRunFailed;
+}
+
+int Main(int argc, char** argv) {
+  std::string run_dir, plan_path, out;
+  int threads = 1;
+  CLI::App app("Measures the exports of a finished plan and writes report.json", "evaluate");
+  app.add_option("--run-dir", run_dir, "The folder that holds <run>/export")->required();
+  app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")->required();
+  app.add_option("--out", out, "The report to write, JSON")->required();
+  app.add_option("--threads", threads, "LibTorch threads, 1 by default")
+      ->check(CLI::Range(1, 1024));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return Fail(ExitCode::kUsage, error.what());
+  }
+  PosixFileSystem files;
+  SystemClock clock;
+  absl::Status status = SetComputeThreads(threads);
+  if (!status.ok()) return Fail(ExitCode::kRunFailed, status);
+  const auto plan = ReadPlan(files, plan_path, {}, std::nullopt);
+  if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status());
+  const auto report = EvaluatePlan(files, clock, run_dir, *plan);
+  if (!report.ok()) return Fail(CodeOf(report.status()), report.status());
+  status = WriteFileAtomically(files, out, ReportToJson(*report));
+  return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status);
+}
+
+}  // namespace
+}  // namespace distill
+
+int main(int argc, char** argv) { return distill::Main(argc, argv); }

@@ -1,0 +1,87 @@
+// Runs the binary.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "cli/report/report.h"
+#include "common/config/config_writer.h"
+#include "common/files/posix_file_system.h"
+#include "student_worker/evaluation/finished_plan.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class EvaluateTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(files_.RemoveTree(folder_).ok());
+    ASSERT_TRUE(files_.MakeDirectories(folder_).ok());
+    plan_ = WriteFinishedPlan(files_, folder_);
+    ASSERT_TRUE(files_.Write(folder_ + "/plan.yaml", RenderYaml(plan_)).ok());
+  }
+
+  // Returns the exit code.
+  int Run(const std::string& arguments) {
+    const std::string command =
+        "student_worker/evaluate " + arguments + " 2>" + folder_ + "/errors";
+    return WEXITSTATUS(std::system(command.c_str()));
+  }
+  int Evaluate(const std::string& more = "") {
+    return Run("--run-dir " + folder_ + "/runs --plan " + folder_ + "/plan.yaml --out " + folder_ +
+               "/report.json " + more);
+  }
+  std::string Errors() { return *files_.Read(folder_ + "/errors", 1 << 20); }
+  bool HasReport() { return *files_.Exists(folder_ + "/report.json"); }
+
+  const std::string folder_ = std::string(std::getenv("TEST_TMPDIR")) + "/d";
+  PosixFileSystem files_;
+  v1::PlanConfig plan_;
+};
+
+TEST_F(EvaluateTest, WritesTheReportOfAFinishedPlan) {
+  ASSERT_EQ(Evaluate("--threads 2"), 0) << Errors();
+  const auto report = ReportFromJson(*files_.Read(folder_ + "/report.json", 1 << 20));
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->plan(), "toy");
+  EXPECT_EQ(report->models().at("teacher").test_accuracy(), 0.5);
+  EXPECT_GT(report->models().at("student").latency_ms(), 0);
+  EXPECT_EQ(Errors(), "");
+}
+
+TEST_F(EvaluateTest, AMissingOrDamagedExportExitsWith7AndWritesNoReport) {
+  ASSERT_TRUE(files_.Write(folder_ + "/runs/student/export/weights.safetensors", "x").ok());
+  EXPECT_EQ(Evaluate(), 7);
+  EXPECT_THAT(Errors(), StartsWith("evaluate: DATA_LOSS: run 'student': "));
+  ASSERT_TRUE(files_.RemoveTree(folder_ + "/runs/student").ok());
+  EXPECT_EQ(Evaluate(), 7);
+  EXPECT_THAT(Errors(), StartsWith("evaluate: NOT_FOUND: run 'student': "));
+  EXPECT_FALSE(HasReport());
+}
+
+TEST_F(EvaluateTest, APlanThatCannotBeReadExitsWith3) {
+  ASSERT_TRUE(files_.Write(folder_ + "/plan.yaml", "runs: 5").ok());
+  EXPECT_EQ(Evaluate(), 3);
+  EXPECT_THAT(Errors(), HasSubstr("plan.yaml:1:"));
+}
+
+TEST_F(EvaluateTest, AReportThatCannotBeWrittenExitsWith1) {
+  ASSERT_TRUE(files_.MakeDirectories(folder_ + "/report.json/x").ok());
+  EXPECT_EQ(Evaluate(), 1);
+  EXPECT_THAT(Errors(), StartsWith("evaluate: "));
+}
+
+TEST_F(EvaluateTest, UsageErrorsExitWith2) {
+  EXPECT_EQ(Run("--run-dir x"), 2);
+  EXPECT_THAT(Errors(), StartsWith("evaluate: "));
+  EXPECT_EQ(Evaluate("--threads 0"), 2);
+  EXPECT_EQ(Run("--help >/dev/null"), 0);
+}
+
+}  // namespace
+}  // namespace distill
