@@ -124,10 +124,46 @@ TEST_F(EvaluatePlanTest, WithoutAValidationSplitTheRecordedIdsAreOfTheTrainingSp
   EXPECT_THAT(ErrorMessage(), HasSubstr("run 'teacher': check: example "));
 }
 
-TEST_F(EvaluatePlanTest, AnExportForOtherDataIsRefused) {
+TEST_F(EvaluatePlanTest, AnExportForOtherDataIsRefusedBeforeTheTestSplitIsRead) {
   plan_.mutable_data_sets(0)->set_classes(4);
   EXPECT_EQ(Evaluate().status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(ErrorMessage(), HasSubstr("run 'teacher': "));
+  EXPECT_EQ(files_.reads["/d/data/test_images"], 0);
+}
+
+// Turns the images of IDX files, [4,1,3], to [4,3,1].
+void Turn(FileSystem& files, const std::string& path) {
+  std::string bytes = *files.Read(path, 1 << 20);
+  std::swap(bytes[11], bytes[15]);
+  ASSERT_TRUE(files.Write(path, bytes).ok());
+}
+
+TEST_F(EvaluatePlanTest, ATestSplitOfAnotherShapeIsRefused) {
+  Turn(files_, "/d/data/test_images");
+  EXPECT_EQ(Evaluate().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(ErrorMessage(), HasSubstr("run 'teacher': "));
+}
+
+TEST_F(EvaluatePlanTest, AReferenceThatCannotReadARunsExamplesAgreesWithNone) {
+  v1::DataSetConfig& turned = *plan_.add_data_sets();
+  turned = plan_.data_sets(0);
+  turned.set_name("turned");
+  for (v1::ArrayFile* file : {turned.mutable_idx()->mutable_train_images(),
+                              turned.mutable_idx()->mutable_test_images()}) {
+    const std::string bytes = *files_.Read(file->path(), 1 << 20);
+    file->set_path(file->path() + "_turned");
+    ASSERT_TRUE(files_.Write(file->path(), bytes).ok());
+    Turn(files_, file->path());
+  }
+  plan_.mutable_runs(1)->set_data_set("turned");
+  Export student = *ReadExport(files_, kStudent);
+  student.manifest.set_example_dims(0, 3);
+  student.manifest.set_example_dims(1, 1);
+  ASSERT_TRUE(WriteExport(files_, kStudent, student.manifest, student.tensors, student.check).ok());
+  const auto report = Evaluate();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->models().at("student").test_accuracy(), 0.25);
+  EXPECT_EQ(report->models().at("student").agreement(), 0);
 }
 
 TEST_F(EvaluatePlanTest, APlanWithoutRunsIsRefused) {
