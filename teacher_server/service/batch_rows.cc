@@ -1,0 +1,81 @@
+#include "teacher_server/service/batch_rows.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/base/internal/raw_logging.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/section.h"
+#include "distillation/labels/validity.h"
+
+namespace distill {
+
+TensorView JoinRows(std::span<const TensorView> parts) {
+  ABSL_RAW_CHECK(!parts.empty(), "no rows to join");
+  if (parts.size() == 1) return parts[0];
+  std::vector<int64_t> dims = parts[0].dims;
+  dims[0] = 0;
+  size_t values = 0;
+  for (const TensorView& part : parts) {
+    ABSL_RAW_CHECK(std::equal(dims.begin() + 1, dims.end(), part.dims.begin() + 1, part.dims.end()),
+                   "rows of different shapes");
+    dims[0] += part.dims[0];
+    values += part.as<float>().size();
+  }
+  std::vector<float> joined;
+  joined.reserve(values);
+  for (const TensorView& part : parts) {
+    const std::span<const float> rows = part.as<float>();
+    joined.insert(joined.end(), rows.begin(), rows.end());
+  }
+  return MakeTensorView(ElementType::kFloat32, std::move(dims), std::move(joined));
+}
+
+absl::Status CheckResult(const InferenceResult& result, const std::vector<std::string>& outputs,
+                         int64_t rows, int64_t classes) {
+  if (result.outputs.size() != outputs.size()) {
+    return absl::InternalError(absl::StrCat("the model gave ", result.outputs.size(),
+                                            " outputs instead of ", outputs.size()));
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView& output = result.outputs[i];
+    if (output.type != ElementType::kFloat32 || output.device != -1 ||
+        output.dims != std::vector<int64_t>{rows, classes}) {
+      return absl::InternalError(absl::StrCat("the model's output ", outputs[i],
+                                              " is not float32 [", rows, ", ", classes, "]"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
+                                       const std::vector<std::string>& outputs, int64_t first,
+                                       int64_t rows, const std::vector<std::string>& wanted,
+                                       const LabelCodec& codec) {
+  LabelAnswer answer;
+  uint64_t offset = 0;
+  for (const std::string& name : wanted) {
+    const size_t index = std::find(outputs.begin(), outputs.end(), name) - outputs.begin();
+    const TensorView& whole = result.outputs.at(index);
+    const int64_t classes = whole.dims[1];
+    const size_t row_bytes = static_cast<size_t>(classes) * sizeof(float);
+    TensorView part = whole;
+    part.dims[0] = rows;
+    part.bytes = whole.bytes.subspan(first * row_bytes, rows * row_bytes);
+    if (absl::Status valid = CheckTeacherLogits(part.as<float>(), classes); !valid.ok()) {
+      return Annotate(valid, absl::StrCat("output ", name));
+    }
+    ASSIGN_OR_RETURN(EncodedLabels encoded, codec.Encode(part));
+    ASSIGN_OR_RETURN(v1::Section section, SectionFor(name, codec, rows, classes, encoded, offset));
+    offset += encoded.bytes.size();
+    answer.sections.push_back(std::move(section));
+    answer.payload.push_back(std::make_shared<const std::string>(std::move(encoded.bytes)));
+  }
+  return answer;
+}
+
+}  // namespace distill

@@ -1,0 +1,340 @@
+#include "teacher_server/service/label_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "distillation/labels/codec.h"
+#include "teacher_server/service/label_server_state.h"
+
+namespace distill {
+namespace {
+
+BatcherOptions BoundsOf(const v1::ServingConfig& bounds, int max_in_flight) {
+  BatcherOptions options;
+  if (bounds.max_batch_examples() > 0) options.max_batch_examples = bounds.max_batch_examples();
+  if (bounds.max_queue_examples() > 0) options.max_queue_examples = bounds.max_queue_examples();
+  options.max_queue_examples = std::max(options.max_queue_examples, options.max_batch_examples);
+  options.max_queue_delay = std::clamp(absl::Seconds(bounds.max_queue_delay_seconds()),
+                                       absl::ZeroDuration(), absl::Minutes(1));
+  options.max_in_flight = std::max(max_in_flight, 1);
+  return options;
+}
+
+}  // namespace
+
+LabelServer::LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
+                         Clock* clock, ServingObserver* observer)
+    : options_(options),
+      control_(control),
+      timers_(timers),
+      clock_(clock),
+      observer_(observer),
+      unavailable_(absl::UnavailableError("no model is loaded yet; ask another server")) {}
+
+LabelServer::~LabelServer() = default;
+
+void LabelServer::Serve(Serving serving) {
+  PostSurely([this, serving = std::move(serving)]() mutable {
+    if (draining_) return;
+    const BatcherOptions bounds = BoundsOf(serving.bounds, serving.runner->max_in_flight());
+    SwitchTo(std::make_shared<Model>(std::move(serving), bounds),
+             absl::UnavailableError("another model is served here now"));
+  });
+}
+
+void LabelServer::StopServing(const absl::Status& why) {
+  PostSurely([this, why] { SwitchTo(nullptr, why); });
+}
+
+uint64_t LabelServer::Connect(std::shared_ptr<FrameSink> sink) {
+  std::shared_ptr<Stream> stream;
+  {
+    absl::MutexLock lock(&mu_);
+    if (streams_.size() < kMaxStreams) {
+      stream = std::make_shared<Stream>(++last_stream_, sink);
+      streams_[stream->id] = stream;
+    }
+  }
+  if (stream == nullptr) {
+    sink->End(absl::ResourceExhaustedError(
+        absl::StrCat("this teacher server has ", kMaxStreams, " streams already; ask another")));
+    return 0;
+  }
+  PostSurely([this, stream] { Attach(stream); });
+  return stream->id;
+}
+
+void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message) {
+  const std::shared_ptr<Stream> stream = Find(id);
+  if (stream == nullptr) return;
+  const absl::Status posted = Post([this, stream, message = std::move(message)]() mutable {
+    Handle(stream, std::move(message));
+  });
+  if (!posted.ok()) stream->sink->End(Annotate(posted, "a message was dropped"));
+}
+
+void LabelServer::Lost(uint64_t id) {
+  PostSurely([this, id] {
+    const std::shared_ptr<Stream> stream = Find(id);
+    if (stream == nullptr) return;
+    stream->ended = true;
+    Abandon(*stream);
+    absl::MutexLock lock(&mu_);
+    streams_.erase(id);
+  });
+}
+
+std::optional<LabelFrame> LabelServer::NextFrame(uint64_t id) {
+  const std::shared_ptr<Stream> stream = Find(id);
+  if (stream == nullptr) return std::nullopt;
+  std::optional<LabelFrame> frame;
+  bool finished = false;
+  {
+    absl::MutexLock lock(&stream->mu);
+    if (!stream->state.has_value()) return std::nullopt;
+    frame = stream->state->NextFrame();
+    finished = stream->state->finished();
+  }
+  if (finished) stream->sink->End(absl::OkStatus());
+  return frame;
+}
+
+void LabelServer::Drain(const std::string& reason, std::function<void()> done) {
+  PostSurely([this, reason, done = std::move(done)]() mutable {
+    if (done) drained_.push_back(std::move(done));
+    if (!draining_) StartDrain(reason);
+  });
+}
+
+absl::Status LabelServer::Post(Event event) {
+  return control_->Schedule([this, event = std::move(event)]() mutable { Run(std::move(event)); });
+}
+
+void LabelServer::PostSurely(Event event) {
+  {
+    absl::MutexLock lock(&mu_);
+    inbox_.push_back(std::move(event));
+  }
+  // Dropped: an event that waits in the full executor empties the inbox.
+  Post([] {}).IgnoreError();
+}
+
+std::shared_ptr<LabelServer::Stream> LabelServer::Find(uint64_t id) {
+  absl::MutexLock lock(&mu_);
+  const auto it = streams_.find(id);
+  return it == streams_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<LabelServer::Stream>> LabelServer::Streams() {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::shared_ptr<Stream>> streams;
+  for (const auto& [id, stream] : streams_) streams.push_back(stream);
+  return streams;
+}
+
+void LabelServer::Run(Event event) {
+  // First, so that a stream is attached before its first message is handled.
+  RunInbox();
+  event();
+  Settle();
+}
+
+void LabelServer::RunInbox() {
+  std::vector<Event> events;
+  {
+    absl::MutexLock lock(&mu_);
+    events.swap(inbox_);
+  }
+  for (Event& event : events) event();
+}
+
+void LabelServer::Settle() {
+  if (model_ != nullptr) {
+    const absl::Duration now = clock_->MonotonicNow();
+    for (uint64_t id : model_->batcher.TakeExpired(now)) {
+      const auto node = model_->waiting.extract(id);
+      Fail(node.mapped(), absl::DeadlineExceededError("its time ended in the server's queue"));
+    }
+    while (std::optional<Batch> batch = model_->batcher.Next(now)) StartBatch(*batch);
+  }
+  TellObserver();
+  SetTimer();
+  CheckDrained();
+}
+
+void LabelServer::TellObserver() {
+  std::pair<int64_t, size_t> queue{0, 0};
+  if (model_ != nullptr) {
+    queue = {model_->batcher.waiting_examples(), model_->batcher.waiting_requests()};
+  }
+  if (queue == told_) return;
+  told_ = queue;
+  if (observer_ != nullptr) observer_->OnQueue(queue.first, queue.second);
+}
+
+void LabelServer::SetTimer() {
+  const absl::Duration next =
+      model_ == nullptr ? absl::InfiniteDuration() : model_->batcher.NextWakeup();
+  if (next == timer_at_ && timer_ != 0) return;
+  if (timer_ != 0) timers_->Cancel(timer_);
+  timer_ = 0;
+  timer_at_ = next;
+  if (next == absl::InfiniteDuration()) return;
+  auto id = timers_->ScheduleAt(next, [this, next] {
+    // A full executor is busy with events, and each of them does what the timer would.
+    PostSurely([this, next] {
+      if (timer_at_ == next) timer_ = 0;
+    });
+  });
+  if (id.ok()) timer_ = *id;
+}
+
+void LabelServer::CheckDrained() {
+  if (!draining_ || drained_.empty() || !works_.empty()) return;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!streams_.empty()) return;
+  }
+  for (const auto& done : std::exchange(drained_, {})) done();
+}
+
+void LabelServer::Attach(const std::shared_ptr<Stream>& stream) {
+  if (stream->ended) return;
+  if (draining_) {
+    EndStream(*stream, unavailable_);
+    return;
+  }
+  LabelStreamOptions options = options_;
+  std::shared_ptr<const ServedModel> served;
+  if (model_ != nullptr) {
+    options.max_request_examples = model_->max_request_examples;
+    served = model_->served;
+  }
+  absl::MutexLock lock(&stream->mu);
+  stream->state.emplace(options, std::move(served), unavailable_);
+}
+
+void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message) {
+  if (stream->ended) return;
+  absl::Status status;
+  std::vector<AdmittedAsk> admitted;
+  std::vector<uint64_t> cancelled;
+  {
+    absl::MutexLock lock(&stream->mu);
+    LabelStream& state = *stream->state;
+    status = state.OnMessage(std::move(message));
+    admitted = state.TakeAdmitted();
+    cancelled = state.TakeCancelled();
+    if (status.ok() && !stream->opened) {
+      stream->opened = true;
+      stream->exact = state.open().exact();
+      for (const v1::OutputSpec& output : state.open().outputs()) {
+        stream->outputs.push_back(output.name());
+      }
+      // Negotiated among served.codecs, which may name what this build does not know.
+      const auto codec = FindCodec(state.codec());
+      status = codec.status();
+      if (codec.ok()) stream->codec = *codec;
+    }
+  }
+  for (uint64_t request_id : cancelled) Cancel(*stream, request_id);
+  if (!status.ok()) {
+    EndStream(*stream, status);
+    return;
+  }
+  for (AdmittedAsk& ask : admitted) Admit(stream, std::move(ask));
+  stream->sink->Wake();
+}
+
+void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) {
+  Request request;
+  request.id = ++last_request_;
+  request.stream = stream;
+  request.request_id = ask.request_id;
+  request.refs = std::move(ask.examples);
+  request.admitted = clock_->MonotonicNow();
+  stream->asked[request.request_id] = request.id;
+
+  const uint64_t size = model_->data->size(request.refs.split());
+  for (uint64_t id : request.refs.ids()) {
+    if (id < size) continue;
+    Fail(request, absl::OutOfRangeError(absl::StrCat("example ", id, " of split ",
+                                                     v1::Split_Name(request.refs.split()),
+                                                     ": this server has ", size, " there")));
+    return;
+  }
+  BatchRequest wanted;
+  wanted.id = request.id;
+  wanted.stream = stream->id;
+  wanted.examples = request.refs.ids_size();
+  wanted.deadline = request.admitted + ask.remaining;
+  wanted.exact = stream->exact;
+  const absl::Status added = model_->batcher.Add(wanted, request.admitted);
+  if (!added.ok()) {
+    const bool full = absl::IsResourceExhausted(added);
+    Fail(request, added, full ? model_->batcher.RetryAfter() : absl::ZeroDuration());
+    return;
+  }
+  model_->waiting.emplace(request.id, std::move(request));
+}
+
+// The stream has answered the ask itself.
+void LabelServer::Cancel(Stream& stream, uint64_t request_id) {
+  const auto asked = stream.asked.find(request_id);
+  if (asked == stream.asked.end()) return;
+  if (model_->batcher.Cancel(asked->second)) {
+    const auto node = model_->waiting.extract(asked->second);
+    if (observer_ != nullptr) {
+      observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().refs.ids_size(),
+                            clock_->MonotonicNow() - node.mapped().admitted);
+    }
+  }
+  stream.asked.erase(asked);
+}
+
+void LabelServer::Abandon(Stream& stream) {
+  while (!stream.asked.empty()) Cancel(stream, stream.asked.begin()->first);
+}
+
+void LabelServer::EndStream(Stream& stream, const absl::Status& status) {
+  if (stream.ended) return;
+  stream.ended = true;
+  Abandon(stream);
+  stream.sink->End(status);
+}
+
+void LabelServer::SwitchTo(std::shared_ptr<Model> model, const absl::Status& unavailable) {
+  const absl::Status goodbye = absl::UnavailableError(unavailable.message());
+  const std::vector<std::shared_ptr<Stream>> streams = Streams();
+  for (const auto& stream : streams) {
+    if (stream->opened) EndStream(*stream, goodbye);
+  }
+  model_ = std::move(model);
+  if (draining_) return;
+  unavailable_ = unavailable;
+  for (const auto& stream : streams) {
+    if (!stream->opened) Attach(stream);
+  }
+}
+
+void LabelServer::StartDrain(const std::string& reason) {
+  draining_ = true;
+  unavailable_ = absl::UnavailableError(absl::StrCat("this teacher server is draining: ", reason));
+  if (model_ != nullptr) model_->batcher.Drain();
+  for (const auto& stream : Streams()) {
+    if (stream->ended) continue;
+    if (!stream->opened) {
+      EndStream(*stream, unavailable_);
+      continue;
+    }
+    {
+      absl::MutexLock lock(&stream->mu);
+      stream->state->Drain(reason);
+    }
+    stream->sink->Wake();
+  }
+}
+
+}  // namespace distill

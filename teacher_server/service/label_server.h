@@ -1,0 +1,178 @@
+// What a teacher server does, without gRPC: joins Label streams, batcher, runner, data
+// and codecs.
+#ifndef TEACHER_SERVER_SERVICE_LABEL_SERVER_H_
+#define TEACHER_SERVER_SERVICE_LABEL_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/clock/clock.h"
+#include "common/clock/timer.h"
+#include "common/executor/executor.h"
+#include "distillation/data/data_set.h"
+#include "proto/run_config.pb.h"
+#include "proto/teacher.pb.h"
+#include "teacher_server/batching/batcher.h"
+#include "teacher_server/label_stream/label_stream.h"
+#include "teacher_server/runner/interface.h"
+
+namespace distill {
+
+// The sending end of one Label stream. Thread-safe.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  // NextFrame may have something.
+  virtual void Wake() = 0;
+  // Finish once NextFrame has nothing more; the first status counts. May be called
+  // inside NextFrame.
+  virtual void End(const absl::Status& status) = 0;
+};
+
+// A model that is loaded.
+struct Serving {
+  ServedModel model;
+  std::shared_ptr<Runner> runner;
+  std::shared_ptr<const DataSet> data;
+  // Zero batch or queue sizes: those of BatcherOptions. A queue holds one batch at least.
+  v1::ServingConfig bounds;
+};
+
+// For metrics; called on the control thread.
+class ServingObserver {
+ public:
+  virtual ~ServingObserver() = default;
+  // An admitted ask got its terminal answer.
+  virtual void OnAnswered(absl::StatusCode, int64_t /*examples*/,
+                          absl::Duration /*since_admitted*/) {}
+  virtual void OnBatch(BatchReason, int64_t /*examples*/, absl::Duration /*queue*/,
+                       absl::Duration /*compute*/) {}
+  // After a change.
+  virtual void OnQueue(int64_t /*waiting_examples*/, size_t /*waiting_requests*/) {}
+};
+
+// Thread-safe. Everything but NextFrame is confined to `control`, a serial executor
+// that runs nothing inside Schedule. All pointers outlive the server; stop `control` and
+// the timers before destroying it. The observer may be null.
+//
+// Failures of one ask (teacher.proto), beside those of LabelStream and Batcher:
+// OUT_OF_RANGE an id beyond its split; DATA_LOSS its labels may not be trained on (the
+// requests that shared a batch with a non-finite row are run again, each alone); else
+// what the runner says.
+class LabelServer {
+ public:
+  static constexpr size_t kMaxStreams = 1024;
+
+  // options.max_request_examples is replaced by the served model's largest batch.
+  LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
+              Clock* clock, ServingObserver* observer);
+  ~LabelServer();
+
+  // Replaces what was served; streams of the former end with UNAVAILABLE. Batches in
+  // flight keep their runner, and it is destroyed on the control thread.
+  void Serve(Serving serving);
+  // Streams end with UNAVAILABLE; opens are refused with `why`.
+  void StopServing(const absl::Status& why);
+
+  // A stream's id. Beyond kMaxStreams the sink ends with RESOURCE_EXHAUSTED, and the id,
+  // 0, is nobody's.
+  uint64_t Connect(std::shared_ptr<FrameSink> sink);
+  void OnMessage(uint64_t stream, v1::LabelRequest message);
+  // The stream is over: what it still waits for is cancelled.
+  void Lost(uint64_t stream);
+  // Called by the stream's writer when no write is under way.
+  std::optional<LabelFrame> NextFrame(uint64_t stream);
+
+  // Takes no new asks or streams, answers what was admitted, ends the streams with OK
+  // (those not opened with UNAVAILABLE), then calls `done` on the control thread: every
+  // stream is Lost and every batch back. Final: nothing is served afterwards. A student
+  // that reads no answers holds `done` back: bound the wait.
+  void Drain(const std::string& reason, std::function<void()> done);
+
+ private:
+  struct Stream;
+  struct Request;
+  struct Model;
+  struct Work;
+  using Event = absl::AnyInvocable<void()>;
+
+  // An event that may be dropped with the status' reason, and one that may not.
+  absl::Status Post(Event event);
+  void PostSurely(Event event) ABSL_LOCKS_EXCLUDED(mu_);
+  std::shared_ptr<Stream> Find(uint64_t id) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::shared_ptr<Stream>> Streams() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // All that follows: on the control thread.
+  void Run(Event event);
+  void RunInbox() ABSL_LOCKS_EXCLUDED(mu_);
+  void Settle();
+  void SetTimer();
+  void TellObserver();
+  void CheckDrained();
+
+  void Attach(const std::shared_ptr<Stream>& stream);
+  void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message);
+  void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
+  void Cancel(Stream& stream, uint64_t request_id);
+  void Abandon(Stream& stream);
+  void EndStream(Stream& stream, const absl::Status& status);
+  // Ends the streams of the model that goes, and readies the others for the next.
+  void SwitchTo(std::shared_ptr<Model> model, const absl::Status& unavailable);
+  void StartDrain(const std::string& reason);
+
+  void StartBatch(const Batch& batch);
+  void RunNext(uint64_t work_id);
+  // The examples of work.running, less those requests that fail here; null: none left.
+  std::optional<InferenceBatch> Assemble(Work& work);
+  void OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> result);
+  void AnswerAll(Work& work, const std::vector<Request>& requests, const InferenceResult& result);
+  void Complete(uint64_t work_id);
+
+  // Whether the request still waits for its terminal answer.
+  static bool Wanted(const Request& request);
+  void Answer(const Request& request, LabelAnswer answer);
+  void Fail(const Request& request, const absl::Status& status,
+            absl::Duration retry_after = absl::ZeroDuration());
+
+  const LabelStreamOptions options_;
+  Executor* const control_;
+  TimerQueue* const timers_;
+  Clock* const clock_;
+  ServingObserver* const observer_;
+
+  absl::Mutex mu_;
+  // Results, ends of streams and orders: few by nature, so a full executor drops none.
+  std::vector<Event> inbox_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_stream_ ABSL_GUARDED_BY(mu_) = 0;
+
+  absl::Status unavailable_;
+  bool draining_ = false;
+  std::vector<std::function<void()>> drained_;
+  uint64_t last_request_ = 0;
+  uint64_t last_work_ = 0;
+  TimerQueue::TimerId timer_ = 0;
+  absl::Duration timer_at_ = absl::InfiniteDuration();
+  std::pair<int64_t, size_t> told_{0, 0};
+  // Last, so destroyed first: a runner's destructor waits for results, which come to
+  // the inbox.
+  std::map<uint64_t, std::unique_ptr<Work>> works_;
+  std::shared_ptr<Model> model_;
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_SERVICE_LABEL_SERVER_H_

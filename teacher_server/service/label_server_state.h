@@ -1,0 +1,86 @@
+// What a LabelServer remembers; private to its two sources.
+#ifndef TEACHER_SERVER_SERVICE_LABEL_SERVER_STATE_H_
+#define TEACHER_SERVER_SERVICE_LABEL_SERVER_STATE_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "distillation/labels/codec.h"
+#include "teacher_server/service/label_server.h"
+
+namespace distill {
+
+struct LabelServer::Stream {
+  Stream(uint64_t id, std::shared_ptr<FrameSink> sink) : id(id), sink(std::move(sink)) {}
+
+  const uint64_t id;
+  const std::shared_ptr<FrameSink> sink;
+
+  absl::Mutex mu;
+  std::optional<LabelStream> state ABSL_GUARDED_BY(mu);
+
+  // Of the control thread.
+  bool ended = false;
+  bool opened = false;
+  // As opened.
+  bool exact = false;
+  const LabelCodec* codec = nullptr;
+  std::vector<std::string> outputs;
+  // Admitted and unanswered: the student's id to the server's, which is never used
+  // twice.
+  std::map<uint64_t, uint64_t> asked;
+};
+
+struct LabelServer::Request {
+  uint64_t id = 0;
+  std::shared_ptr<Stream> stream;
+  uint64_t request_id = 0;
+  v1::ExampleRefs refs;
+  absl::Duration admitted;
+};
+
+struct LabelServer::Model {
+  Model(Serving serving, const BatcherOptions& options)
+      : served(std::make_shared<const ServedModel>(std::move(serving.model))),
+        runner(std::move(serving.runner)),
+        data(std::move(serving.data)),
+        max_request_examples(static_cast<uint32_t>(options.max_batch_examples)),
+        batcher(options) {}
+
+  const std::shared_ptr<const ServedModel> served;
+  const std::shared_ptr<Runner> runner;
+  const std::shared_ptr<const DataSet> data;
+  const uint32_t max_request_examples;
+  Batcher batcher;
+  // What the batcher holds.
+  std::map<uint64_t, Request> waiting;
+};
+
+// A batch that holds one of the runner's places, until all its groups have run: one, or
+// each request alone where one of them spoilt the batch.
+struct LabelServer::Work {
+  std::shared_ptr<Model> model;
+  Batch batch;
+  std::deque<std::vector<Request>> groups;
+
+  std::vector<Request> running;
+  std::vector<std::string> outputs;
+  absl::Duration started;
+  absl::Duration assemble;
+
+  absl::Duration compute;
+  bool failed = false;
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_SERVICE_LABEL_SERVER_STATE_H_

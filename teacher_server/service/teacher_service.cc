@@ -1,0 +1,81 @@
+#include "teacher_server/service/teacher_service.h"
+
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/rpc/framing.h"
+#include "common/rpc/server_stream.h"
+
+namespace distill {
+namespace {
+
+using Stream = ServerStream<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+class LabelCall final : public Stream, public FrameSink {
+ public:
+  explicit LabelCall(LabelServer* server) : server_(server) {}
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Start() {
+    grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor = Begin();
+    id_ = server_->Connect(std::static_pointer_cast<LabelCall>(shared_from_this()));
+    // What came before the id was known.
+    Wake();
+    return reactor;
+  }
+
+  void Wake() override { Stream::Wake(); }
+  void End(const absl::Status& status) override { Stream::End(status); }
+
+ private:
+  void OnMessage(grpc::ByteBuffer message) override {
+    const size_t size = message.Length();
+    if (size > TeacherServiceImpl::kMaxRequestBytes) {
+      End(absl::ResourceExhaustedError(absl::StrCat("a request of ", size, " bytes, at most ",
+                                                    TeacherServiceImpl::kMaxRequestBytes,
+                                                    " are read; ask for fewer examples")));
+      return;
+    }
+    v1::LabelRequest request;
+    if (!grpc::SerializationTraits<v1::LabelRequest>::Deserialize(&message, &request).ok()) {
+      End(absl::InvalidArgumentError("a message that is not a LabelRequest"));
+      return;
+    }
+    server_->OnMessage(id_, std::move(request));
+  }
+
+  std::optional<grpc::ByteBuffer> NextToWrite() override {
+    std::optional<LabelFrame> frame = server_->NextFrame(id_);
+    if (!frame.has_value()) return std::nullopt;
+    std::vector<grpc::Slice> payload;
+    for (LabelFrame::Slice& slice : frame->payload) {
+      payload.push_back(OwnedSlice(slice.bytes, std::move(slice.owner)));
+    }
+    auto buffer = BuildFrame(frame->head, v1::LabelResponse::kPayloadFieldNumber, payload);
+    if (buffer.ok()) return *std::move(buffer);
+    End(buffer.status());
+    return std::nullopt;
+  }
+
+  void OnPeerDone() override { End(absl::OkStatus()); }
+  void OnEnded() override { server_->Lost(id_); }
+
+  LabelServer* const server_;
+  // 0 until connected.
+  std::atomic<uint64_t> id_{0};
+};
+
+}  // namespace
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* TeacherServiceImpl::Label(
+    grpc::CallbackServerContext*) {
+  return std::make_shared<LabelCall>(server_)->Start();
+}
+
+}  // namespace distill
