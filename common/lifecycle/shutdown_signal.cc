@@ -58,6 +58,7 @@ ShutdownSignal::ShutdownSignal() : listener_(std::make_unique<Listener>(this)) {
 ShutdownSignal::~ShutdownSignal() = default;
 
 void ShutdownSignal::Request(const std::string& reason) {
+  absl::MutexLock running(&callback_mu_);
   std::function<void()> callback;
   {
     absl::MutexLock lock(&mu_);
@@ -79,6 +80,7 @@ std::string ShutdownSignal::reason() const {
 }
 
 void ShutdownSignal::OnRequest(std::function<void()> callback) {
+  absl::MutexLock running(&callback_mu_);
   {
     absl::MutexLock lock(&mu_);
     if (reason_.empty()) {
@@ -86,7 +88,7 @@ void ShutdownSignal::OnRequest(std::function<void()> callback) {
       return;
     }
   }
-  callback();
+  if (callback) callback();
 }
 
 }  // namespace distill

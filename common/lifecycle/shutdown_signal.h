@@ -39,12 +39,15 @@ class ShutdownSignal {
   std::string reason() const;
 
   // Runs on the signal's thread at the first signal or Request, or here and now
-  // when that is past. At most one; must not block.
+  // when that is past. At most one, the latest; must not block, nor call this object.
+  // Null removes it: what it uses may go once this has returned.
   void OnRequest(std::function<void()> callback);
 
  private:
   class Listener;
 
+  // Held while the callback runs.
+  absl::Mutex callback_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   mutable absl::Mutex mu_;
   std::string reason_ ABSL_GUARDED_BY(mu_);
   std::function<void()> callback_ ABSL_GUARDED_BY(mu_);

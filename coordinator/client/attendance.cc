@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::Duration kMinBackoff = absl::Milliseconds(50);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
+constexpr absl::Duration kLeaveTimeout = absl::Seconds(2);
 // Reports are few: one a second and what a process has to say of itself.
 constexpr size_t kMaxUnsent = 256;
 
@@ -211,6 +212,11 @@ void Attendance::Leave(const std::string& reason) {
   report.mutable_leaving()->set_reason(reason);
   stream->Send(std::move(report));
   stream->FinishWriting();
+  absl::MutexLock lock(&mu_);
+  const auto closed = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stream_ == nullptr; };
+  if (mu_.AwaitWithTimeout(absl::Condition(&closed), kLeaveTimeout)) return;
+  stream->Cancel();
+  mu_.Await(absl::Condition(&closed));
 }
 
 }  // namespace distill

@@ -60,8 +60,8 @@ class Attendance : public std::enable_shared_from_this<Attendance> {
   // of progress replaces an unsent one.
   void Report(v1::AttendReport report) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Says that this process leaves and ends the stream; no event follows once it has
-  // returned, but one under way may still run.
+  // Says that this process leaves and ends the stream, within two seconds; no event runs
+  // once it has returned. Not to be called from an event.
   void Leave(const std::string& reason) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:

@@ -170,8 +170,8 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   if (it == teachers_.end()) return;  // its stream is lost, as the source will hear
   if (it->second.unanswered >= static_cast<int>(kRequestCredit)) {
     source_.AskFailed(ask.request_id,
-                      absl::ResourceExhaustedError("the credit for asks is used up"),
-                      kCreditRetry, now);
+                      absl::ResourceExhaustedError("the credit for asks is used up"), kCreditRetry,
+                      now);
     return;
   }
   absl::StatusOr<v1::ExampleRefs> examples = options_.examples_of(ask.step);
@@ -248,9 +248,10 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     const ReceivedLabels& received) const {
   auto labels = std::make_shared<StepLabels>();
   for (const v1::Section& section : received.sections) {
-    ASSIGN_OR_RETURN(TensorView values,
-                     DecodeSection(section, std::as_bytes(std::span<const char>(
-                                                received.payload.data(), received.payload.size()))));
+    ASSIGN_OR_RETURN(
+        TensorView values,
+        DecodeSection(section, std::as_bytes(std::span<const char>(received.payload.data(),
+                                                                   received.payload.size()))));
     if (values.dims != std::vector<int64_t>{options_.rows, options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }

@@ -74,9 +74,9 @@ absl::StatusOr<std::shared_ptr<const ScheduleTimeline>> WorldControl::WaitForGra
     return ended_.has_value() || granted_ > step;
   };
   if (!mu_.AwaitWithTimeout(absl::Condition(&ready), timeout)) {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "no grant for step ", step, " of run ", world_.run_id(), " within ",
-        absl::FormatDuration(timeout), "; is the coordinator running?"));
+    return absl::DeadlineExceededError(
+        absl::StrCat("no grant for step ", step, " of run ", world_.run_id(), " within ",
+                     absl::FormatDuration(timeout), "; is the coordinator running?"));
   }
   if (ended_.has_value()) return *ended_;
   return timeline_;

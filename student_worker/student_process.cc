@@ -1,0 +1,101 @@
+#include "student_worker/student_process.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/synchronization/notification.h"
+#include "cli/process/process_runtime.h"
+#include "common/executor/thread_executor.h"
+#include "common/files/posix_file_system.h"
+#include "common/status/status_macros.h"
+#include "coordinator/client/attendance.h"
+#include "coordinator/client/coordinator_client.h"
+#include "distillation/models/threads.h"
+#include "student_worker/student_metrics.h"
+#include "student_worker/worker/student_worker.h"
+
+namespace distill {
+
+absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdown) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ProcessRuntime> runtime,
+                   ProcessRuntime::Start(ProcessKind::kStudentWorker, flags));
+  RETURN_IF_ERROR(SetComputeThreads(flags.threads));
+  PosixFileSystem files;
+  absl::Notification leaving;
+  CoordinatorClientOptions client_options;
+  client_options.coordinator = flags.coordinator;
+  client_options.transport = runtime->transport();
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<CoordinatorClient> client,
+      CoordinatorClient::Create(client_options,
+                                {&runtime->clock(), runtime->random(), [&](absl::Duration wait) {
+                                   return !leaving.WaitForNotificationWithTimeout(wait);
+                                 }}));
+  StudentMetrics metrics(&runtime->metrics(), &runtime->clock());
+  ThreadExecutor labels({.name = "labels", .threads = 1, .max_queued = 4096});
+  std::shared_ptr<Attendance> attendance;
+
+  SessionTools tools;
+  tools.worker = flags.name;
+  tools.incarnation = runtime->incarnation();
+  tools.run_dir = flags.run_dir;
+  tools.bind_host = flags.bind_host;
+  tools.transport = runtime->transport();
+  tools.files = &files;
+  tools.clock = &runtime->clock();
+  tools.timers = &runtime->timers();
+  tools.label_executor = &labels;
+  tools.random = runtime->random();
+  tools.coordinator = client.get();
+  tools.observer = &metrics;
+  tools.report = [&](const v1::Progress& progress, const std::string& run_id) {
+    v1::AttendReport report;
+    report.set_run_id(run_id);
+    *report.mutable_progress() = progress;
+    attendance->Report(std::move(report));
+  };
+  StudentWorker worker(tools);
+
+  AttendanceOptions options;
+  options.coordinator = flags.coordinator;
+  options.transport = runtime->transport();
+  options.hello.set_role(v1::STUDENT_WORKER);
+  options.hello.set_worker(flags.name);
+  options.hello.set_incarnation(runtime->incarnation());
+  options.hello.set_address(flags.bind_host);
+  options.hello.set_process_id(getpid());
+  options.hello.set_ops_address(runtime->ops_address());
+  AttendanceEvents events;
+  events.on_directive = [&](const v1::Directive& directive) { worker.OnDirective(directive); };
+  events.on_welcome = [&] {
+    runtime->SetState(ProcessRuntime::State::kReady, "");
+    LogLine(runtime->clock(), flags.name, "attends the coordinator at " + flags.coordinator);
+  };
+  events.on_lost = [&](const absl::Status& status) {
+    LogLine(runtime->clock(), flags.name, "lost the coordinator: " + std::string(status.message()));
+  };
+  events.on_given_up = [&](const absl::Status& status) { worker.Stop(status); };
+  // Before attending: the first directive may already lead to a step.
+  shutdown.OnRequest([&] {
+    leaving.Notify();
+    worker.Stop(absl::OkStatus());
+  });
+  const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
+  ASSIGN_OR_RETURN(attendance, Attendance::Start(options, events, &runtime->timers(),
+                                                 &runtime->clock(), runtime->random()));
+  RETURN_IF_ERROR(runtime->NotifyStarted(flags.bind_host));
+
+  const absl::Status status = worker.Run();
+  runtime->SetState(ProcessRuntime::State::kDraining, "stopping");
+  LogLine(runtime->clock(), flags.name,
+          status.ok() ? "stops" : "stops: " + std::string(status.message()));
+  attendance->Leave(status.ok() ? "stopping" : std::string(status.message()));
+  labels.Stop();
+  runtime->StopTimers();
+  return status;
+}
+
+}  // namespace distill

@@ -1,0 +1,7 @@
+#include "cli/process/main.h"
+#include "student_worker/student_process.h"
+
+int main(int argc, char** argv) {
+  return distill::ProcessMain(distill::ProcessKind::kStudentWorker, argc, argv,
+                              distill::RunStudentWorker);
+}

@@ -1,0 +1,310 @@
+#include "student_worker/worker/run_session.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+#include "distillation/run_config/digests.h"
+#include "student_worker/checkpoint/checkpoint.h"
+#include "student_worker/collectives/gloo_collectives.h"
+#include "student_worker/training/trainer.h"
+#include "student_worker/worker/checkpointing.h"
+#include "student_worker/worker/label_client.h"
+#include "student_worker/worker/rendezvous_store.h"
+#include "student_worker/worker/step_log.h"
+
+namespace distill {
+namespace {
+
+constexpr absl::Duration kReportEvery = absl::Seconds(1);
+
+absl::StatusOr<int> RankOf(const SessionTools& tools, const v1::World& world) {
+  for (const v1::World::Member& member : world.members()) {
+    if (member.worker() == tools.worker && member.incarnation() == tools.incarnation) {
+      return static_cast<int>(member.rank());
+    }
+  }
+  return absl::InternalError(absl::StrCat(tools.worker, " is not a member of the world of run ",
+                                          world.run_id(), " that it was told"));
+}
+
+// The temperatures over the whole run; sparse codecs are made for a range.
+std::pair<double, double> TemperatureRange(const v1::World& world,
+                                           const ScheduleTimeline& timeline) {
+  double low = timeline.At(0).temperature;
+  double high = low;
+  for (int64_t step = 0; step < world.run().training().steps(); ++step) {
+    const double temperature = timeline.At(step).temperature;
+    low = std::min(low, temperature);
+    high = std::max(high, temperature);
+  }
+  return {low, high};
+}
+
+class Session {
+ public:
+  Session(const SessionTools& tools, std::shared_ptr<const DataSet> data, WorldControl& control)
+      : tools_(tools),
+        data_(std::move(data)),
+        control_(control),
+        world_(control.world()),
+        run_(world_.run()),
+        store_(tools.coordinator, world_),
+        phases_(tools.clock) {}
+
+  ~Session() {
+    control_.SetListener(nullptr);
+    for (auto& [role, client] : labels_) client->Close(absl::AbortedError("the session is over"));
+  }
+
+  absl::Status Run() {
+    RETURN_IF_ERROR(Meet());
+    RETURN_IF_ERROR(Prepare());
+    const int64_t steps = run_.training().steps();
+    for (int64_t step = first_step_; step < steps; ++step) {
+      RETURN_IF_ERROR(TakeStep(step));
+      RETURN_IF_ERROR(KeepAndEvaluate(step + 1));
+    }
+    const Phase former = phases_.Enter(Phase::kCheckpoint);
+    RETURN_IF_ERROR(FinishWithExport(tools_, control_, *trainer_, *collectives_, *data_));
+    phases_.Enter(former);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Meet() {
+    ASSIGN_OR_RETURN(rank_, RankOf(tools_, world_));
+    GlooOptions options;
+    options.rank = rank_;
+    options.size = world_.members_size();
+    options.bind_host = tools_.bind_host;
+    options.timeout = tools_.collectives_timeout;
+    ASSIGN_OR_RETURN(collectives_, ConnectGloo(options, &store_));
+    return absl::OkStatus();
+  }
+
+  absl::Status Prepare() {
+    TrainerOptions options;
+    options.run = run_;
+    options.seed = world_.seed();
+    ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, data_, collectives_.get(), &phases_));
+    if (world_.has_resume_from()) {
+      ASSIGN_OR_RETURN(const Checkpoint checkpoint,
+                       ReadCheckpoint(*tools_.files, tools_.run_dir, world_.resume_from(),
+                                      ExpectationOf(world_), rank_));
+      first_step_ = world_.resume_from().step();
+      RETURN_IF_ERROR(trainer_->Restore(first_step_, checkpoint.shared, checkpoint.rank));
+    }
+    RETURN_IF_ERROR(StartLabels());
+    Listen();
+    ASSIGN_OR_RETURN(log_, StepLog::Open(*tools_.files,
+                                         JoinPath(JoinPath(tools_.run_dir, world_.run_id()),
+                                                  absl::StrCat("metrics.rank", rank_, ".jsonl")),
+                                         first_step_));
+    reported_at_ = tools_.clock->MonotonicNow();
+    reported_step_ = first_step_;
+    phases_.Take();
+    return absl::OkStatus();
+  }
+
+  absl::Status StartLabels() {
+    ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(-1, absl::ZeroDuration()));
+    const auto [low, high] = TemperatureRange(world_, *timeline);
+    for (const v1::TeacherConfig& teacher : run_.teachers()) {
+      const v1::TeacherFleet* fleet = nullptr;
+      for (const v1::TeacherFleet& candidate : world_.teachers()) {
+        if (candidate.role() == teacher.role()) fleet = &candidate;
+      }
+      if (fleet == nullptr) {
+        return absl::InternalError(absl::StrCat("no fleet for teacher role ", teacher.role()));
+      }
+      LabelClientOptions options;
+      options.source.first_step = first_step_;
+      options.source.end_step = run_.training().steps();
+      options.source.window_steps = static_cast<int>(run_.labels().window_steps());
+      options.source.exact = run_.labels().exact();
+      options.source.request_timeout = absl::Seconds(run_.labels().request_timeout_seconds());
+      options.transport = tools_.transport;
+      options.rows = run_.training().global_batch_size() / world_.members_size();
+      v1::Open& open = options.open;
+      open.set_run_id(world_.run_id());
+      open.set_student(tools_.worker);
+      open.set_model(fleet->model());
+      open.set_fingerprint(fleet->fingerprint());
+      *open.mutable_outputs() = teacher.outputs();
+      *open.mutable_codecs() = run_.labels().codecs();
+      open.set_min_temperature(low);
+      open.set_max_temperature(high);
+      open.set_exact(run_.labels().exact());
+      open.set_classes(data_->classes());
+      for (const int64_t dim : data_->example_dims()) open.add_example_dims(dim);
+      ASSIGN_OR_RETURN(options.examples_of, ExamplesOf());
+      models_[fleet->model()].push_back(teacher.role());
+      labels_[teacher.role()] = LabelClient::Create(options, tools_.label_executor, tools_.timers,
+                                                    tools_.clock, tools_.random);
+    }
+    return absl::OkStatus();
+  }
+
+  // An order of its own, since orders are not shared between threads.
+  absl::StatusOr<std::function<absl::StatusOr<v1::ExampleRefs>(int64_t)>> ExamplesOf() {
+    OrderOptions options;
+    options.seed = world_.seed();
+    options.examples = data_->size(v1::TRAIN);
+    options.global_batch_size = run_.training().global_batch_size();
+    options.view = run_.view();
+    ASSIGN_OR_RETURN(Order made, Order::Create(options));
+    const auto order = std::make_shared<Order>(std::move(made));
+    v1::ExampleRefs base;
+    base.set_data_set_digest(DataSetDigest(world_.data_set()));
+    base.set_split(v1::TRAIN);
+    *base.mutable_view_spec() = run_.view();
+    base.set_view_spec_digest(ViewSpecDigest(run_.view()));
+    const int rank = rank_;
+    const int size = world_.members_size();
+    return [order, base, rank, size](int64_t step) -> absl::StatusOr<v1::ExampleRefs> {
+      ASSIGN_OR_RETURN(const std::vector<ExampleView> slice, order->Slice(step, rank, size));
+      v1::ExampleRefs refs = base;
+      bool augmented = false;
+      for (const ExampleView& view : slice) {
+        refs.add_ids(view.example_id);
+        refs.add_view_seeds(view.view_seed);
+        augmented = augmented || view.view_seed != 0;
+      }
+      if (!augmented) refs.clear_view_seeds();
+      return refs;
+    };
+  }
+
+  void Listen() {
+    auto listener = std::make_shared<WorldControl::Listener>();
+    listener->teachers = [this](const v1::TeacherEndpoints& teachers) {
+      const auto roles = models_.find(teachers.model());
+      if (roles == models_.end()) return;
+      std::vector<TeacherEndpoint> endpoints;
+      for (const v1::TeacherEndpoints::Endpoint& endpoint : teachers.endpoints()) {
+        endpoints.push_back({endpoint.worker(), endpoint.incarnation(), endpoint.address()});
+      }
+      for (const std::string& role : roles->second) labels_.at(role)->SetEndpoints(endpoints);
+    };
+    listener->ended = [this](const absl::Status& reason) {
+      collectives_->Abort();
+      for (auto& [role, client] : labels_) client->Close(reason);
+    };
+    control_.SetListener(std::move(listener));
+  }
+
+  absl::Status TakeStep(int64_t step) {
+    phases_.Enter(Phase::kWaitGrant);
+    ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(step, tools_.grant_timeout));
+    const StepValues values = timeline->At(step);
+    phases_.Enter(Phase::kWaitTeacher);
+    TeacherLabels labels;
+    for (auto& [role, client] : labels_) {
+      ASSIGN_OR_RETURN(const StepLabels outputs, client->Take(step));
+      for (const auto& [output, logits] : outputs) labels[{role, output}] = logits;
+    }
+    ASSIGN_OR_RETURN(const StepResult result, trainer_->Step(step, values, labels));
+    return Record(step, values, result);
+  }
+
+  absl::Status Record(int64_t step, const StepValues& values, const StepResult& result) {
+    StepRecord record;
+    record.step = step;
+    record.temperature = values.temperature;
+    record.hard_weight = values.hard_weight;
+    record.soft_weight = values.soft_weight;
+    record.learning_rate = values.learning_rate;
+    record.loss = result.loss;
+    record.loss_terms = result.terms;
+    record.phases = phases_.Take();
+    waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
+    RETURN_IF_ERROR(log_->Append(record));
+    tools_.observer->OnStep(world_.run_id(), record,
+                            run_.training().global_batch_size() / world_.members_size());
+    const absl::Duration now = tools_.clock->MonotonicNow();
+    const bool last = step + 1 == run_.training().steps();
+    if (now - reported_at_ >= kReportEvery || last) Report(step + 1, result, now);
+    return absl::OkStatus();
+  }
+
+  void Report(int64_t steps_done, const StepResult& result, absl::Duration now) {
+    v1::Progress progress;
+    progress.set_generation(world_.generation());
+    progress.set_rank(rank_);
+    progress.set_step(steps_done);
+    const double seconds = std::max(1e-9, absl::ToDoubleSeconds(now - reported_at_));
+    progress.set_steps_per_second(static_cast<double>(steps_done - reported_step_) / seconds);
+    for (const auto& [term, value] : result.terms) (*progress.mutable_loss_terms())[term] = value;
+    progress.set_loss(result.loss);
+    progress.set_teacher_wait_ratio(absl::ToDoubleSeconds(waited_) / seconds);
+    progress.set_validation_accuracy(validation_accuracy_);
+    progress.set_note(note_);
+    tools_.report(progress, world_.run_id());
+    reported_at_ = now;
+    reported_step_ = steps_done;
+    waited_ = absl::ZeroDuration();
+  }
+
+  absl::Status KeepAndEvaluate(int64_t steps_done) {
+    const v1::TrainingConfig& training = run_.training();
+    const bool last = steps_done == training.steps();
+    const auto due = [&](int64_t every) { return last || (every > 0 && steps_done % every == 0); };
+    if (due(training.evaluate_every_steps()) && data_->size(v1::VALIDATION) > 0) {
+      const Phase former = phases_.Enter(Phase::kEvaluate);
+      ASSIGN_OR_RETURN(validation_accuracy_, trainer_->ValidationAccuracy());
+      note_ = absl::StrFormat("validation accuracy %.4f after %d steps", validation_accuracy_,
+                              steps_done);
+      tools_.observer->OnValidation(world_.run_id(), validation_accuracy_);
+      phases_.Enter(former);
+    }
+    if (due(training.checkpoint_every_steps())) {
+      const absl::Duration begin = tools_.clock->MonotonicNow();
+      const Phase former = phases_.Enter(Phase::kCheckpoint);
+      RETURN_IF_ERROR(SaveCheckpoint(tools_, control_, *trainer_, *collectives_, steps_done));
+      phases_.Enter(former);
+      tools_.observer->OnCheckpoint(world_.run_id(), tools_.clock->MonotonicNow() - begin);
+    }
+    return absl::OkStatus();
+  }
+
+  const SessionTools& tools_;
+  const std::shared_ptr<const DataSet> data_;
+  WorldControl& control_;
+  const v1::World& world_;
+  const v1::RunConfig& run_;
+  RendezvousStore store_;
+  PhaseClock phases_;
+  int rank_ = 0;
+  int64_t first_step_ = 0;
+  std::unique_ptr<Collectives> collectives_;
+  std::unique_ptr<Trainer> trainer_;
+  // By role; and the roles that a model plays.
+  std::map<std::string, std::shared_ptr<LabelClient>> labels_;
+  std::map<std::string, std::vector<std::string>> models_;
+  std::unique_ptr<StepLog> log_;
+
+  absl::Duration reported_at_;
+  int64_t reported_step_ = 0;
+  absl::Duration waited_;
+  double validation_accuracy_ = 0;
+  std::string note_;
+};
+
+}  // namespace
+
+bool IsWorthAnotherWorld(const absl::Status& status) { return absl::IsUnavailable(status); }
+
+absl::Status RunSession(const SessionTools& tools, std::shared_ptr<const DataSet> data,
+                        WorldControl& control) {
+  const absl::Status status = Session(tools, std::move(data), control).Run();
+  // What fails because the world has ended is not news.
+  if (const absl::Status ended = control.ended(); !status.ok() && !ended.ok()) return ended;
+  return Annotate(status, absl::StrCat("run ", control.world().run_id()));
+}
+
+}  // namespace distill

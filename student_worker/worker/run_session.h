@@ -1,0 +1,70 @@
+// One rank's life in one world: from the rendezvous to the last step, or to its end.
+#ifndef STUDENT_WORKER_WORKER_RUN_SESSION_H_
+#define STUDENT_WORKER_WORKER_RUN_SESSION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/clock/clock.h"
+#include "common/clock/timer.h"
+#include "common/executor/executor.h"
+#include "common/files/file_system.h"
+#include "common/rpc/transport.h"
+#include "coordinator/client/coordinator_client.h"
+#include "distillation/data/data_set.h"
+#include "proto/coordinator.pb.h"
+#include "student_worker/accounting/step_record.h"
+#include "student_worker/worker/world_control.h"
+
+namespace distill {
+
+// For metrics; called on the training thread.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) = 0;
+  virtual void OnValidation(const std::string& run_id, double accuracy) = 0;
+  virtual void OnCheckpoint(const std::string& run_id, absl::Duration time) = 0;
+};
+
+// What a session stands on; all outlive it.
+struct SessionTools {
+  // This process, as it said hello.
+  std::string worker;
+  uint64_t incarnation = 0;
+  std::string run_dir;
+  std::string bind_host;
+  TransportOptions transport;
+  FileSystem* files = nullptr;
+  Clock* clock = nullptr;
+  TimerQueue* timers = nullptr;
+  // Serial; of the label streams.
+  Executor* label_executor = nullptr;
+  std::function<double()> random;
+  CoordinatorClient* coordinator = nullptr;
+  SessionObserver* observer = nullptr;
+  // Sends progress to the coordinator; may drop it.
+  std::function<void(const v1::Progress&, const std::string& run_id)> report;
+  // Bound on the rendezvous and on each collective.
+  absl::Duration collectives_timeout = absl::Seconds(60);
+  // Without a grant for so long the session fails.
+  absl::Duration grant_timeout = absl::Minutes(5);
+};
+
+// Whether another world may succeed where this one failed with `status`.
+bool IsWorthAnotherWorld(const absl::Status& status);
+
+// Trains until the run is done (OK: rank 0 has exported and told the coordinator), the
+// world ends (ABORTED with the reason), or something fails: UNAVAILABLE for a lost peer;
+// everything else is a failure of the run, with a message for people. Blocks; called on
+// the thread that trains. `data` is the training part of the world's data set.
+absl::Status RunSession(const SessionTools& tools, std::shared_ptr<const DataSet> data,
+                        WorldControl& control);
+
+}  // namespace distill
+
+#endif  // STUDENT_WORKER_WORKER_RUN_SESSION_H_

@@ -1,0 +1,60 @@
+#include "teacher_server/model_loader.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/codec.h"
+#include "distillation/models/export/load_model.h"
+#include "distillation/models/export/manifest.h"
+#include "distillation/run_config/digests.h"
+#include "teacher_server/runner/model_runner.h"
+
+namespace distill {
+
+absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_dir,
+                                    const v1::Serve& order, uint64_t incarnation, Executor* device,
+                                    Clock* clock) {
+  // Model names are run names, which the configuration keeps to one path element; what
+  // comes over the wire is held to that here too.
+  if (order.model().empty() || order.model().find('/') != std::string::npos ||
+      order.model() == "." || order.model() == "..") {
+    return absl::InvalidArgumentError(absl::StrCat("'", order.model(), "' is no model name"));
+  }
+  const std::string folder = JoinPath(JoinPath(run_dir, order.model()), "export");
+  ASSIGN_OR_RETURN(const Export exported, ReadExport(files, folder));
+  const v1::ExportManifest& manifest = exported.manifest;
+  if (manifest.fingerprint() != order.fingerprint()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "export ", folder, " has the fingerprint ", manifest.fingerprint().substr(0, 12),
+        "... and the run names ", order.fingerprint().substr(0, 12),
+        "...; is --run-dir the folder that the students write to?"));
+  }
+  Serving serving;
+  ASSIGN_OR_RETURN(serving.data, DataSet::Load(files, order.data_set(), DataSet::Files::kTraining));
+  RETURN_IF_ERROR(
+      Annotate(CheckFits(manifest, serving.data->classes(), serving.data->example_dims()), folder));
+  ASSIGN_OR_RETURN(std::unique_ptr<Model> model, LoadModel(exported));
+
+  ModelRunnerOptions options;
+  options.fingerprint = manifest.fingerprint();
+  options.example_dims = serving.data->example_dims();
+  options.classes = serving.data->classes();
+  serving.runner = MakeModelRunner(std::move(model), options, device, clock);
+  const ModelDescription& description = serving.runner->description();
+  serving.model.model = order.model();
+  serving.model.fingerprint = manifest.fingerprint();
+  serving.model.numerics_class = description.numerics_class;
+  serving.model.data_set_digest = DataSetDigest(order.data_set());
+  serving.model.outputs = description.outputs;
+  serving.model.codecs = CodecNames();
+  serving.model.example_dims = description.example_dims;
+  serving.model.classes = static_cast<uint32_t>(description.classes);
+  serving.model.incarnation = incarnation;
+  serving.bounds = order.serving();
+  return serving;
+}
+
+}  // namespace distill

@@ -1,0 +1,64 @@
+#include "teacher_server/teacher_metrics.h"
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace distill {
+namespace {
+
+constexpr char kStage[] = "distill_teacher_stage_duration_seconds";
+constexpr char kStageHelp[] = "Time of a batch in each stage";
+
+}  // namespace
+
+TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
+    : registry_(registry),
+      items_(registry->AddCounter("distill_teacher_items_total", "Examples labelled")),
+      batch_items_(registry->AddHistogram("distill_teacher_batch_items", "Examples of a batch", {},
+                                          SizeBuckets())),
+      request_seconds_(registry->AddHistogram("distill_teacher_request_duration_seconds",
+                                              "From admission to the answer", {},
+                                              DurationBuckets())),
+      queue_seconds_(
+          registry->AddHistogram(kStage, kStageHelp, {{"stage", "queue"}}, DurationBuckets())),
+      infer_seconds_(
+          registry->AddHistogram(kStage, kStageHelp, {{"stage", "infer"}}, DurationBuckets())),
+      busy_seconds_(registry->AddCounter("distill_teacher_device_busy_seconds_total",
+                                         "Time the device computed", {{"device", "0"}})),
+      queue_items_(registry->AddGauge("distill_teacher_queue_items", "Examples that wait")),
+      queue_requests_(registry->AddGauge("distill_teacher_queue_requests", "Requests that wait")) {
+  for (const BatchReason reason : {BatchReason::kFull, BatchReason::kExact, BatchReason::kDeadline,
+                                   BatchReason::kIdle, BatchReason::kDelay, BatchReason::kDrain}) {
+    registry_->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
+                          {{"reason", BatchReasonName(reason)}});
+  }
+}
+
+void TeacherMetrics::OnAnswered(absl::StatusCode code, int64_t examples,
+                                absl::Duration since_admitted) {
+  registry_
+      ->AddCounter("distill_teacher_requests_total", "Requests, by how they ended",
+                   {{"code", absl::StatusCodeToString(code)}})
+      ->Add();
+  if (code == absl::StatusCode::kOk) items_->Add(static_cast<double>(examples));
+  request_seconds_->Observe(absl::ToDoubleSeconds(since_admitted));
+}
+
+void TeacherMetrics::OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
+                             absl::Duration compute) {
+  registry_
+      ->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
+                   {{"reason", BatchReasonName(reason)}})
+      ->Add();
+  batch_items_->Observe(static_cast<double>(examples));
+  queue_seconds_->Observe(absl::ToDoubleSeconds(queue));
+  infer_seconds_->Observe(absl::ToDoubleSeconds(compute));
+  busy_seconds_->Add(absl::ToDoubleSeconds(compute));
+}
+
+void TeacherMetrics::OnQueue(int64_t waiting_examples, size_t waiting_requests) {
+  queue_items_->Set(static_cast<double>(waiting_examples));
+  queue_requests_->Set(static_cast<double>(waiting_requests));
+}
+
+}  // namespace distill

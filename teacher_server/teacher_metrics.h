@@ -1,0 +1,36 @@
+// What a teacher server tells Prometheus; docs/metrics.md lists it.
+#ifndef TEACHER_SERVER_TEACHER_METRICS_H_
+#define TEACHER_SERVER_TEACHER_METRICS_H_
+
+#include <string>
+
+#include "common/metrics/metric_registry.h"
+#include "teacher_server/service/label_server.h"
+
+namespace distill {
+
+// Confined to the server's control thread. The registry outlives it.
+class TeacherMetrics final : public ServingObserver {
+ public:
+  explicit TeacherMetrics(MetricRegistry* registry);
+
+  void OnAnswered(absl::StatusCode code, int64_t examples, absl::Duration since_admitted) override;
+  void OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
+               absl::Duration compute) override;
+  void OnQueue(int64_t waiting_examples, size_t waiting_requests) override;
+
+ private:
+  MetricRegistry* const registry_;
+  Counter* const items_;
+  Histogram* const batch_items_;
+  Histogram* const request_seconds_;
+  Histogram* const queue_seconds_;
+  Histogram* const infer_seconds_;
+  Counter* const busy_seconds_;
+  Gauge* const queue_items_;
+  Gauge* const queue_requests_;
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_TEACHER_METRICS_H_

@@ -1,0 +1,220 @@
+#include "teacher_server/teacher_process.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "cli/process/process_runtime.h"
+#include "common/executor/thread_executor.h"
+#include "common/files/posix_file_system.h"
+#include "common/rpc/server.h"
+#include "common/status/status_macros.h"
+#include "coordinator/client/attendance.h"
+#include "teacher_server/model_loader.h"
+#include "teacher_server/runner/model_runner.h"
+#include "teacher_server/service/teacher_service.h"
+#include "teacher_server/teacher_metrics.h"
+
+namespace distill {
+namespace {
+
+// Answers in flight when the process is told to stop.
+constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
+
+// Between the coordinator's orders and the label server: one load at a time, and what
+// became of it. Thread-safe.
+class Serves {
+ public:
+  Serves(const ProcessFlags& flags, ProcessRuntime* runtime, Executor* loader, Executor* device,
+         LabelServer* server)
+      : flags_(flags), runtime_(runtime), loader_(loader), device_(device), server_(server) {
+    state_.set_state(v1::TeacherState::IDLE);
+  }
+
+  // Before the first order.
+  void set_attendance(std::shared_ptr<Attendance> attendance) {
+    absl::MutexLock lock(&mu_);
+    attendance_ = std::move(attendance);
+  }
+
+  void OnOrder(const v1::Serve& order) {
+    {
+      absl::MutexLock lock(&mu_);
+      // Told again after a reconnection: what is loading or loaded stays.
+      if (order_.has_value() && order_->SerializeAsString() == order.SerializeAsString()) return;
+      order_ = order;
+    }
+    SetState(v1::TeacherState::LOADING, order, "");
+    const absl::Status posted = loader_->Schedule([this, order] { Load(order); });
+    if (!posted.ok()) SetState(v1::TeacherState::FAILED, order, std::string(posted.message()));
+  }
+
+  // Says again how things stand.
+  void Report() {
+    std::shared_ptr<Attendance> attendance;
+    v1::AttendReport report;
+    {
+      absl::MutexLock lock(&mu_);
+      attendance = attendance_;
+      *report.mutable_teacher_state() = state_;
+    }
+    if (attendance != nullptr) attendance->Report(std::move(report));
+  }
+
+  void Draining() {
+    v1::Serve order;
+    {
+      absl::MutexLock lock(&mu_);
+      if (order_.has_value()) order = *order_;
+    }
+    SetState(v1::TeacherState::DRAINING, order, "shutting down");
+  }
+
+ private:
+  void Load(const v1::Serve& order) {
+    server_->StopServing(absl::UnavailableError("another model is being loaded"));
+    PosixFileSystem files;
+    absl::StatusOr<Serving> serving = LoadServing(
+        files, flags_.run_dir, order, runtime_->incarnation(), device_, &runtime_->clock());
+    if (!serving.ok()) {
+      server_->StopServing(absl::UnavailableError("the model could not be loaded"));
+      SetState(v1::TeacherState::FAILED, order, std::string(serving.status().message()));
+      return;
+    }
+    const std::string numerics_class = serving->model.numerics_class;
+    server_->Serve(*std::move(serving));
+    SetState(v1::TeacherState::READY, order, "", numerics_class);
+  }
+
+  void SetState(v1::TeacherState::State state, const v1::Serve& order, const std::string& message,
+                const std::string& numerics_class = "") {
+    {
+      absl::MutexLock lock(&mu_);
+      if (state_.state() == v1::TeacherState::DRAINING) return;
+      state_.set_state(state);
+      state_.set_model(order.model());
+      state_.set_fingerprint(order.fingerprint());
+      state_.mutable_numerics_class()->set_text(numerics_class);
+      state_.set_message(message);
+    }
+    const std::string text = v1::TeacherState::State_Name(state) + " " + order.model() +
+                             (message.empty() ? "" : ": " + message);
+    LogLine(runtime_->clock(), flags_.name, text);
+    runtime_->SetState(state == v1::TeacherState::READY      ? ProcessRuntime::State::kReady
+                       : state == v1::TeacherState::FAILED   ? ProcessRuntime::State::kFailed
+                       : state == v1::TeacherState::DRAINING ? ProcessRuntime::State::kDraining
+                                                             : ProcessRuntime::State::kStarting,
+                       text);
+    Report();
+  }
+
+  const ProcessFlags& flags_;
+  ProcessRuntime* const runtime_;
+  Executor* const loader_;
+  Executor* const device_;
+  LabelServer* const server_;
+
+  absl::Mutex mu_;
+  std::shared_ptr<Attendance> attendance_ ABSL_GUARDED_BY(mu_);
+  std::optional<v1::Serve> order_ ABSL_GUARDED_BY(mu_);
+  v1::TeacherState state_ ABSL_GUARDED_BY(mu_);
+};
+
+// Why the process ends, if not by a signal. Thread-safe.
+class Outcome {
+ public:
+  void Set(const absl::Status& status) {
+    absl::MutexLock lock(&mu_);
+    status_ = status;
+  }
+  absl::Status Get() {
+    absl::MutexLock lock(&mu_);
+    return status_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+};
+
+AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
+                            const std::string& address) {
+  AttendanceOptions options;
+  options.coordinator = flags.coordinator;
+  options.transport = runtime.transport();
+  options.hello.set_role(v1::TEACHER_SERVER);
+  options.hello.set_worker(flags.name);
+  options.hello.set_incarnation(runtime.incarnation());
+  options.hello.set_address(address);
+  options.hello.set_process_id(getpid());
+  options.hello.set_ops_address(runtime.ops_address());
+  return options;
+}
+
+}  // namespace
+
+absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdown) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ProcessRuntime> runtime,
+                   ProcessRuntime::Start(ProcessKind::kTeacherServer, flags));
+  RETURN_IF_ERROR(SetInferenceThreads(flags.threads));
+  TeacherMetrics metrics(&runtime->metrics());
+  ThreadExecutor device({.name = "device", .threads = 1, .max_queued = 64});
+  ThreadExecutor control({.name = "control", .threads = 1, .max_queued = 16384});
+  ThreadExecutor loader({.name = "loader", .threads = 1, .max_queued = 16});
+  LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics);
+  labels.StopServing(absl::UnavailableError("no model has been assigned to this server yet"));
+  TeacherServiceImpl service(&labels);
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<RpcServer> server,
+      RpcServer::Start(
+          {.listen = flags.listen, .transport = runtime->transport(), .services = {&service}}));
+  server->SetServing(true);
+
+  Serves serves(flags, runtime.get(), &loader, &device, &labels);
+  Outcome outcome;
+  AttendanceEvents events;
+  events.on_directive = [&](const v1::Directive& directive) {
+    if (directive.has_serve()) serves.OnOrder(directive.serve());
+    if (directive.has_stop()) shutdown.Request("the coordinator said stop");
+  };
+  events.on_welcome = [&] {
+    LogLine(runtime->clock(), flags.name, "attends the coordinator at " + flags.coordinator);
+    serves.Report();
+  };
+  events.on_lost = [&](const absl::Status& status) {
+    LogLine(runtime->clock(), flags.name, "lost the coordinator: " + std::string(status.message()));
+  };
+  events.on_given_up = [&](const absl::Status& status) {
+    outcome.Set(status);
+    shutdown.Request("no coordinator");
+  };
+  ASSIGN_OR_RETURN(const std::shared_ptr<Attendance> attendance,
+                   Attendance::Start(OptionsOf(flags, *runtime, server->address()), events,
+                                     &runtime->timers(), &runtime->clock(), runtime->random()));
+  serves.set_attendance(attendance);
+  serves.Report();
+  RETURN_IF_ERROR(runtime->NotifyStarted(server->address()));
+  LogLine(runtime->clock(), flags.name, "serves on " + server->address());
+
+  shutdown.Wait();
+  LogLine(runtime->clock(), flags.name, "drains: " + shutdown.reason());
+  server->SetServing(false);
+  serves.Draining();
+  absl::Notification drained;
+  labels.Drain(shutdown.reason(), [&] { drained.Notify(); });
+  drained.WaitForNotificationWithTimeout(kDrainTimeout);
+  attendance->Leave(shutdown.reason());
+  server->Shutdown(absl::ZeroDuration());
+  loader.Stop();
+  device.Stop();
+  control.Stop();
+  runtime->StopTimers();
+  return outcome.Get();
+}
+
+}  // namespace distill

@@ -1,0 +1,7 @@
+#include "cli/process/main.h"
+#include "teacher_server/teacher_process.h"
+
+int main(int argc, char** argv) {
+  return distill::ProcessMain(distill::ProcessKind::kTeacherServer, argc, argv,
+                              distill::RunTeacherServer);
+}
