@@ -1,0 +1,99 @@
+#include "cli/run_directory/run_directory.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/config/config_reader.h"
+#include "common/config/config_writer.h"
+#include "common/status/status_macros.h"
+
+namespace distill {
+namespace {
+
+constexpr char kPlanFile[] = "config.resolved.yaml";
+constexpr char kProcessesFile[] = "processes.json";
+constexpr size_t kMaxFileBytes = size_t{1} << 20;
+
+using Json = nlohmann::ordered_json;
+
+// The number behind the last colon; null where there is none.
+Json PortOf(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port)) return {};
+  return port;
+}
+
+}  // namespace
+
+std::string RunDirectory::LogPath(const std::string& process) const {
+  return JoinPath(JoinPath(path_, "logs"), process + ".log");
+}
+
+absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
+  ASSIGN_OR_RETURN(const bool exists, files_->Exists(path_));
+  if (exists) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, files_->List(path_));
+    if (!names.empty()) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(path_, " is not empty; continue what is there with 'distillctl resume ",
+                       path_, "', or choose another --run-dir"));
+    }
+  }
+  RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
+  return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
+}
+
+absl::StatusOr<v1::PlanConfig> RunDirectory::ReadPlan() const {
+  const std::string path = FilePath(kPlanFile);
+  const auto text = files_->Read(path, kMaxFileBytes);
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(absl::StrCat(path_, " holds no plan (", kPlanFile,
+                                            " is missing); start one with 'distillctl run'"));
+  }
+  if (!text.ok()) return text.status();
+  v1::PlanConfig plan;
+  PositionMap positions;
+  RETURN_IF_ERROR(ParseConfig(*text, path, &plan, &positions));
+  return plan;
+}
+
+absl::Status RunDirectory::WriteProcesses(const std::vector<ProcessEntry>& processes) {
+  Json list = Json::array();
+  for (const ProcessEntry& process : processes) {
+    list.push_back(Json{{"role", process.role},
+                        {"name", process.name},
+                        {"rank", process.rank},
+                        {"pid", process.pid},
+                        {"address", process.address},
+                        {"port", PortOf(process.address)},
+                        {"ops_address", process.ops_address},
+                        {"ops_port", PortOf(process.ops_address)}});
+  }
+  return WriteFileAtomically(*files_, FilePath(kProcessesFile), list.dump(2) + "\n");
+}
+
+absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
+  const std::string path = FilePath(kProcessesFile);
+  const auto text = files_->Read(path, kMaxFileBytes);
+  std::vector<ProcessEntry> processes;
+  if (absl::IsNotFound(text.status())) return processes;
+  if (!text.ok()) return text.status();
+  const Json list = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!list.is_array()) return absl::DataLossError(absl::StrCat(path, " is damaged; remove it"));
+  for (const Json& entry : list) {
+    if (!entry.is_object()) continue;
+    ProcessEntry process;
+    process.role = entry.value("role", "");
+    process.name = entry.value("name", "");
+    process.rank = entry.value("rank", 0);
+    process.pid = entry.value("pid", int64_t{0});
+    process.address = entry.value("address", "");
+    process.ops_address = entry.value("ops_address", "");
+    processes.push_back(std::move(process));
+  }
+  return processes;
+}
+
+}  // namespace distill

@@ -1,0 +1,62 @@
+// The folder of one plan: what lies where, and which processes run now.
+//
+//   config.resolved.yaml   the plan with every default
+//   coordinator.sqlite     the coordinator's journal
+//   processes.json         what runs now on this machine
+//   logs/<process>.log     what each process said
+//   <run>/                 metrics, checkpoints, export
+//   report.json report.md  the outcome
+#ifndef CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
+#define CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/files/file_system.h"
+#include "proto/run_config.pb.h"
+
+namespace distill {
+
+struct ProcessEntry {
+  // "distillctl", "coordinator", "teacher_server" or "student_worker".
+  std::string role;
+  std::string name;
+  // Which of its role: 0, 1, ...; of a student worker its rank in a full world.
+  int rank = 0;
+  int64_t pid = 0;
+  // Where it serves; empty where it does not.
+  std::string address;
+  std::string ops_address;
+};
+
+// Thread-compatible. Does not own the file system.
+class RunDirectory {
+ public:
+  RunDirectory(FileSystem* files, std::string path) : files_(files), path_(std::move(path)) {}
+
+  const std::string& path() const { return path_; }
+  std::string LogPath(const std::string& process) const;
+  std::string FilePath(const std::string& name) const { return JoinPath(path_, name); }
+
+  // Makes the folder and writes the plan. ALREADY_EXISTS: it is there and not empty; the
+  // message says what to do.
+  absl::Status Create(const v1::PlanConfig& plan);
+  // The plan as it was created. NOT_FOUND: no plan was ever started here.
+  absl::StatusOr<v1::PlanConfig> ReadPlan() const;
+
+  // processes.json: a list, with "port" and "ops_port" beside the addresses.
+  absl::Status WriteProcesses(const std::vector<ProcessEntry>& processes);
+  // Empty where there is no such file.
+  absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
+
+ private:
+  FileSystem* const files_;
+  const std::string path_;
+};
+
+}  // namespace distill
+
+#endif  // CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_

@@ -1,0 +1,59 @@
+#include "cli/run_directory/run_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/files/fake_file_system.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(RunDirectoryTest, APlanComesBackAsItWasCreated) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  v1::PlanConfig plan;
+  plan.set_name("p");
+  plan.set_seed(7);
+  ASSERT_TRUE(directory.Create(plan).ok());
+  auto read = directory.ReadPlan();
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->seed(), 7u);
+}
+
+TEST(RunDirectoryTest, AFolderThatIsNotEmptyIsRefusedWithTheWayOut) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  const absl::Status status = directory.Create({});
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("distillctl resume /runs/a"));
+}
+
+TEST(RunDirectoryTest, AFolderWithoutAPlanSaysSo) {
+  FakeFileSystem files;
+  EXPECT_EQ(RunDirectory(&files, "/nowhere").ReadPlan().status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(RunDirectoryTest, ProcessesAreListedWithTheirPorts) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  EXPECT_TRUE(directory.ReadProcesses()->empty());
+  ASSERT_TRUE(directory
+                  .WriteProcesses(
+                      {{"teacher_server", "teacher-1", 1, 42, "127.0.0.1:5000", "127.0.0.1:5001"}})
+                  .ok());
+  EXPECT_THAT(*files.Read("/runs/a/processes.json", 10000), HasSubstr("\"port\": 5000"));
+  auto read = directory.ReadProcesses();
+  ASSERT_TRUE(read.ok());
+  ASSERT_EQ(read->size(), 1u);
+  EXPECT_EQ((*read)[0].name, "teacher-1");
+  EXPECT_EQ((*read)[0].pid, 42);
+  EXPECT_EQ((*read)[0].ops_address, "127.0.0.1:5001");
+}
+
+}  // namespace
+}  // namespace distill
