@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/synchronization/notification.h"
 #include "cli/process/process_runtime.h"
 #include "common/executor/thread_executor.h"
 #include "common/files/posix_file_system.h"
@@ -24,16 +23,14 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
                    ProcessRuntime::Start(ProcessKind::kStudentWorker, flags));
   RETURN_IF_ERROR(SetComputeThreads(flags.threads));
   PosixFileSystem files;
-  absl::Notification leaving;
   CoordinatorClientOptions client_options;
   client_options.coordinator = flags.coordinator;
   client_options.transport = runtime->transport();
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<CoordinatorClient> client,
-      CoordinatorClient::Create(client_options,
-                                {&runtime->clock(), runtime->random(), [&](absl::Duration wait) {
-                                   return !leaving.WaitForNotificationWithTimeout(wait);
-                                 }}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<CoordinatorClient> client,
+                   CoordinatorClient::Create(client_options, {&runtime->clock(), runtime->random(),
+                                                              [&](absl::Duration wait) {
+                                                                return !shutdown.WaitFor(wait);
+                                                              }}));
   StudentMetrics metrics(&runtime->metrics(), &runtime->clock());
   ThreadExecutor labels({.name = "labels", .threads = 1, .max_queued = 4096});
   std::shared_ptr<Attendance> attendance;
@@ -79,10 +76,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   };
   events.on_given_up = [&](const absl::Status& status) { worker.Stop(status); };
   // Before attending: the first directive may already lead to a step.
-  shutdown.OnRequest([&] {
-    leaving.Notify();
-    worker.Stop(absl::OkStatus());
-  });
+  shutdown.OnRequest([&] { worker.Stop(absl::OkStatus()); });
   const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
   ASSIGN_OR_RETURN(attendance, Attendance::Start(options, events, &runtime->timers(),
                                                  &runtime->clock(), runtime->random()));

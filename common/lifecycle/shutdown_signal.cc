@@ -72,6 +72,10 @@ void ShutdownSignal::Request(const std::string& reason) {
 
 void ShutdownSignal::Wait() { requested_.WaitForNotification(); }
 
+bool ShutdownSignal::WaitFor(absl::Duration time) {
+  return requested_.WaitForNotificationWithTimeout(time);
+}
+
 bool ShutdownSignal::requested() const { return requested_.HasBeenNotified(); }
 
 std::string ShutdownSignal::reason() const {

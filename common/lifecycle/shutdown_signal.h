@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 namespace distill {
 
@@ -34,6 +35,8 @@ class ShutdownSignal {
 
   // Blocks until the first signal or Request.
   void Wait();
+  // As Wait, but for so long at most; whether there was one.
+  bool WaitFor(absl::Duration time);
   bool requested() const;
   // "SIGTERM", "SIGINT" or the reason of Request; empty before.
   std::string reason() const;

@@ -1,0 +1,28 @@
+// What each command of distillctl does.
+#ifndef CLI_COMMANDS_COMMANDS_H_
+#define CLI_COMMANDS_COMMANDS_H_
+
+#include <string>
+
+#include "cli/command_line/command_line.h"
+#include "common/clock/clock.h"
+#include "common/files/file_system.h"
+#include "common/lifecycle/shutdown_signal.h"
+
+namespace distill {
+
+struct CommandTools {
+  FileSystem* files = nullptr;
+  Clock* clock = nullptr;
+  ShutdownSignal* shutdown = nullptr;
+  // Path of the running distillctl; the other programs lie beside it.
+  std::string self;
+};
+
+// Carries a command out. Data goes to stdout, everything else to stderr; a failure's
+// message is the last line.
+ExitCode Execute(const CommandTools& tools, const Command& command);
+
+}  // namespace distill
+
+#endif  // CLI_COMMANDS_COMMANDS_H_

@@ -1,0 +1,27 @@
+#include <unistd.h>
+
+#include <climits>
+#include <string>
+#include <vector>
+
+#include "cli/command_line/command_line.h"
+#include "cli/commands/commands.h"
+#include "common/clock/clock.h"
+#include "common/files/posix_file_system.h"
+#include "common/lifecycle/shutdown_signal.h"
+
+int main(int argc, char** argv) {
+  distill::ShutdownSignal shutdown;
+  distill::PosixFileSystem files;
+  distill::SystemClock clock;
+  char self[PATH_MAX] = {};
+  const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+  distill::CommandTools tools;
+  tools.files = &files;
+  tools.clock = &clock;
+  tools.shutdown = &shutdown;
+  tools.self = length > 0 ? std::string(self, length) : std::string(argv[0]);
+  const distill::Command command =
+      distill::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
+  return static_cast<int>(distill::Execute(tools, command));
+}

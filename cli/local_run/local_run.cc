@@ -1,0 +1,381 @@
+#include "cli/local_run/local_run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "cli/launcher/supervisor.h"
+#include "cli/process/process_flags.h"
+#include "cli/progress/progress.h"
+#include "cli/report/report.h"
+#include "common/status/status_macros.h"
+#include "coordinator/client/coordinator_client.h"
+#include "coordinator/client/plan_watch.h"
+#include "distillation/run_config/digests.h"
+
+namespace distill {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+constexpr absl::Duration kStopGrace = absl::Seconds(25);
+constexpr absl::Duration kEvaluationTimeout = absl::Minutes(30);
+constexpr size_t kMaxReportBytes = size_t{1} << 20;
+
+constexpr char kCoordinator[] = "coordinator";
+constexpr char kEvaluate[] = "evaluate";
+
+// What the watch heard last. Thread-safe.
+class Latest {
+ public:
+  void Set(const v1::PlanStatus& status) {
+    absl::MutexLock lock(&mu_);
+    status_ = status;
+  }
+  std::optional<v1::PlanStatus> Get() const {
+    absl::MutexLock lock(&mu_);
+    return status_;
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  std::optional<v1::PlanStatus> status_ ABSL_GUARDED_BY(mu_);
+};
+
+class LocalRun {
+ public:
+  LocalRun(const LocalRunTools& tools, RunDirectory& directory, const v1::PlanConfig& plan)
+      : tools_(tools),
+        directory_(directory),
+        plan_(plan),
+        supervisor_(tools.clock),
+        began_(tools.clock->MonotonicNow()) {}
+
+  Outcome Run() {
+    tools_.shutdown->OnRequest([this] { supervisor_.Wake(); });
+    const absl::Cleanup forget = [this] { tools_.shutdown->OnRequest(nullptr); };
+    Outcome outcome = Begin();
+    if (outcome.code == ExitCode::kDone) outcome = Watch();
+    StopProcesses();
+    if (outcome.code == ExitCode::kDone) outcome = Evaluate();
+    processes_.clear();
+    if (const absl::Status status = directory_.WriteProcesses(processes_); !status.ok()) {
+      tools_.say(std::string(status.message()));
+    }
+    return outcome;
+  }
+
+ private:
+  Outcome Failure(const absl::Status& status) {
+    return {ExitCodeOf(status), std::string(status.message())};
+  }
+  std::string HowToGoOn() const {
+    return absl::StrCat("continue with: distillctl resume ", directory_.path());
+  }
+  Outcome Interrupted() {
+    const std::string reason = tools_.shutdown->reason();
+    const ExitCode code = reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
+    return {code, absl::StrCat("stopped by ", reason, "; ", HowToGoOn())};
+  }
+
+  Outcome Begin() {
+    if (const absl::Status status = StartCoordinator(); !status.ok()) return Failure(status);
+    const auto plan_status = SubmitAndGet();
+    if (!plan_status.ok()) return Failure(plan_status.status());
+    latest_.Set(*plan_status);
+    if (plan_status->state() != v1::PlanStatus::RUNNING) return {};
+    if (const absl::Status status = StartWorkers(); !status.ok()) {
+      if (tools_.shutdown->requested()) return Interrupted();
+      return Failure(status);
+    }
+    auto watch = PlanWatch::Start(
+        coordinator_address_, {},
+        [this](const v1::PlanStatus& status) {
+          latest_.Set(status);
+          if (status.state() != v1::PlanStatus::RUNNING) supervisor_.Wake();
+        },
+        [](const absl::Status&) {});
+    if (!watch.ok()) return Failure(watch.status());
+    watch_ = *std::move(watch);
+    return {};
+  }
+
+  absl::Status Start(const std::string& role, const std::string& name, int rank,
+                     std::vector<std::string> argv) {
+    ProcessSpec spec;
+    spec.name = name;
+    spec.argv = std::move(argv);
+    spec.log_path = directory_.LogPath(name);
+    spec.reports_ready = true;
+    ASSIGN_OR_RETURN(const std::string line, supervisor_.Start(spec, kStartTimeout));
+    ProcessEntry entry;
+    entry.role = role;
+    entry.name = name;
+    entry.rank = rank;
+    entry.pid = supervisor_.Running()[name];
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object()) {
+      entry.address = json.value("address", "");
+      entry.ops_address = json.value("ops_address", "");
+    }
+    processes_.push_back(entry);
+    return directory_.WriteProcesses(processes_);
+  }
+
+  // An address of plan_.processes.bind_host with a free port.
+  std::string AnyPort() const { return absl::StrCat(plan_.processes().bind_host(), ":0"); }
+
+  absl::Status StartCoordinator() {
+    processes_.push_back({"distillctl", "distillctl", 0, getpid(), "", ""});
+    RETURN_IF_ERROR(Start(kCoordinator, kCoordinator, 0,
+                          {tools_.programs.coordinator, "--run-dir", directory_.path(), "--name",
+                           kCoordinator, "--listen", AnyPort(), "--ops-listen", AnyPort()}));
+    coordinator_address_ = processes_.back().address;
+    CoordinatorClientOptions options;
+    options.coordinator = coordinator_address_;
+    options.retry.budget = absl::Seconds(10);
+    ASSIGN_OR_RETURN(client_, CoordinatorClient::Create(
+                                  options, {tools_.clock, tools_.random, [this](absl::Duration d) {
+                                              return !tools_.shutdown->WaitFor(d);
+                                            }}));
+    return absl::OkStatus();
+  }
+
+  // The same key for the same plan: what runs here already is found again.
+  absl::StatusOr<v1::PlanStatus> SubmitAndGet() {
+    v1::SubmitPlanRequest request;
+    request.set_idempotency_key(PlanDigest(plan_));
+    *request.mutable_plan() = plan_;
+    RETURN_IF_ERROR(client_->SubmitPlan(request).status());
+    ASSIGN_OR_RETURN(v1::PlanStatus status, client_->GetPlan());
+    if (status.state() == v1::PlanStatus::FAILED || status.state() == v1::PlanStatus::STOPPED) {
+      RETURN_IF_ERROR(
+          client_->ResumePlan(absl::StrCat("resume-", absl::FormatTime(tools_.clock->WallNow()))));
+      ASSIGN_OR_RETURN(status, client_->GetPlan());
+    }
+    return status;
+  }
+
+  absl::Status StartWorkers() {
+    const v1::ProcessConfig& processes = plan_.processes();
+    const std::string threads = absl::StrCat(processes.threads());
+    for (int i = 0; i < static_cast<int>(processes.student_workers()); ++i) {
+      const std::string name = absl::StrCat("student-", i);
+      RETURN_IF_ERROR(
+          Start("student_worker", name, i,
+                {tools_.programs.student_worker, "--run-dir", directory_.path(), "--name", name,
+                 "--coordinator", coordinator_address_, "--bind-host", processes.bind_host(),
+                 "--ops-listen", AnyPort(), "--threads", threads}));
+    }
+    for (int i = 0; i < static_cast<int>(processes.teacher_servers()); ++i) {
+      const std::string name = absl::StrCat("teacher-", i);
+      RETURN_IF_ERROR(Start("teacher_server", name, i,
+                            {tools_.programs.teacher_server, "--run-dir", directory_.path(),
+                             "--name", name, "--coordinator", coordinator_address_, "--listen",
+                             AnyPort(), "--ops-listen", AnyPort(), "--threads", threads}));
+    }
+    return absl::OkStatus();
+  }
+
+  Outcome Watch() {
+    absl::Duration next_line = tools_.clock->MonotonicNow() + tools_.progress_every;
+    while (true) {
+      const std::optional<v1::PlanStatus> status = latest_.Get();
+      if (status.has_value() && status->state() != v1::PlanStatus::RUNNING) {
+        return PlanEnded(*status);
+      }
+      if (tools_.shutdown->requested()) return Interrupted();
+      const absl::Duration now = tools_.clock->MonotonicNow();
+      if (now >= next_line) {
+        next_line = now + tools_.progress_every;
+        if (status.has_value()) SayProgress(*status);
+      }
+      const std::optional<ProcessExit> exit = supervisor_.WaitForExit(next_line - now);
+      if (!exit.has_value()) continue;
+      if (const std::optional<Outcome> outcome = OnExit(*exit); outcome.has_value()) {
+        return *outcome;
+      }
+    }
+  }
+
+  void SayProgress(const v1::PlanStatus& status) {
+    for (const v1::RunStatus& run : status.runs()) {
+      for (const v1::RunConfig& config : plan_.runs()) {
+        const bool news =
+            run.state() == v1::RunStatus::ACTIVE || run.state() == v1::RunStatus::WAITING;
+        if (config.name() == run.run_id() && news) {
+          tools_.say(ProgressLine(run, config.training().steps()));
+        }
+      }
+    }
+  }
+
+  Outcome PlanEnded(const v1::PlanStatus& status) {
+    if (status.state() == v1::PlanStatus::FINISHED) return {};
+    if (status.state() == v1::PlanStatus::STOPPED) {
+      return {ExitCode::kPreempted,
+              absl::StrCat("the plan was stopped: ", status.message(), "; ", HowToGoOn())};
+    }
+    ExitCode code = ExitCode::kRunFailed;
+    switch (static_cast<absl::StatusCode>(status.code())) {
+      case absl::StatusCode::kInvalidArgument:
+      case absl::StatusCode::kFailedPrecondition:
+      case absl::StatusCode::kUnimplemented:
+        code = ExitCode::kConfiguration;
+        break;
+      case absl::StatusCode::kDataLoss:
+      case absl::StatusCode::kNotFound:
+        code = ExitCode::kData;
+        break;
+      default:
+        break;
+    }
+    return {code, absl::StrCat(status.message(), "\nOnce the cause is gone, ", HowToGoOn())};
+  }
+
+  // Nothing: go on. Any teacher may go as long as one is left; a run without its
+  // coordinator or a rank cannot go on here.
+  std::optional<Outcome> OnExit(const ProcessExit& exit) {
+    const auto entry =
+        std::find_if(processes_.begin(), processes_.end(),
+                     [&](const ProcessEntry& process) { return process.name == exit.name; });
+    if (entry == processes_.end()) return std::nullopt;
+    const std::string role = entry->role;
+    processes_.erase(entry);
+    const absl::Status written = directory_.WriteProcesses(processes_);
+    if (!written.ok()) tools_.say(std::string(written.message()));
+    if (role != kCoordinator) {
+      // With the plan's end processes leave by themselves.
+      const auto status = client_->GetPlan();
+      if (status.ok() && status->state() != v1::PlanStatus::RUNNING) {
+        latest_.Set(*status);
+        return std::nullopt;
+      }
+    }
+    const bool teacher = role == "teacher_server";
+    const bool others =
+        std::any_of(processes_.begin(), processes_.end(),
+                    [](const ProcessEntry& process) { return process.role == "teacher_server"; });
+    if (teacher && others) {
+      tools_.say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
+      return std::nullopt;
+    }
+    std::string message = exit.Describe();
+    const std::string tail = LogTail(directory_.LogPath(exit.name), 5);
+    if (!exit.clean() && !tail.empty()) {
+      absl::StrAppend(&message, "; the end of ", directory_.LogPath(exit.name), ":\n", tail);
+    }
+    return Outcome{ExitCode::kRunFailed, absl::StrCat(message, "\n", HowToGoOn())};
+  }
+
+  void StopProcesses() {
+    watch_.reset();
+    for (const std::string& name : supervisor_.StopAll(kStopGrace)) {
+      tools_.say(absl::StrCat(name, " did not stop in time and was killed"));
+    }
+  }
+
+  Outcome Evaluate() {
+    const std::string output = directory_.FilePath("evaluation.json");
+    ProcessSpec spec;
+    spec.name = kEvaluate;
+    spec.argv = {tools_.programs.evaluate,
+                 "--run-dir",
+                 directory_.path(),
+                 "--plan",
+                 directory_.FilePath("config.resolved.yaml"),
+                 "--out",
+                 output,
+                 "--threads",
+                 absl::StrCat(plan_.processes().threads())};
+    spec.log_path = directory_.LogPath(kEvaluate);
+    if (const auto started = supervisor_.Start(spec, kStartTimeout); !started.ok()) {
+      return Failure(started.status());
+    }
+    const absl::Duration deadline = tools_.clock->MonotonicNow() + kEvaluationTimeout;
+    while (tools_.clock->MonotonicNow() < deadline) {
+      if (tools_.shutdown->requested()) return Interrupted();
+      const auto exit = supervisor_.WaitForExit(deadline - tools_.clock->MonotonicNow());
+      if (!exit.has_value() || exit->name != kEvaluate) continue;
+      if (exit->clean()) return WriteReport(output);
+      const bool exited = WIFEXITED(exit->wait_status);
+      return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
+              absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5))};
+    }
+    return {ExitCode::kRunFailed, "the evaluation did not end in time"};
+  }
+
+  Outcome WriteReport(const std::string& output) {
+    const auto report = [&]() -> absl::StatusOr<v1::Report> {
+      ASSIGN_OR_RETURN(const std::string json, tools_.files->Read(output, kMaxReportBytes));
+      ASSIGN_OR_RETURN(v1::Report read, ReportFromJson(json));
+      read.set_job_seconds(absl::ToDoubleSeconds(tools_.clock->MonotonicNow() - began_));
+      RETURN_IF_ERROR(WriteFileAtomically(*tools_.files, directory_.FilePath("report.json"),
+                                          ReportToJson(read)));
+      RETURN_IF_ERROR(WriteFileAtomically(*tools_.files, directory_.FilePath("report.md"),
+                                          RenderMarkdown(read, RunNames())));
+      RETURN_IF_ERROR(tools_.files->RemoveTree(output));
+      return read;
+    }();
+    if (!report.ok()) return Failure(report.status());
+    tools_.say(RenderTable(*report, RunNames()));
+    return {};
+  }
+
+  std::vector<std::string> RunNames() const {
+    std::vector<std::string> names;
+    for (const v1::RunConfig& run : plan_.runs()) names.push_back(run.name());
+    return names;
+  }
+
+  const LocalRunTools& tools_;
+  RunDirectory& directory_;
+  const v1::PlanConfig& plan_;
+  Supervisor supervisor_;
+  const absl::Duration began_;
+  std::vector<ProcessEntry> processes_;
+  std::string coordinator_address_;
+  std::unique_ptr<CoordinatorClient> client_;
+  Latest latest_;
+  std::unique_ptr<PlanWatch> watch_;
+};
+
+}  // namespace
+
+absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self) {
+  const std::string folder = ParentDirectory(self);
+  const auto find = [&](const std::string& room,
+                        const std::string& name) -> absl::StatusOr<std::string> {
+    const std::vector<std::string> places = {
+        JoinPath(folder, name), JoinPath(JoinPath(ParentDirectory(folder), room), name)};
+    for (const std::string& place : places) {
+      ASSIGN_OR_RETURN(const bool exists, files.Exists(place));
+      if (exists) return place;
+    }
+    return absl::NotFoundError(absl::StrCat("the program ", name, " is neither at ", places[0],
+                                            " nor at ", places[1], "; build it: bazel build //",
+                                            room, ":", name));
+  };
+  Programs programs;
+  ASSIGN_OR_RETURN(programs.coordinator, find("coordinator", "coordinator"));
+  ASSIGN_OR_RETURN(programs.teacher_server, find("teacher_server", "teacher_server"));
+  ASSIGN_OR_RETURN(programs.student_worker, find("student_worker", "student_worker"));
+  ASSIGN_OR_RETURN(programs.evaluate, find("student_worker", "evaluate"));
+  return programs;
+}
+
+Outcome RunLocally(const LocalRunTools& tools, RunDirectory& directory,
+                   const v1::PlanConfig& plan) {
+  return LocalRun(tools, directory, plan).Run();
+}
+
+}  // namespace distill
