@@ -95,7 +95,8 @@ std::optional<LabelFrame> LabelServer::NextFrame(uint64_t id) {
     absl::MutexLock lock(&stream->mu);
     if (!stream->state.has_value()) return std::nullopt;
     frame = stream->state->NextFrame();
-    finished = stream->state->finished();
+    // Once: End wakes the writer, which comes here again.
+    finished = stream->state->finished() && !std::exchange(stream->finished, true);
   }
   if (finished) stream->sink->End(absl::OkStatus());
   return frame;

@@ -27,6 +27,7 @@ struct LabelServer::Stream {
 
   absl::Mutex mu;
   std::optional<LabelStream> state ABSL_GUARDED_BY(mu);
+  bool finished ABSL_GUARDED_BY(mu) = false;
 
   // Of the control thread.
   bool ended = false;

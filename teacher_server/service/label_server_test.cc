@@ -78,6 +78,7 @@ class Student final : public FrameSink {
 
   void Wake() override { ++wakes; }
   void End(const absl::Status& status) override {
+    ++ends;
     if (!end.has_value()) end = status;
   }
 
@@ -110,6 +111,7 @@ class Student final : public FrameSink {
 
   uint64_t id = 0;
   int wakes = 0;
+  int ends = 0;
   bool draining = false;
   std::optional<absl::Status> end;
   std::optional<v1::Opened> opened;
@@ -401,6 +403,8 @@ TEST_F(LabelServerTest, DrainAnswersWhatWasAdmittedRefusesTheRestThenEnds) {
   EXPECT_EQ(student->Labels(2), Truth({1}));
   ASSERT_TRUE(student->end.has_value());
   EXPECT_TRUE(student->end->ok());
+  student->Read();
+  EXPECT_EQ(student->ends, 1);
   EXPECT_EQ(done, 0);
   for (const auto& gone : {student, silent, late}) server_.Lost(gone->id);
   Run();
