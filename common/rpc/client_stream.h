@@ -12,11 +12,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/deferred_release.h"
 #include "common/rpc/status_conversion.h"
 
 namespace distill {
 
-// Owned by shared_ptr; holds itself from Begin until OnClosed has returned. Hooks run on
+// Owned by shared_ptr; holds itself from Begin until soon after OnClosed. Hooks run on
 // gRPC's threads and must return soon.
 //
 //   auto stream = std::make_shared<MyStream>(...);
@@ -149,6 +150,8 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
       absl::MutexLock lock(&mu_);
       self = std::move(self_);
     }
+    // Not here: the context may hold the last pointer to the channel.
+    ReleaseLater(std::move(self));
   }
 
   grpc::ClientContext context_;
