@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/rpc/client_stream.h"
 #include "common/rpc/server_stream.h"
@@ -88,7 +90,8 @@ class Client final : public ClientStream<ByteBuffer, ByteBuffer> {
   }
   void AwaitAnswers(size_t count) {
     absl::MutexLock lock(&mu_);
-    const auto enough = [&] { return answers_.size() >= count; };
+    const auto enough = [&]()
+                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return answers_.size() >= count; };
     EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(30)));
   }
   absl::Status AwaitClosed() {

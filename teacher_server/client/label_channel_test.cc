@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/digest/crc32c.h"
 #include "common/rpc/framing.h"
@@ -172,7 +174,9 @@ class LabelChannelTest : public ::testing::Test {
   }
   void AwaitTerminal(size_t count) {
     absl::MutexLock lock(&mu_);
-    const auto enough = [&] { return answers_.size() + failures_.size() >= count; };
+    const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return answers_.size() + failures_.size() >= count;
+    };
     EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience));
   }
   absl::Status AwaitClosed() {

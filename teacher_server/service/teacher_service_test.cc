@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/clock/clock.h"
@@ -132,7 +134,9 @@ class Student {
   // Waits until `count` asks have their terminal answer.
   void Await(size_t count) {
     absl::MutexLock lock(&mu_);
-    const auto enough = [&] { return labels_.size() + failed_.size() >= count; };
+    const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+      return labels_.size() + failed_.size() >= count;
+    };
     EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience));
   }
   std::vector<float> Labels(uint64_t id) {
@@ -168,7 +172,7 @@ class Observer final : public ServingObserver {
   }
   void AwaitWaiting(int64_t examples) {
     absl::MutexLock lock(&mu_);
-    const auto there = [&] { return waiting_ == examples; };
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return waiting_ == examples; };
     EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), kPatience));
   }
   std::vector<int64_t> batches() {
