@@ -208,10 +208,14 @@ class LocalRun {
   }
 
   void SayProgress(const v1::PlanStatus& status) {
+    const bool any_active =
+        std::any_of(status.runs().begin(), status.runs().end(),
+                    [](const v1::RunStatus& run) { return run.state() == v1::RunStatus::ACTIVE; });
     for (const v1::RunStatus& run : status.runs()) {
       for (const v1::RunConfig& config : plan_.runs()) {
-        const bool news =
-            run.state() == v1::RunStatus::ACTIVE || run.state() == v1::RunStatus::WAITING;
+        // What waits is news only while nothing trains.
+        const bool news = run.state() == v1::RunStatus::ACTIVE ||
+                          (!any_active && run.state() == v1::RunStatus::WAITING);
         if (config.name() == run.run_id() && news) {
           tools_.say(ProgressLine(run, config.training().steps()));
         }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -49,15 +51,29 @@ std::string Summary(const v1::Report& report) {
 
 }  // namespace
 
+// By hand, because protobuf writes 64-bit integers as strings, which no script expects.
 std::string ReportToJson(const v1::Report& report) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  // A message made in this process always prints.
-  if (!google::protobuf::util::MessageToJsonString(report, &json, options).ok()) return "{}";
-  return json;
+  nlohmann::ordered_json models = nlohmann::ordered_json::object();
+  const std::map<std::string, v1::ModelReport> sorted(report.models().begin(),
+                                                      report.models().end());
+  for (const auto& [run, model] : sorted) {
+    models[run] = {{"test_accuracy", model.test_accuracy()},
+                   {"agreement", model.agreement()},
+                   {"parameters", model.parameters()},
+                   {"multiply_adds", model.multiply_adds()},
+                   {"file_bytes", model.file_bytes()},
+                   {"latency_ms", model.latency_ms()},
+                   {"fingerprint", model.fingerprint()},
+                   {"steps", model.steps()},
+                   {"export_max_difference", model.export_max_difference()}};
+  }
+  const nlohmann::ordered_json json = {{"job_seconds", report.job_seconds()},
+                                       {"seed", report.seed()},
+                                       {"plan", report.plan()},
+                                       {"config_digest", report.config_digest()},
+                                       {"reference", report.reference()},
+                                       {"models", models}};
+  return json.dump(2) + "\n";
 }
 
 absl::StatusOr<v1::Report> ReportFromJson(const std::string& json) {

@@ -18,17 +18,24 @@ constexpr uint64_t kViewStream = uint64_t{1} << 63;
 
 Order::Order(const OrderOptions& options)
     : options_(options),
-      steps_per_epoch_(static_cast<int64_t>(options.examples / options.global_batch_size)),
+      drawn_from_(options.chosen.has_value() ? options.chosen->size() : options.examples),
+      steps_per_epoch_(static_cast<int64_t>(drawn_from_ / options.global_batch_size)),
       augments_(options.view.horizontal_flip() || options.view.max_shift_pixels() > 0) {}
 
 absl::StatusOr<Order> Order::Create(const OrderOptions& options) {
   if (options.global_batch_size == 0) {
     return absl::InvalidArgumentError("the global batch is empty; set global_batch_size");
   }
-  if (options.examples < options.global_batch_size) {
+  const uint64_t from = options.chosen.has_value() ? options.chosen->size() : options.examples;
+  if (from < options.global_batch_size) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a global batch of ", options.global_batch_size, " is more than the ",
-                     options.examples, " training examples; make global_batch_size smaller"));
+        absl::StrCat("a global batch of ", options.global_batch_size, " is more than the ", from,
+                     " examples to train on; make global_batch_size smaller"));
+  }
+  for (const uint64_t id : options.chosen.value_or(std::vector<uint64_t>())) {
+    if (id < options.examples) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("example ", id, " was chosen of ", options.examples));
   }
   return Order(options);
 }
@@ -44,14 +51,16 @@ absl::StatusOr<std::vector<ExampleView>> Order::Slice(int64_t step, uint32_t ran
   if (epoch(step) != cached_epoch_) {
     cached_epoch_ = epoch(step);
     permutation_ = Permutation(options_.seed, kOrderStream + static_cast<uint64_t>(cached_epoch_),
-                               options_.examples);
+                               drawn_from_);
   }
   const uint64_t share = batch / world_size;
   const uint64_t begin = static_cast<uint64_t>(step % steps_per_epoch_) * batch + rank * share;
   std::vector<ExampleView> slice;
   slice.reserve(share);
   for (uint64_t i = begin; i < begin + share; ++i) {
-    slice.push_back({permutation_[i], ViewSeed(cached_epoch_, permutation_[i])});
+    const uint64_t id =
+        options_.chosen.has_value() ? (*options_.chosen)[permutation_[i]] : permutation_[i];
+    slice.push_back({id, ViewSeed(cached_epoch_, id)});
   }
   return slice;
 }

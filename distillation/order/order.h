@@ -4,6 +4,7 @@
 #define DISTILLATION_ORDER_ORDER_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +24,8 @@ struct OrderOptions {
   uint64_t seed = 0;
   // Training examples, with ids 0 to examples - 1.
   uint64_t examples = 0;
+  // The only ones to draw from, where not all are.
+  std::optional<std::vector<uint64_t>> chosen;
   // Of all ranks together.
   uint64_t global_batch_size = 0;
   v1::ViewSpec view;
@@ -51,6 +54,7 @@ class Order {
   uint64_t ViewSeed(int64_t epoch, uint64_t example_id) const;
 
   OrderOptions options_;
+  uint64_t drawn_from_;
   int64_t steps_per_epoch_;
   bool augments_;
   int64_t cached_epoch_ = -1;

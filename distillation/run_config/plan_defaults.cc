@@ -79,6 +79,9 @@ void ResolveRun(v1::RunConfig& run) {
     output->set_name("logits");
     output->mutable_logits();
   }
+  if (run.train_on() == v1::RunConfig::TRAIN_ON_UNSPECIFIED) {
+    run.set_train_on(distils ? v1::RunConfig::ALL : v1::RunConfig::LABELLED);
+  }
   if (run.objective().empty() && !distils) run.add_objective()->mutable_hard_cross_entropy();
   for (v1::TermConfig& term : *run.mutable_objective()) ResolveTerm(term);
   ResolveSchedules(distils, *run.mutable_schedules());

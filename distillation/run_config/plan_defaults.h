@@ -8,6 +8,7 @@ namespace distill {
 
 // The plan with every default written out; what is set stays. Pure and idempotent.
 //   data set     scale 255 for IDX, 1 for .npy; deviation 1
+//   train_on     all examples with teachers, the labelled ones without
 //   objective    hard cross-entropy alone for a run without teachers and terms
 //   terms        named after their kind; hard terms weighed by hard_weight, soft
 //                ones by soft_weight; logit_mse by ELEMENT_MEAN

@@ -21,7 +21,7 @@
 #include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
 #include "distillation/objectives/objective.h"
-#include "distillation/order/labelled_subset.h"
+#include "distillation/order/run_examples.h"
 #include "student_worker/training/gradient_clip.h"
 #include "student_worker/training/inference.h"
 #include "student_worker/training/optimizer.h"
@@ -49,19 +49,6 @@ double WeightOf(const TermInfo& term, const StepValues& values) {
   }
 }
 
-// The label of each training example, -1 where the run does not use it.
-absl::StatusOr<std::vector<int32_t>> UsedLabels(const TrainerOptions& options,
-                                                const DataSet& data) {
-  const std::span<const int32_t> labels = data.labels(v1::TRAIN);
-  if (!options.run.has_labelled_subset()) return std::vector<int32_t>(labels.begin(), labels.end());
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> subset,
-                   DrawLabelledSubset(labels, data.classes(),
-                                      options.run.labelled_subset().examples(), options.seed));
-  std::vector<int32_t> used(labels.size(), -1);
-  for (const uint64_t id : subset) used[id] = labels[id];
-  return used;
-}
-
 std::map<std::string, TensorView> WithPrefix(const Safetensors& part, const std::string& prefix) {
   std::map<std::string, TensorView> result;
   for (const auto& [name, tensor] : part.tensors) {
@@ -82,16 +69,17 @@ absl::Status CheckStep(const Safetensors& part, int64_t step) {
 class ReplicatedTrainer final : public Trainer {
  public:
   ReplicatedTrainer(const TrainerOptions& options, std::shared_ptr<const DataSet> data,
-                    Collectives* collectives, PhaseClock* phases, Order order, Objective objective)
+                    Collectives* collectives, PhaseClock* phases, Order order,
+                    std::vector<int32_t> labels, Objective objective)
       : run_(options.run),
         data_(std::move(data)),
         collectives_(collectives),
         phases_(phases),
         order_(std::move(order)),
-        objective_(std::move(objective)) {}
+        objective_(std::move(objective)),
+        labels_(std::move(labels)) {}
 
   absl::Status Init(const TrainerOptions& options) {
-    ASSIGN_OR_RETURN(labels_, UsedLabels(options, *data_));
     auto model = Model::Create(run_.model(), data_->example_dims(), data_->classes(),
                                Mix(options.seed, kInitialValuesStream, 0));
     if (!model.ok()) return Annotate(model.status(), absl::StrCat("model of run ", run_.name()));
@@ -143,7 +131,11 @@ class ReplicatedTrainer final : public Trainer {
             ? std::optional<double>(run_.training().gradient_clip_norm())
             : std::nullopt;
     const auto norm = ClipGradientNorm(model_->Parameters(), names_, max_norm);
-    if (!norm.ok()) return Annotate(norm.status(), absl::StrCat("step ", step));
+    if (!norm.ok()) {
+      return absl::Status(
+          absl::IsDataLoss(norm.status()) ? absl::StatusCode::kInternal : norm.status().code(),
+          absl::StrCat("step ", step, ": ", std::string(norm.status().message())));
+    }
     RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
     phases_->Enter(Phase::kOther);
     return result;
@@ -285,7 +277,7 @@ class ReplicatedTrainer final : public Trainer {
           term.count == TermInfo::Count::kLabelledExamples && inputs.global_labelled == 0;
       if (!none) result.terms[term.name] = sums[i + 1];
       if (std::isfinite(sums[i + 1])) continue;
-      return absl::DataLossError(absl::StrCat(
+      return absl::InternalError(absl::StrCat(
           "step ", step, ": the loss term ", term.name, " is ", sums[i + 1],
           "; training has diverged: lower the learning rate, or set gradient_clip_norm"));
     }
@@ -310,7 +302,7 @@ class ReplicatedTrainer final : public Trainer {
   PhaseClock* const phases_;
   Order order_;
   const Objective objective_;
-  std::vector<int32_t> labels_;
+  const std::vector<int32_t> labels_;
   std::vector<std::string> names_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -323,12 +315,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
                                                          std::shared_ptr<const DataSet> data,
                                                          Collectives* collectives,
                                                          PhaseClock* phases) {
-  OrderOptions order_options;
-  order_options.seed = options.seed;
-  order_options.examples = data->size(v1::TRAIN);
-  order_options.global_batch_size = options.run.training().global_batch_size();
-  order_options.view = options.run.view();
-  ASSIGN_OR_RETURN(Order order, Order::Create(order_options));
+  ASSIGN_OR_RETURN(RunExamples examples, ExamplesOfRun(options.run, data->labels(v1::TRAIN),
+                                                       data->classes(), options.seed));
+  ASSIGN_OR_RETURN(Order order, Order::Create(examples.order));
   ASSIGN_OR_RETURN(Objective objective, Objective::Create(options.run.objective()));
   auto trainer = std::make_unique<ReplicatedTrainer>(options, std::move(data), collectives, phases,
                                                      std::move(order), std::move(objective));

@@ -56,7 +56,7 @@ class Trainer {
   // The examples of this rank in `step`.
   virtual absl::StatusOr<std::vector<ExampleView>> Slice(int64_t step) = 0;
 
-  // One update. `labels` empty for a run without teachers. DATA_LOSS, naming the term or
+  // One update. `labels` empty for a run without teachers. INTERNAL, naming the term or
   // parameter: training has diverged; lower the learning rate or clip.
   virtual absl::StatusOr<StepResult> Step(int64_t step, const StepValues& values,
                                           const TeacherLabels& labels) = 0;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
+#include "distillation/order/run_examples.h"
 #include "distillation/run_config/digests.h"
 #include "student_worker/checkpoint/checkpoint.h"
 #include "student_worker/collectives/gloo_collectives.h"
@@ -152,12 +153,9 @@ class Session {
 
   // An order of its own, since orders are not shared between threads.
   absl::StatusOr<std::function<absl::StatusOr<v1::ExampleRefs>(int64_t)>> ExamplesOf() {
-    OrderOptions options;
-    options.seed = world_.seed();
-    options.examples = data_->size(v1::TRAIN);
-    options.global_batch_size = run_.training().global_batch_size();
-    options.view = run_.view();
-    ASSIGN_OR_RETURN(Order made, Order::Create(options));
+    ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run_, data_->labels(v1::TRAIN),
+                                                               data_->classes(), world_.seed()));
+    ASSIGN_OR_RETURN(Order made, Order::Create(examples.order));
     const auto order = std::make_shared<Order>(std::move(made));
     v1::ExampleRefs base;
     base.set_data_set_digest(DataSetDigest(world_.data_set()));
