@@ -106,6 +106,17 @@ absl::Status CoordinatorClient::StopPlan(const std::string& idempotency_key,
   });
 }
 
+absl::Status CoordinatorClient::ResumePlan(const std::string& idempotency_key) {
+  v1::ResumePlanRequest request;
+  request.set_idempotency_key(idempotency_key);
+  return Retry(options_.retry, tools_, [&](absl::Duration time) {
+    grpc::ClientContext context;
+    SetDeadline(context, time);
+    v1::ResumePlanResponse response;
+    return FromGrpcStatus(stubs_->admin->ResumePlan(&context, request, &response));
+  });
+}
+
 absl::Status CoordinatorClient::StoreSet(const v1::StoreScope& scope, const std::string& key,
                                          const std::string& value) {
   v1::StoreSetRequest request;

@@ -39,6 +39,8 @@ class CoordinatorClient {
   absl::Status FinishRun(const v1::FinishRunRequest& request);
   absl::Status FailRun(const v1::FailRunRequest& request);
   absl::Status StopPlan(const std::string& idempotency_key, const std::string& reason);
+  // Takes a new key for each resumption that is asked for.
+  absl::Status ResumePlan(const std::string& idempotency_key);
 
   // The rendezvous. Get waits up to `timeout`; Add is not repeated.
   absl::Status StoreSet(const v1::StoreScope& scope, const std::string& key,

@@ -255,4 +255,12 @@ grpc::ServerUnaryReactor* AdminServiceImpl::StopPlan(Context* context,
   });
 }
 
+grpc::ServerUnaryReactor* AdminServiceImpl::ResumePlan(Context* context,
+                                                       const v1::ResumePlanRequest* request,
+                                                       v1::ResumePlanResponse*) {
+  return Answer(driver_, context, [=](Coordinator& coordinator, absl::Time now) {
+    return coordinator.ResumePlan(request->idempotency_key(), now);
+  });
+}
+
 }  // namespace distill

@@ -62,6 +62,9 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* StopPlan(grpc::CallbackServerContext* context,
                                      const v1::StopPlanRequest* request,
                                      v1::StopPlanResponse* response) override;
+  grpc::ServerUnaryReactor* ResumePlan(grpc::CallbackServerContext* context,
+                                       const v1::ResumePlanRequest* request,
+                                       v1::ResumePlanResponse* response) override;
 
  private:
   Driver* const driver_;

@@ -33,7 +33,9 @@ int64_t CoordinatorState::Run::FirstFreeStep() const {
 
 uint64_t CoordinatorState::Run::WorldsWithoutCommit() const {
   const v1::CheckpointRef* last = last_checkpoint();
-  return generation - (last != nullptr ? last->generation() : first_generation);
+  const uint64_t since = std::max(first_generation, last != nullptr ? last->generation() : 0);
+  // Before its first world a run's generation is below its plan's first one.
+  return std::max(generation, since) - since;
 }
 
 const CoordinatorState::Run* CoordinatorState::FindRun(std::string_view run_id) const {
@@ -100,6 +102,7 @@ v1::PlanStatus CoordinatorState::Status() const {
     out->set_message(run.message);
     out->set_granted_through_step(run.granted_through);
     out->set_schedule_version(run.schedules.back().version());
+    if (run.state == RunStatus::BROKEN) status.set_code(run.failure.code());
   }
   return status;
 }
@@ -133,6 +136,8 @@ absl::Status CoordinatorState::Validate(const Update& update) const {
       return Validate(update.run_failed());
     case Update::kPlanStopped:
       return Validate(update.plan_stopped());
+    case Update::kPlanResumed:
+      return Validate(update.plan_resumed());
     case Update::UPDATE_NOT_SET:
       break;
   }
@@ -286,6 +291,16 @@ absl::Status CoordinatorState::Validate(const v1::PlanStopped&) const {
                                                     PlanStatus::PlanState_Name(plan_state_), ")"));
 }
 
+absl::Status CoordinatorState::Validate(const v1::PlanResumed&) const {
+  if (!has_plan()) return absl::NotFoundError("no plan was submitted");
+  if (plan_state_ == PlanStatus::FAILED || plan_state_ == PlanStatus::STOPPED) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("plan \"", plan_id_, "\" is ", PlanStatus::PlanState_Name(plan_state_),
+                   ": only a plan that failed or was stopped can be resumed"));
+}
+
 // ---- Apply ----
 
 void CoordinatorState::Apply(const Update& update) {
@@ -318,6 +333,8 @@ void CoordinatorState::Apply(const Update& update) {
       return Apply(update.run_failed());
     case Update::kPlanStopped:
       return Apply(update.plan_stopped());
+    case Update::kPlanResumed:
+      return Apply(update.plan_resumed());
     case Update::UPDATE_NOT_SET:
       break;
   }
@@ -333,6 +350,7 @@ void CoordinatorState::Apply(const v1::PlanSubmitted& record) {
   plan_message_.clear();
   stopped_ = false;
   stop_.Clear();
+  resume_.Clear();
   runs_.clear();
   for (const v1::RunConfig& config : plan_.runs()) {
     Run& run = runs_.emplace_back();
@@ -363,6 +381,10 @@ void CoordinatorState::Apply(const v1::WorldFormed& record) {
     return;
   }
   Run* run = MutableRun(record.run_id());
+  if (record.members().empty()) {  // only in Compact(): carries first_generation
+    run->first_generation = record.generation();
+    return;
+  }
   if (run->state == RunStatus::PENDING) Move(*run, RunStatus::WAITING);  // only from Compact()
   Move(*run, RunStatus::ACTIVE);
   run->generation = record.generation();
@@ -420,6 +442,22 @@ void CoordinatorState::Apply(const v1::PlanStopped& record) {
   plan_state_ = PlanStatus::STOPPED;
   plan_message_ = record.reason();
   HaltUnfinishedRuns(absl::StrCat("the plan was stopped: ", record.reason()));
+}
+
+void CoordinatorState::Apply(const v1::PlanResumed& record) {
+  resume_ = record;
+  stopped_ = false;
+  plan_state_ = PlanStatus::RUNNING;
+  plan_message_.clear();
+  for (Run& run : runs_) {
+    if (run.state != RunStatus::BROKEN && run.state != RunStatus::HALTED) continue;
+    Move(run, RunStatus::PENDING);
+    run.first_generation = std::max(run.first_generation, run.generation);
+    run.world_broken = !run.members.empty();
+    run.message.clear();
+    run.failure.Clear();
+  }
+  PromotePendingRuns();
 }
 
 void CoordinatorState::HaltUnfinishedRuns(const std::string& reason) {

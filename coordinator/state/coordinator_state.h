@@ -37,7 +37,8 @@ class CoordinatorState {
     RunState state = v1::RunStatus::PENDING;
     // Of the newest world; the next one takes a larger number. 0: none yet.
     uint64_t generation = 0;
-    // Generation that the run's worlds count from (see WorldsWithoutCommit).
+    // Generation that the run's worlds count from (see WorldsWithoutCommit): that
+    // of the plan's submission or newest resumption.
     uint64_t first_generation = 0;
     // The newest world, also after it broke or ended.
     std::vector<v1::WorldFormed::Member> members;
@@ -62,7 +63,8 @@ class CoordinatorState {
     }
     // First step that a schedule update may name.
     int64_t FirstFreeStep() const;
-    // Worlds formed since the last commit: bounds restarts without progress.
+    // Worlds formed since the last commit or resumption: bounds restarts without
+    // progress.
     uint64_t WorldsWithoutCommit() const;
   };
 
@@ -101,7 +103,9 @@ class CoordinatorState {
   // when the key is new.
   std::string PlanOfKey(std::string_view key) const;
   const v1::ScheduleVersion* ScheduleOfKey(std::string_view run_id, std::string_view key) const;
-  bool IsStopKey(std::string_view key) const { return stopped_ && stop_.idempotency_key() == key; }
+  // Of the newest stop and resumption; true also after the other has followed.
+  bool IsStopKey(std::string_view key) const { return stop_.idempotency_key() == key; }
+  bool IsResumeKey(std::string_view key) const { return resume_.idempotency_key() == key; }
   // The very same checkpoint is committed already.
   bool IsCommitted(const v1::CheckpointRef& checkpoint) const;
 
@@ -120,6 +124,7 @@ class CoordinatorState {
   absl::Status Validate(const v1::RunFinished& record) const;
   absl::Status Validate(const v1::RunFailed& record) const;
   absl::Status Validate(const v1::PlanStopped& record) const;
+  absl::Status Validate(const v1::PlanResumed& record) const;
   void Apply(const v1::PlanSubmitted& record);
   void Apply(const v1::WorldFormed& record);
   void Apply(const v1::ScheduleVersionAdded& record);
@@ -127,6 +132,7 @@ class CoordinatorState {
   void Apply(const v1::RunFinished& record);
   void Apply(const v1::RunFailed& record);
   void Apply(const v1::PlanStopped& record);
+  void Apply(const v1::PlanResumed& record);
   void PromotePendingRuns();
   void HaltUnfinishedRuns(const std::string& reason);
 
@@ -140,7 +146,9 @@ class CoordinatorState {
   v1::PlanStatus::PlanState plan_state_ = v1::PlanStatus::PLAN_STATE_UNSPECIFIED;
   std::string plan_message_;
   bool stopped_ = false;
+  // The newest of each, also when it holds no longer.
   v1::PlanStopped stop_;
+  v1::PlanResumed resume_;
   std::vector<Run> runs_;
 };
 

@@ -36,8 +36,15 @@ void AppendCheckpoints(const CoordinatorState::Run& run, uint64_t fence, std::ve
   for (const v1::CheckpointRef& checkpoint : run.checkpoints) append(checkpoint);
 }
 
-void AppendRun(const CoordinatorState::Run& run, uint64_t fence, std::vector<Update>& out) {
+// `floor`: the first_generation that submitting the plan gives.
+void AppendRun(const CoordinatorState::Run& run, uint64_t fence, uint64_t floor,
+               std::vector<Update>& out) {
   const std::string& id = run.config.name();
+  if (run.first_generation != floor) {
+    v1::WorldFormed* first = out.emplace_back().mutable_world_formed();
+    first->set_run_id(id);
+    first->set_generation(run.first_generation);
+  }
   AppendSchedules(run, out);
   if (run.members.empty()) return;
   v1::WorldFormed* formed = out.emplace_back().mutable_world_formed();
@@ -78,7 +85,12 @@ std::vector<Update> CoordinatorState::Compact() const {
   submitted->set_plan_id(plan_id_);
   submitted->set_idempotency_key(plan_key_);
   *submitted->mutable_plan() = plan_;
-  for (const Run& run : runs_) AppendRun(run, fence_, out);
+  // For their keys: with no world yet they change nothing else that lasts.
+  if (!resume_.idempotency_key().empty()) {
+    *out.emplace_back().mutable_plan_stopped() = stop_;
+    *out.emplace_back().mutable_plan_resumed() = resume_;
+  }
+  for (const Run& run : runs_) AppendRun(run, fence_, generation_floor_, out);
   for (const Run& run : runs_) {
     if (run.state == RunStatus::BROKEN) *out.emplace_back().mutable_run_failed() = run.failure;
   }

@@ -104,6 +104,7 @@ Update Failed(const std::string& run, uint64_t generation) {
   update.mutable_run_failed()->set_generation(generation);
   update.mutable_run_failed()->set_worker("student-0");
   update.mutable_run_failed()->set_message("loss is not a number");
+  update.mutable_run_failed()->set_code(static_cast<int32_t>(absl::StatusCode::kOutOfRange));
   return update;
 }
 
@@ -114,6 +115,12 @@ Update Fence(uint64_t fence) {
 }
 
 Update Stop() { return Parse(R"(plan_stopped { idempotency_key: "s" reason: "enough" })"); }
+
+Update Resume(const std::string& key = "r") {
+  Update update;
+  update.mutable_plan_resumed()->set_idempotency_key(key);
+  return update;
+}
 
 class CoordinatorStateTest : public ::testing::Test {
  protected:
@@ -135,6 +142,10 @@ class CoordinatorStateTest : public ::testing::Test {
 std::string Dump(const CoordinatorState& state) {
   std::string out = state.Status().DebugString();
   for (const Update& update : state.Compact()) out += update.DebugString();
+  for (const CoordinatorState::Run& run : state.runs()) {
+    out += std::to_string(run.WorldsWithoutCommit()) + (run.world_broken ? "broken\n" : "\n");
+  }
+  out += std::to_string(state.IsStopKey("s")) + std::to_string(state.IsResumeKey("r0"));
   return out;
 }
 
@@ -150,7 +161,7 @@ TEST(RunStates, AllowExactlyTheTransitionsDrawn) {
       {S::PENDING, S::WAITING}, {S::WAITING, S::ACTIVE}, {S::ACTIVE, S::WAITING},
       {S::ACTIVE, S::DONE},     {S::WAITING, S::BROKEN}, {S::ACTIVE, S::BROKEN},
       {S::PENDING, S::HALTED},  {S::WAITING, S::HALTED}, {S::ACTIVE, S::HALTED},
-      {S::BROKEN, S::HALTED}};
+      {S::BROKEN, S::HALTED},   {S::BROKEN, S::PENDING}, {S::HALTED, S::PENDING}};
   for (int from = 0; from <= S::HALTED; ++from) {
     for (int to = 0; to <= S::HALTED; ++to) {
       const auto pair = std::make_pair(static_cast<RunState>(from), static_cast<RunState>(to));
@@ -309,7 +320,102 @@ TEST_F(CoordinatorStateTest, AFailedRunFailsThePlanWithTheReasonAndHaltsTheOther
               HasSubstr("run \"teacher\" failed: student-0: loss is not a number"));
   EXPECT_EQ(StateOf("teacher"), RunStatus::BROKEN);
   EXPECT_EQ(StateOf("student"), RunStatus::HALTED);
+  EXPECT_EQ(status.code(), static_cast<int32_t>(absl::StatusCode::kOutOfRange));
   EXPECT_EQ(Code(Stop()), kRefused);
+}
+
+TEST_F(CoordinatorStateTest, OnlyAPlanThatFailedOrWasStoppedCanBeResumed) {
+  EXPECT_EQ(Code(Resume()), absl::StatusCode::kNotFound);
+  StartPlan();
+  EXPECT_EQ(Code(Resume()), kRefused);
+  Do(Stop());
+  Do(Resume());
+  EXPECT_EQ(Code(Resume()), kRefused);
+  Do(World("teacher", 1, {"a"}));
+  Do(Failed("teacher", 1));
+  Do(Resume());
+  Do(World("teacher", 2, {"a"}));
+  Do(Finish("teacher", 2));
+  Do(World("student", 1, {"a", "b"}));
+  Do(Finish("student", 1));
+  Do(World("baseline", 1, {"a", "b"}));
+  Do(Finish("baseline", 1));
+  EXPECT_EQ(state_.plan_state(), PlanStatus::FINISHED);
+  EXPECT_EQ(Code(Resume()), kRefused);
+}
+
+TEST_F(CoordinatorStateTest, AResumedPlanKeepsWhatItsRunsHaveAndForgetsWhyTheyEnded) {
+  StartPlan();
+  Do(World("teacher", 1, {"a"}));
+  Do(Finish("teacher", 1));
+  Do(World("student", 1, {"a", "b"}));
+  Do(Grant("student", 1, 128));
+  Do(Schedule("student", 2, 200, "k"));
+  Do(Commit("student", 1, 100));
+  Do(Failed("student", 1));
+  EXPECT_EQ(StateOf("baseline"), RunStatus::HALTED);
+  Do(Resume());
+  const PlanStatus status = state_.Status();
+  EXPECT_EQ(status.state(), PlanStatus::RUNNING);
+  EXPECT_EQ(status.message(), "");
+  EXPECT_EQ(status.code(), 0);
+  EXPECT_EQ(StateOf("teacher"), RunStatus::DONE);
+  EXPECT_EQ(StateOf("baseline"), RunStatus::WAITING);
+  const CoordinatorState::Run& student = *state_.FindRun("student");
+  EXPECT_EQ(student.message, "");
+  EXPECT_EQ(student.granted_through, 128);
+  EXPECT_EQ(student.last_checkpoint()->step(), 100);
+  EXPECT_EQ(state_.ScheduleOfKey("student", "k")->version(), 2u);
+  EXPECT_EQ(Code(Commit("student", 1, 110)), kAborted);
+  EXPECT_EQ(Code(World("student", 1, {"a", "b"})), kAborted);
+  Do(World("student", 2, {"a", "b"}));
+}
+
+TEST_F(CoordinatorStateTest, AResumedRunStillWaitsForItsTeachers) {
+  StartPlan();
+  Do(Stop());
+  Do(Resume());
+  EXPECT_EQ(StateOf("student"), RunStatus::PENDING);
+  EXPECT_EQ(state_.NextRunToStart()->config.name(), "teacher");
+}
+
+TEST_F(CoordinatorStateTest, WorldsWithoutACommitAreCountedAnewFromAResumption) {
+  StartPlan();
+  for (uint64_t generation = 1; generation <= 3; ++generation) {
+    Do(World("teacher", generation, {"a"}));
+    Do(Broken("teacher", generation));
+  }
+  EXPECT_EQ(state_.FindRun("teacher")->WorldsWithoutCommit(), 3u);
+  Do(Failed("teacher", 3));
+  Do(Resume());
+  EXPECT_EQ(state_.FindRun("teacher")->WorldsWithoutCommit(), 0u);
+  Do(World("teacher", 4, {"a"}));
+  state_ = Rebuild(state_.Compact());
+  EXPECT_EQ(state_.FindRun("teacher")->WorldsWithoutCommit(), 1u);
+  Do(Grant("teacher", 4, 64));
+  Do(Commit("teacher", 4, 10));
+  EXPECT_EQ(state_.FindRun("teacher")->WorldsWithoutCommit(), 0u);
+}
+
+TEST_F(CoordinatorStateTest, ARunOfALaterPlanHasNoWorldsBeforeItsFirst) {
+  StartPlan();
+  Do(World("teacher", 1, {"a"}));
+  Do(Stop());
+  Do(Plan("p2"));
+  EXPECT_EQ(state_.FindRun("teacher")->WorldsWithoutCommit(), 0u);
+}
+
+TEST_F(CoordinatorStateTest, TheKeysOfTheNewestStopAndResumptionAreRememberedWithTheirPlan) {
+  StartPlan();
+  Do(Stop());
+  Do(Resume());
+  state_ = Rebuild(state_.Compact());
+  EXPECT_TRUE(state_.IsStopKey("s"));
+  EXPECT_TRUE(state_.IsResumeKey("r"));
+  Do(Stop());
+  Do(Plan("p2"));
+  EXPECT_FALSE(state_.IsStopKey("s"));
+  EXPECT_FALSE(state_.IsResumeKey("r"));
 }
 
 TEST_F(CoordinatorStateTest, AnUnknownKindOfRecordIsRefused) {
@@ -329,9 +435,10 @@ std::vector<Update> RandomHistory(uint64_t seed) {
     const uint64_t generation = known == nullptr ? 1 : known->generation;
     const int64_t step = pick(400);
     Update update;
-    switch (pick(60) < 2 ? 7 + pick(2) : pick(7)) {
+    switch (pick(60) < 4 ? 7 + pick(4) : pick(7)) {
       case 0:
-        update = pick(8) ? Plan("p" + std::to_string(i)) : Fence(state.fence() + 1);
+        // Seldom a plan, so that those which ended are resumed too.
+        update = pick(8) ? Fence(state.fence() + 1) : Plan("p" + std::to_string(i));
         break;
       case 1: {
         std::vector<std::string> workers = {"a", "b"};
@@ -358,8 +465,11 @@ std::vector<Update> RandomHistory(uint64_t seed) {
       case 7:
         update = Failed(run, generation);
         break;
-      default:
+      case 8:
         update = Stop();
+        break;
+      default:
+        update = Resume("r" + std::to_string(pick(2)));
         break;
     }
     if (!state.Validate(update).ok()) continue;
@@ -370,7 +480,7 @@ std::vector<Update> RandomHistory(uint64_t seed) {
 }
 
 TEST(CoordinatorStateReplay, EveryPrefixCompactsToTheSameState) {
-  size_t checked = 0;
+  size_t checked = 0, resumed = 0;
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     CoordinatorState state;
@@ -378,9 +488,11 @@ TEST(CoordinatorStateReplay, EveryPrefixCompactsToTheSameState) {
       state.Apply(update);
       ASSERT_EQ(Dump(Rebuild(state.Compact())), Dump(state)) << update.DebugString();
       ++checked;
+      resumed += update.has_plan_resumed();
     }
   }
   EXPECT_GT(checked, 1000u);
+  EXPECT_GT(resumed, 50u);
 }
 
 }  // namespace

@@ -12,7 +12,9 @@ bool CanMove(RunState from, RunState to) {
     case S::ACTIVE:
       return to == S::WAITING || to == S::DONE || to == S::BROKEN || to == S::HALTED;
     case S::BROKEN:
-      return to == S::HALTED;
+      return to == S::HALTED || to == S::PENDING;
+    case S::HALTED:
+      return to == S::PENDING;
     default:
       return false;
   }

@@ -13,8 +13,9 @@ namespace distill {
 //                              '------> BROKEN <-------'   cannot go on
 //
 //   PENDING, WAITING, ACTIVE, BROKEN -> HALTED   the plan stopped or failed
+//   BROKEN, HALTED -> PENDING                    the plan was resumed
 //
-// DONE and HALTED are final; a BROKEN run ends its plan.
+// DONE is final; a BROKEN run ends its plan until that is resumed.
 using RunState = v1::RunStatus::RunState;
 
 bool CanMove(RunState from, RunState to);

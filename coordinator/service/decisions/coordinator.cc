@@ -290,9 +290,24 @@ absl::Status Coordinator::StopPlan(const std::string& idempotency_key, const std
   RETURN_IF_ERROR(CheckKey(idempotency_key));
   RETURN_IF_ERROR(journal_->Settle());
   if (state().has_plan() && !state().plan_running()) return absl::OkStatus();  // ended already
+  if (state().IsStopKey(idempotency_key)) return absl::OkStatus();             // resumed since
   Update update;
   update.mutable_plan_stopped()->set_idempotency_key(idempotency_key);
   update.mutable_plan_stopped()->set_reason(reason);
+  RETURN_IF_ERROR(journal_->Write({update}));
+  Drive(now);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::ResumePlan(const std::string& idempotency_key, absl::Time now) {
+  RETURN_IF_ERROR(CheckKey(idempotency_key));
+  RETURN_IF_ERROR(journal_->Settle());
+  if (state().plan_running() || state().plan_state() == v1::PlanStatus::FINISHED) {
+    return absl::OkStatus();
+  }
+  if (state().IsResumeKey(idempotency_key)) return absl::OkStatus();  // ended again since
+  Update update;
+  update.mutable_plan_resumed()->set_idempotency_key(idempotency_key);
   RETURN_IF_ERROR(journal_->Write({update}));
   Drive(now);
   return absl::OkStatus();
@@ -339,6 +354,11 @@ void Coordinator::End(SessionId id, const absl::Status& status) {
   Output& output = outputs_.emplace_back();
   output.session = id;
   output.end = status;
+}
+
+bool Coordinator::IsStopping(const std::string& worker) const {
+  const auto it = session_of_.find(worker);
+  return it != session_of_.end() && sessions_.at(it->second).stop;
 }
 
 const Coordinator::Run* Coordinator::WorldOfMember(const std::string& worker,

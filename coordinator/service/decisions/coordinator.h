@@ -94,6 +94,7 @@ class Coordinator {
   absl::Status FailRun(const v1::FailRunRequest& request, absl::Time now);
   absl::Status StopPlan(const std::string& idempotency_key, const std::string& reason,
                         absl::Time now);
+  absl::Status ResumePlan(const std::string& idempotency_key, absl::Time now);
   // NOT_FOUND when no plan was submitted.
   absl::StatusOr<v1::PlanStatus> GetPlan() const;
 
@@ -120,6 +121,7 @@ class Coordinator {
     size_t schedules = 0;
     std::map<std::string, std::string> endpoints;  // model -> serialized
     std::string serve;                             // serialized
+    // Told to exit: gets no further work.
     bool stop = false;
   };
   // Of a run, not journaled: begins anew with each world and each coordinator.
@@ -167,6 +169,7 @@ class Coordinator {
   v1::Directive& Send(SessionId id, Session& session, const WorldId& world);
   void End(SessionId id, const absl::Status& status);
 
+  bool IsStopping(const std::string& worker) const;
   void OnProgress(const Session& session, const v1::AttendReport& report);
   const Run* WorldOfMember(const std::string& worker, uint64_t incarnation) const;
   Volatile& VolatileOf(const Run& run);

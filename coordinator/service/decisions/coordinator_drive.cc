@@ -117,7 +117,7 @@ absl::StatusOr<bool> Coordinator::TryStart(const Run& run) {
     for (const auto& member : other.members) busy.insert(member.worker());
   }
   for (const auto& [worker, member] : membership_.members()) {
-    if (!session_of_.count(worker)) busy.insert(worker);
+    if (!session_of_.count(worker) || IsStopping(worker)) busy.insert(worker);
   }
   const size_t size = run.config.training().world_size();
   const std::vector<const Membership::Member*> members = membership_.ProposeWorld(size, busy);
@@ -207,6 +207,7 @@ void Coordinator::Assign() {
   std::vector<TeacherServer> servers;
   for (const auto& [worker, member] : membership_.members()) {
     if (member.hello.role() != v1::TEACHER_SERVER || member.state == MemberStatus::GONE) continue;
+    if (IsStopping(worker)) continue;
     servers.push_back({worker,
                        {member.hello.models().begin(), member.hello.models().end()},
                        member.teacher_state.model()});
@@ -242,16 +243,21 @@ std::string Coordinator::FailedTeacher(const Run& run) const {
 }
 
 v1::TeacherEndpoints Coordinator::EndpointsOf(const Run& run, const std::string& model) const {
-  v1::TeacherEndpoints all = membership_.ReadyTeachers(model, state().FindRun(model)->fingerprint);
   const auto memory = volatile_.find(run.config.name());
-  if (memory == volatile_.end() || !memory->second.numerics.count(model)) return all;
-  const std::string& text = memory->second.numerics.at(model);
-  v1::TeacherEndpoints same;
-  same.set_model(model);
-  for (const auto& endpoint : all.endpoints()) {
-    if (endpoint.numerics_class().text() == text) *same.add_endpoints() = endpoint;
+  const std::string* text = nullptr;
+  if (memory != volatile_.end() && memory->second.numerics.count(model)) {
+    text = &memory->second.numerics.at(model);
   }
-  return same;
+  v1::TeacherEndpoints usable;
+  usable.set_model(model);
+  const v1::TeacherEndpoints ready =
+      membership_.ReadyTeachers(model, state().FindRun(model)->fingerprint);
+  for (const auto& endpoint : ready.endpoints()) {
+    if (IsStopping(endpoint.worker())) continue;
+    if (text != nullptr && endpoint.numerics_class().text() != *text) continue;
+    *usable.add_endpoints() = endpoint;
+  }
+  return usable;
 }
 
 // ---- Tell ----

@@ -19,6 +19,7 @@ struct Worker {
   uint64_t incarnation = 1;
   uint64_t session = 0;  // 0: no stream
   bool dead = false;
+  bool stop = false;  // told to exit
   uint64_t sequence = 0;
   v1::Serve serve;
   v1::World world;
@@ -57,6 +58,7 @@ class Simulation {
     return coordinator_->state().plan_state() == v1::PlanStatus::FINISHED;
   }
   int restarts() const { return restarts_; }
+  int resumptions() const { return resumptions_; }
   int worlds() const { return worlds_; }
 
  private:
@@ -101,7 +103,10 @@ class Simulation {
         now_ += absl::Seconds(Pick(7));
         break;
       case 6:
-        FailWorld(worker);
+        FailWorld(worker, /*retryable=*/true);
+        return;
+      case 7:
+        Interrupt(worker);
         return;
       default:
         break;
@@ -109,7 +114,10 @@ class Simulation {
     if (!faults && worker.dead) Reborn(worker);
     coordinator_->OnTime(now_);
     Deliver();
-    for (Worker& each : workers_) Beat(each);
+    for (Worker& each : workers_) {
+      if (each.stop && !each.dead && Pick(8) == 0) Exit(each);
+      Beat(each);
+    }
     if (worker.session != 0 && !worker.dead) Work(worker);
   }
 
@@ -125,12 +133,33 @@ class Simulation {
     worker.name = name;
     worker.incarnation = incarnation;
   }
-  void FailWorld(Worker& worker) {
+  // As told; its supervisor starts it again.
+  void Exit(Worker& worker) {
+    v1::AttendReport report;
+    report.mutable_leaving();
+    if (worker.session != 0) (void)coordinator_->OnReport(worker.session, report, now_);
+    Reborn(worker);
+  }
+  // The plan ends for a reason that somebody then mends.
+  void Interrupt(Worker& worker) {
+    const std::string key = std::to_string(++resumptions_);
+    if (Pick(2)) FailWorld(worker, /*retryable=*/false);
+    if (Pick(2)) {
+      EXPECT_TRUE(coordinator_->StopPlan("stop" + key, "", now_).ok());
+    }
+    Deliver();
+    Check();
+    if (Pick(2)) Restart();
+    now_ += absl::Seconds(Pick(7));
+    EXPECT_TRUE(coordinator_->ResumePlan("resume" + key, now_).ok());
+    EXPECT_TRUE(coordinator_->state().plan_running());
+  }
+  void FailWorld(Worker& worker, bool retryable) {
     if (worker.world.run_id().empty()) return;
     v1::FailRunRequest request;
     request.set_run_id(worker.world.run_id());
     request.set_generation(worker.world.generation());
-    request.set_retryable(true);
+    request.set_retryable(retryable);
     EXPECT_TRUE(coordinator_->FailRun(request, now_).ok());
   }
 
@@ -215,6 +244,7 @@ class Simulation {
     EXPECT_EQ(directive.sequence(), ++worker.sequence) << worker.name;
     if (directive.has_serve()) worker.serve = directive.serve();
     if (directive.has_leave_world()) worker.world.Clear();
+    if (directive.has_stop()) worker.stop = true;
     if (directive.has_step_grant()) {
       EXPECT_EQ(directive.generation(), worker.world.generation());
       EXPECT_GT(directive.step_grant().through_step(), worker.granted);
@@ -264,22 +294,25 @@ class Simulation {
   uint64_t last_session_ = 0;
   uint64_t fence_ = 0;
   int restarts_ = 0;
+  int resumptions_ = 0;
   int worlds_ = 0;
   std::map<std::string, int64_t> granted_;
   std::map<std::string, uint64_t> generation_;
 };
 
 TEST(CoordinatorSimulation, KeepsItsPromisesAndFinishesThePlanUnderEveryOrderOfEvents) {
-  int restarts = 0, worlds = 0;
+  int restarts = 0, worlds = 0, resumptions = 0;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Simulation simulation(seed);
     ASSERT_TRUE(simulation.Run());
     restarts += simulation.restarts();
     worlds += simulation.worlds();
+    resumptions += simulation.resumptions();
   }
   EXPECT_GT(restarts, 110);
   EXPECT_GT(worlds, 500);
+  EXPECT_GT(resumptions, 100);
 }
 
 }  // namespace

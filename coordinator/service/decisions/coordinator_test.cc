@@ -90,8 +90,41 @@ class CoordinatorTest : public ::testing::Test {
     request.set_generation(generation);
     request.set_worker("s0");
     request.set_message("out of memory");
+    request.set_code(static_cast<int32_t>(absl::StatusCode::kResourceExhausted));
     request.set_retryable(retryable);
     return coordinator_->FailRun(request, now_);
+  }
+  absl::Status Commit(const std::string& run, uint64_t generation, int64_t step) {
+    v1::CommitCheckpointRequest request;
+    request.set_fence(coordinator_->state().fence());
+    request.mutable_checkpoint()->set_run_id(run);
+    request.mutable_checkpoint()->set_generation(generation);
+    request.mutable_checkpoint()->set_step(step);
+    request.mutable_checkpoint()->set_path("c");
+    request.mutable_checkpoint()->set_manifest_digest("d");
+    return coordinator_->CommitCheckpoint(request, now_).status();
+  }
+  // The processes behind `sessions` exit.
+  void EndAll(const std::vector<uint64_t>& sessions) {
+    v1::AttendReport leaving;
+    leaving.mutable_leaving()->set_reason("told to stop");
+    for (uint64_t id : sessions) {
+      EXPECT_TRUE(coordinator_->OnReport(id, leaving, now_).ok());
+      coordinator_->OnStreamLost(id, now_);
+    }
+  }
+  // Two students and a teacher start, the teacher becomes ready; what rank 0 is told.
+  v1::World WorldOfNewProcesses() {
+    EXPECT_TRUE(Hello(21, "s8", 2).ok());
+    EXPECT_TRUE(Hello(22, "s9", 2).ok());
+    EXPECT_TRUE(Hello(23, "t9", 2).ok());
+    Ready(23);
+    v1::World world;
+    for (const Directive& directive : Told(21)) {
+      EXPECT_FALSE(directive.has_stop());
+      if (directive.has_world()) world = directive.world();
+    }
+    return world;
   }
   // What a session was told since the last call, in order.
   std::vector<Directive> Told(uint64_t session) {
@@ -215,15 +248,8 @@ TEST_F(CoordinatorTest, TheGrantStaysAtLeast64StepsOr60SecondsAhead) {
 TEST_F(CoordinatorTest, ALostMemberBreaksTheWorldAndTheNextResumesFromTheLastCheckpoint) {
   TrainTeacher();
   Ready(3);
-  v1::CommitCheckpointRequest commit;
-  commit.set_fence(1);
-  commit.mutable_checkpoint()->set_run_id("student");
-  commit.mutable_checkpoint()->set_generation(1);
-  commit.mutable_checkpoint()->set_step(100);
-  commit.mutable_checkpoint()->set_path("c");
-  commit.mutable_checkpoint()->set_manifest_digest("d");
-  ASSERT_TRUE(coordinator_->CommitCheckpoint(commit, now_).ok());
-  ASSERT_TRUE(coordinator_->CommitCheckpoint(commit, now_).ok());  // again: succeeds
+  ASSERT_TRUE(Commit("student", 1, 100).ok());
+  ASSERT_TRUE(Commit("student", 1, 100).ok());  // again: succeeds
   Told(1);
   now_ += absl::Seconds(4);
   Beat({1, 3, 4});
@@ -241,9 +267,7 @@ TEST_F(CoordinatorTest, ALostMemberBreaksTheWorldAndTheNextResumesFromTheLastChe
   ASSERT_EQ(Kinds(told), (std::vector{Directive::kWorld, Directive::kTeacherEndpoints}));
   EXPECT_EQ(told[0].world().generation(), 2u);
   EXPECT_EQ(told[0].world().resume_from().path(), "c");
-  commit.mutable_checkpoint()->set_step(120);
-  EXPECT_EQ(coordinator_->CommitCheckpoint(commit, now_).status().code(),
-            absl::StatusCode::kAborted);
+  EXPECT_EQ(Commit("student", 1, 120).code(), absl::StatusCode::kAborted);
 }
 
 TEST_F(CoordinatorTest, ARetryableFailureFormsANewWorldOfTheSameMembersAfterTheyLeft) {
@@ -286,6 +310,94 @@ TEST_F(CoordinatorTest, StoppingIsIdempotentAndNeedsAPlan) {
   EXPECT_TRUE(coordinator_->StopPlan("x", "enough", now_).ok());
   EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::STOPPED);
   EXPECT_EQ(Told(1).back().directive_case(), Directive::kStop);
+}
+
+TEST_F(CoordinatorTest, AFailedPlanGoesOnFromItsLastCheckpointInANewGenerationWhenResumed) {
+  TrainTeacher();
+  Ready(3);
+  ASSERT_TRUE(Commit("student", 1, 100).ok());
+  ASSERT_TRUE(Fail("student", 1, /*retryable=*/false).ok());
+  ASSERT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
+  EXPECT_EQ(coordinator_->GetPlan()->code(), 8);
+  EndAll({1, 2, 3, 4});
+  Restart();
+  ASSERT_TRUE(coordinator_->ResumePlan("r", now_).ok());
+  ASSERT_TRUE(coordinator_->ResumePlan("r", now_).ok());  // again: succeeds
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::RUNNING);
+  EXPECT_EQ(coordinator_->GetPlan()->code(), 0);
+  const v1::World world = WorldOfNewProcesses();
+  EXPECT_EQ(world.generation(), 2u);
+  EXPECT_EQ(world.resume_from().step(), 100);
+}
+
+TEST_F(CoordinatorTest, AStoppedPlanGoesOnWithNewProcessesAndLeavesThoseItToldToStopAlone) {
+  TrainTeacher();
+  Ready(3);
+  ASSERT_TRUE(Commit("student", 1, 100).ok());
+  ASSERT_TRUE(coordinator_->StopPlan("x", "enough", now_).ok());
+  for (uint64_t session : {1, 2, 3, 4}) {
+    EXPECT_EQ(Told(session).back().directive_case(), Directive::kStop);
+  }
+  ASSERT_TRUE(coordinator_->ResumePlan("r", now_).ok());
+  ASSERT_TRUE(Hello(5, "u0").ok());
+  ASSERT_TRUE(Hello(6, "u1").ok());
+  EXPECT_EQ(StateOf("student"), RunStatus::WAITING);  // the teachers that are ready leave
+  for (uint64_t session : {1, 2, 3, 4}) EXPECT_TRUE(Told(session).empty());
+  EndAll({1, 2, 3, 4});
+  const v1::World world = WorldOfNewProcesses();
+  EXPECT_EQ(world.generation(), 2u);
+  EXPECT_EQ(world.resume_from().step(), 100);
+}
+
+TEST_F(CoordinatorTest, AFailedPlanWhoseCauseStaysFailsAgainAndCanBeResumedAgain) {
+  TrainTeacher();
+  Ready(3, v1::TeacherState::FAILED);
+  Ready(4, v1::TeacherState::FAILED);
+  ASSERT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
+  ASSERT_TRUE(coordinator_->ResumePlan("r1", now_).ok());
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::RUNNING);
+  ASSERT_TRUE(Hello(5, "t2").ok());
+  Ready(5, v1::TeacherState::FAILED);
+  ASSERT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
+  ASSERT_TRUE(coordinator_->ResumePlan("r1", now_).ok());  // a late copy of the first call
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
+  ASSERT_TRUE(coordinator_->ResumePlan("r2", now_).ok());
+  EXPECT_EQ(WorldOfNewProcesses().generation(), 1u);
+}
+
+TEST_F(CoordinatorTest, RestartsWithoutACheckpointAreCountedAnewWhenThePlanIsResumed) {
+  ASSERT_TRUE(Hello(1, "s0").ok());
+  ASSERT_TRUE(Submit().ok());
+  for (uint64_t generation = 1; generation <= 32; ++generation) {
+    ASSERT_TRUE(Fail("teacher", generation, /*retryable=*/true).ok());
+  }
+  ASSERT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
+  ASSERT_TRUE(coordinator_->ResumePlan("r", now_).ok());
+  ASSERT_TRUE(Hello(2, "s1").ok());
+  EXPECT_EQ(StateOf("teacher"), RunStatus::ACTIVE);
+  ASSERT_TRUE(Fail("teacher", 33, /*retryable=*/true).ok());
+  EXPECT_EQ(coordinator_->state().FindRun("teacher")->generation, 34u);
+}
+
+TEST_F(CoordinatorTest, ResumingIsIdempotentAndNeedsAPlan) {
+  EXPECT_EQ(coordinator_->ResumePlan("r", now_).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(coordinator_->ResumePlan("", now_).code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_TRUE(Submit().ok());
+  EXPECT_TRUE(coordinator_->ResumePlan("r", now_).ok());
+  ASSERT_TRUE(coordinator_->StopPlan("x", "enough", now_).ok());
+  EXPECT_TRUE(coordinator_->ResumePlan("r", now_).ok());
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::RUNNING);
+  EXPECT_TRUE(coordinator_->StopPlan("x", "enough", now_).ok());  // a late copy
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::RUNNING);
+}
+
+TEST_F(CoordinatorTest, APlanAfterAnotherOneStarts) {
+  ASSERT_TRUE(Hello(1, "s0").ok());
+  ASSERT_TRUE(Submit().ok());
+  ASSERT_TRUE(coordinator_->StopPlan("x", "enough", now_).ok());
+  ASSERT_TRUE(Submit("another").ok());
+  EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::RUNNING);
+  EXPECT_EQ(coordinator_->state().FindRun("teacher")->generation, 2u);
 }
 
 TEST_F(CoordinatorTest, AScheduleUpdateIsToldToTheWorldOnce) {
