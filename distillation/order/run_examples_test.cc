@@ -24,7 +24,8 @@ std::set<uint64_t> IdsOfAnEpoch(const OrderOptions& options) {
   EXPECT_TRUE(order.ok()) << order.status();
   std::set<uint64_t> ids;
   for (int64_t step = 0; step < order->steps_per_epoch(); ++step) {
-    for (const ExampleView& view : *order->Slice(step, 0, 1)) ids.insert(view.example_id);
+    const auto slice = order->Slice(step, 0, 1);
+    for (const ExampleView& view : *slice) ids.insert(view.example_id);
   }
   return ids;
 }
