@@ -320,7 +320,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(const TrainerOptions& o
   ASSIGN_OR_RETURN(Order order, Order::Create(examples.order));
   ASSIGN_OR_RETURN(Objective objective, Objective::Create(options.run.objective()));
   auto trainer = std::make_unique<ReplicatedTrainer>(options, std::move(data), collectives, phases,
-                                                     std::move(order), std::move(objective));
+                                                     std::move(order), std::move(examples.labels),
+                                                     std::move(objective));
   RETURN_IF_ERROR(trainer->Init(options));
   return trainer;
 }
