@@ -22,6 +22,7 @@ namespace distill {
 namespace {
 
 constexpr absl::Duration kReportEvery = absl::Seconds(1);
+constexpr int64_t kReportBeforeGrantEnds = 32;
 
 absl::StatusOr<int> RankOf(const SessionTools& tools, const v1::World& world) {
   for (const v1::World::Member& member : world.members()) {
@@ -226,7 +227,14 @@ class Session {
                             run_.training().global_batch_size() / world_.members_size());
     const absl::Duration now = tools_.clock->MonotonicNow();
     const bool last = step + 1 == run_.training().steps();
-    if (now - reported_at_ >= kReportEvery || last) Report(step + 1, result, now);
+    // The coordinator grants by what it hears: a run of short steps says where it is
+    // before its grant is used up, and once for each grant.
+    const int64_t granted = control_.granted();
+    const bool grant_ends = step + 1 + kReportBeforeGrantEnds >= granted && granted != told_grant_;
+    if (now - reported_at_ >= kReportEvery || last || grant_ends) {
+      told_grant_ = granted;
+      Report(step + 1, result, now);
+    }
     return absl::OkStatus();
   }
 
@@ -288,6 +296,7 @@ class Session {
 
   absl::Duration reported_at_;
   int64_t reported_step_ = 0;
+  int64_t told_grant_ = 0;
   absl::Duration waited_;
   double validation_accuracy_ = 0;
   std::string note_;

@@ -82,6 +82,11 @@ absl::StatusOr<std::shared_ptr<const ScheduleTimeline>> WorldControl::WaitForGra
   return timeline_;
 }
 
+int64_t WorldControl::granted() const {
+  absl::MutexLock lock(&mu_);
+  return granted_;
+}
+
 absl::Status WorldControl::ended() const {
   absl::MutexLock lock(&mu_);
   return ended_.value_or(absl::OkStatus());

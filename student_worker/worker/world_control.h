@@ -44,6 +44,8 @@ class WorldControl {
   // reason of End. DEADLINE_EXCEEDED after `timeout`: the coordinator is silent.
   absl::StatusOr<std::shared_ptr<const ScheduleTimeline>> WaitForGrant(int64_t step,
                                                                        absl::Duration timeout);
+  // Steps < granted() may be taken.
+  int64_t granted() const;
   // OK while the world lasts.
   absl::Status ended() const;
 
