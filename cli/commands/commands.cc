@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/commands/model_digest.h"
@@ -73,72 +75,113 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> ConnectTo(const CommandTools&
                                              "with: distillctl resume ", directory.path()));
 }
 
-ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan) {
-  const auto programs = FindPrograms(*tools.files, tools.self);
-  if (!programs.ok()) return Fail(programs.status(), ExitCode::kUsage);
+absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools) {
   LocalRunTools local;
   local.files = tools.files;
   local.clock = tools.clock;
   local.shutdown = tools.shutdown;
-  local.programs = *programs;
+  ASSIGN_OR_RETURN(local.programs, FindPrograms(*tools.files, tools.self));
   local.say = Say;
   local.random = Jitter();
-  const Outcome outcome = RunLocally(local, directory, plan);
+  return local;
+}
+
+ExitCode Finish(const Outcome& outcome) {
   if (!outcome.message.empty()) Say(absl::StrCat("distillctl: ", outcome.message));
   return outcome.code;
 }
 
-// Submits to a coordinator elsewhere and follows the plan.
+ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan) {
+  const auto local = LocalTools(tools);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+  return Finish(RunLocally(*local, directory, plan));
+}
+
+// What a watch hears: says progress, and how it ended. Thread-safe.
+class Follower {
+ public:
+  Follower(const v1::PlanConfig& plan, Clock* clock) : plan_(plan), clock_(clock) {}
+
+  void OnStatus(const v1::PlanStatus& status) {
+    absl::MutexLock lock(&mu_);
+    last_ = status;
+    if (clock_->MonotonicNow() < next_line_) return;
+    next_line_ = clock_->MonotonicNow() + absl::Seconds(5);
+    for (const v1::RunStatus& run : status.runs()) {
+      for (const v1::RunConfig& config : plan_.runs()) {
+        if (config.name() == run.run_id() && run.state() == v1::RunStatus::ACTIVE) {
+          Say(ProgressLine(run, config.training().steps()));
+        }
+      }
+    }
+  }
+  void OnEnd(const absl::Status& status) {
+    absl::MutexLock lock(&mu_);
+    ended_ = status;
+  }
+  // The last status, once the plan has ended.
+  absl::StatusOr<v1::PlanStatus> Await() {
+    absl::MutexLock lock(&mu_);
+    const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return ended_.has_value(); };
+    mu_.Await(absl::Condition(&done));
+    if (!ended_->ok()) return *ended_;
+    return last_;
+  }
+
+ private:
+  const v1::PlanConfig& plan_;
+  Clock* const clock_;
+  absl::Mutex mu_;
+  absl::Duration next_line_ ABSL_GUARDED_BY(mu_);
+  v1::PlanStatus last_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
+};
+
+// Submits to a coordinator elsewhere, follows the plan, and compares its models in the
+// folder that all share. Interrupted, it leaves the plan running.
 ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
-                      const v1::PlanConfig& plan) {
+                      RunDirectory& directory, const v1::PlanConfig& plan) {
+  const auto local = LocalTools(tools);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
+  if (const absl::Status status = directory.Adopt(plan); !status.ok()) {
+    return Fail(status, ExitCode::kRefused);
+  }
+  const absl::Duration began = tools.clock->MonotonicNow();
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
-  absl::Mutex mu;
-  std::optional<absl::Status> ended;
-  v1::PlanStatus last;
+  Follower follower(plan, tools.clock);
+  tools.shutdown->OnRequest([&] { follower.OnEnd(absl::CancelledError("interrupted")); });
+  const absl::Cleanup forget = [&] { tools.shutdown->OnRequest(nullptr); };
   TransportOptions transport;
   transport.allow_plaintext_off_loopback = true;
-  absl::Duration next = tools.clock->MonotonicNow();
-  auto watch = PlanWatch::Start(
-      coordinator, transport,
-      [&](const v1::PlanStatus& status) {
-        absl::MutexLock lock(&mu);
-        last = status;
-        if (tools.clock->MonotonicNow() < next) return;
-        next = tools.clock->MonotonicNow() + absl::Seconds(5);
-        for (const v1::RunStatus& run : status.runs()) {
-          for (const v1::RunConfig& config : plan.runs()) {
-            if (config.name() == run.run_id() && run.state() == v1::RunStatus::ACTIVE) {
-              Say(ProgressLine(run, config.training().steps()));
-            }
-          }
-        }
-      },
-      [&](const absl::Status& status) {
-        absl::MutexLock lock(&mu);
-        ended = status;
-      });
+  const auto watch = PlanWatch::Start(
+      coordinator, transport, [&](const v1::PlanStatus& status) { follower.OnStatus(status); },
+      [&](const absl::Status& status) { follower.OnEnd(status); });
   if (!watch.ok()) return Fail(watch.status());
-  absl::MutexLock lock(&mu);
-  const auto done = [&] { return ended.has_value(); };
-  mu.Await(absl::Condition(&done));
-  if (!ended->ok()) return Fail(*ended, ExitCode::kUnreachable);
-  if (last.state() == v1::PlanStatus::FINISHED) {
-    Say(absl::StrCat("plan ", last.plan_id(), " has finished"));
-    return ExitCode::kDone;
+  const auto ended = follower.Await();
+  if (tools.shutdown->requested()) {
+    Say(absl::StrCat("distillctl: the plan goes on at ", coordinator, "; the same command follows ",
+                     "it again"));
+    return ExitCode::kInterrupted;
   }
-  return Fail(absl::InternalError(last.message()), ExitCode::kRunFailed);
+  if (!ended.ok()) return Fail(ended.status(), ExitCode::kUnreachable);
+  if (ended->state() != v1::PlanStatus::FINISHED) {
+    return Fail(absl::InternalError(ended->message()), ExitCode::kRunFailed);
+  }
+  return Finish(CompareModels(*local, directory, plan, began));
 }
 
 ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  if (!command.coordinator.empty()) return RunElsewhere(tools, command.coordinator, *plan);
   RunDirectory directory(tools.files, command.run_dir);
+  if (!command.coordinator.empty()) {
+    return RunElsewhere(tools, command.coordinator, directory, *plan);
+  }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) {
     return Fail(status, absl::IsAlreadyExists(status) ? ExitCode::kRefused : ExitCodeOf(status));
   }

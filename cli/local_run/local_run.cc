@@ -17,7 +17,6 @@
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/progress.h"
-#include "cli/report/report.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
@@ -28,11 +27,8 @@ namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 constexpr absl::Duration kStopGrace = absl::Seconds(25);
-constexpr absl::Duration kEvaluationTimeout = absl::Minutes(30);
-constexpr size_t kMaxReportBytes = size_t{1} << 20;
 
 constexpr char kCoordinator[] = "coordinator";
-constexpr char kEvaluate[] = "evaluate";
 
 // What the watch heard last. Thread-safe.
 class Latest {
@@ -66,7 +62,7 @@ class LocalRun {
     Outcome outcome = Begin();
     if (outcome.code == ExitCode::kDone) outcome = Watch();
     StopProcesses();
-    if (outcome.code == ExitCode::kDone) outcome = Evaluate();
+    if (outcome.code == ExitCode::kDone) outcome = CompareModels(tools_, directory_, plan_, began_);
     processes_.clear();
     if (const absl::Status status = directory_.WriteProcesses(processes_); !status.ok()) {
       tools_.say(std::string(status.message()));
@@ -288,59 +284,6 @@ class LocalRun {
     }
   }
 
-  Outcome Evaluate() {
-    const std::string output = directory_.FilePath("evaluation.json");
-    ProcessSpec spec;
-    spec.name = kEvaluate;
-    spec.argv = {tools_.programs.evaluate,
-                 "--run-dir",
-                 directory_.path(),
-                 "--plan",
-                 directory_.FilePath("config.resolved.yaml"),
-                 "--out",
-                 output,
-                 "--threads",
-                 absl::StrCat(plan_.processes().threads())};
-    spec.log_path = directory_.LogPath(kEvaluate);
-    if (const auto started = supervisor_.Start(spec, kStartTimeout); !started.ok()) {
-      return Failure(started.status());
-    }
-    const absl::Duration deadline = tools_.clock->MonotonicNow() + kEvaluationTimeout;
-    while (tools_.clock->MonotonicNow() < deadline) {
-      if (tools_.shutdown->requested()) return Interrupted();
-      const auto exit = supervisor_.WaitForExit(deadline - tools_.clock->MonotonicNow());
-      if (!exit.has_value() || exit->name != kEvaluate) continue;
-      if (exit->clean()) return WriteReport(output);
-      const bool exited = WIFEXITED(exit->wait_status);
-      return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
-              absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5))};
-    }
-    return {ExitCode::kRunFailed, "the evaluation did not end in time"};
-  }
-
-  Outcome WriteReport(const std::string& output) {
-    const auto report = [&]() -> absl::StatusOr<v1::Report> {
-      ASSIGN_OR_RETURN(const std::string json, tools_.files->Read(output, kMaxReportBytes));
-      ASSIGN_OR_RETURN(v1::Report read, ReportFromJson(json));
-      read.set_job_seconds(absl::ToDoubleSeconds(tools_.clock->MonotonicNow() - began_));
-      RETURN_IF_ERROR(WriteFileAtomically(*tools_.files, directory_.FilePath("report.json"),
-                                          ReportToJson(read)));
-      RETURN_IF_ERROR(WriteFileAtomically(*tools_.files, directory_.FilePath("report.md"),
-                                          RenderMarkdown(read, RunNames())));
-      RETURN_IF_ERROR(tools_.files->RemoveTree(output));
-      return read;
-    }();
-    if (!report.ok()) return Failure(report.status());
-    tools_.say(RenderTable(*report, RunNames()));
-    return {};
-  }
-
-  std::vector<std::string> RunNames() const {
-    std::vector<std::string> names;
-    for (const v1::RunConfig& run : plan_.runs()) names.push_back(run.name());
-    return names;
-  }
-
   const LocalRunTools& tools_;
   RunDirectory& directory_;
   const v1::PlanConfig& plan_;
@@ -354,28 +297,6 @@ class LocalRun {
 };
 
 }  // namespace
-
-absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self) {
-  const std::string folder = ParentDirectory(self);
-  const auto find = [&](const std::string& room,
-                        const std::string& name) -> absl::StatusOr<std::string> {
-    const std::vector<std::string> places = {
-        JoinPath(folder, name), JoinPath(JoinPath(ParentDirectory(folder), room), name)};
-    for (const std::string& place : places) {
-      ASSIGN_OR_RETURN(const bool exists, files.Exists(place));
-      if (exists) return place;
-    }
-    return absl::NotFoundError(absl::StrCat("the program ", name, " is neither at ", places[0],
-                                            " nor at ", places[1], "; build it: bazel build //",
-                                            room, ":", name));
-  };
-  Programs programs;
-  ASSIGN_OR_RETURN(programs.coordinator, find("coordinator", "coordinator"));
-  ASSIGN_OR_RETURN(programs.teacher_server, find("teacher_server", "teacher_server"));
-  ASSIGN_OR_RETURN(programs.student_worker, find("student_worker", "student_worker"));
-  ASSIGN_OR_RETURN(programs.evaluate, find("student_worker", "evaluate"));
-  return programs;
-}
 
 Outcome RunLocally(const LocalRunTools& tools, RunDirectory& directory,
                    const v1::PlanConfig& plan) {

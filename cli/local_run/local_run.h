@@ -3,50 +3,11 @@
 #ifndef CLI_LOCAL_RUN_LOCAL_RUN_H_
 #define CLI_LOCAL_RUN_LOCAL_RUN_H_
 
-#include <functional>
-#include <string>
-
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
-#include "cli/command_line/command_line.h"
+#include "cli/local_run/model_comparison.h"
 #include "cli/run_directory/run_directory.h"
-#include "common/clock/clock.h"
-#include "common/files/file_system.h"
-#include "common/lifecycle/shutdown_signal.h"
 #include "proto/run_config.pb.h"
 
 namespace distill {
-
-// Paths of the programs.
-struct Programs {
-  std::string coordinator;
-  std::string teacher_server;
-  std::string student_worker;
-  std::string evaluate;
-};
-
-// Beside distillctl, or where Bazel builds them; `self` is the path of distillctl.
-// NOT_FOUND names the one that is missing.
-absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self);
-
-struct LocalRunTools {
-  FileSystem* files = nullptr;
-  Clock* clock = nullptr;
-  ShutdownSignal* shutdown = nullptr;
-  Programs programs;
-  // A line for people.
-  std::function<void(const std::string&)> say;
-  // Numbers in [0, 1).
-  std::function<double()> random;
-  absl::Duration progress_every = absl::Seconds(5);
-};
-
-// How it ended: an exit code, and for a failure a message that is the last thing said.
-struct Outcome {
-  ExitCode code = ExitCode::kDone;
-  std::string message;
-};
 
 // Blocks until the plan has ended and every process is gone. A plan that was begun
 // here before goes on from its last committed checkpoints. Belongs to one thread; the

@@ -45,6 +45,17 @@ absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
 }
 
+absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
+  const auto former = ReadPlan();
+  if (former.ok() && RenderYaml(*former) != RenderYaml(plan)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(path_, " holds another plan; give the coordinator a --run-dir of its own"));
+  }
+  if (!former.ok() && !absl::IsNotFound(former.status())) return former.status();
+  RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
+  return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
+}
+
 absl::StatusOr<v1::PlanConfig> RunDirectory::ReadPlan() const {
   const std::string path = FilePath(kPlanFile);
   const auto text = files_->Read(path, kMaxFileBytes);

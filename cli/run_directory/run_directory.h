@@ -44,6 +44,9 @@ class RunDirectory {
   // Makes the folder and writes the plan. ALREADY_EXISTS: it is there and not empty; the
   // message says what to do.
   absl::Status Create(const v1::PlanConfig& plan);
+  // Writes the plan into a folder that a coordinator uses already. ALREADY_EXISTS: there
+  // is another plan in it.
+  absl::Status Adopt(const v1::PlanConfig& plan);
   // The plan as it was created. NOT_FOUND: no plan was ever started here.
   absl::StatusOr<v1::PlanConfig> ReadPlan() const;
 

@@ -31,6 +31,19 @@ TEST(RunDirectoryTest, AFolderThatIsNotEmptyIsRefusedWithTheWayOut) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("distillctl resume /runs/a"));
 }
 
+TEST(RunDirectoryTest, AFolderInUseIsAdoptedByOnePlanOnly) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(files.MakeDirectories("/runs/a").ok());
+  ASSERT_TRUE(files.Write("/runs/a/coordinator.sqlite", "x").ok());
+  v1::PlanConfig plan;
+  plan.set_seed(7);
+  EXPECT_TRUE(directory.Adopt(plan).ok());
+  EXPECT_TRUE(directory.Adopt(plan).ok());
+  plan.set_seed(8);
+  EXPECT_EQ(directory.Adopt(plan).code(), absl::StatusCode::kAlreadyExists);
+}
+
 TEST(RunDirectoryTest, AFolderWithoutAPlanSaysSo) {
   FakeFileSystem files;
   EXPECT_EQ(RunDirectory(&files, "/nowhere").ReadPlan().status().code(),

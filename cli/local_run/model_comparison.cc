@@ -1,0 +1,105 @@
+#include "cli/local_run/model_comparison.h"
+
+#include <sys/wait.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "cli/launcher/supervisor.h"
+#include "cli/process/process_flags.h"
+#include "cli/report/report.h"
+#include "common/status/status_macros.h"
+
+namespace distill {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(60);
+constexpr absl::Duration kEvaluationTimeout = absl::Minutes(30);
+constexpr size_t kMaxReportBytes = size_t{1} << 20;
+constexpr char kEvaluate[] = "evaluate";
+
+absl::Status WriteReport(const LocalRunTools& tools, RunDirectory& directory,
+                         const v1::PlanConfig& plan, absl::Duration began,
+                         const std::string& evaluation) {
+  ASSIGN_OR_RETURN(const std::string json, tools.files->Read(evaluation, kMaxReportBytes));
+  ASSIGN_OR_RETURN(v1::Report report, ReportFromJson(json));
+  report.set_job_seconds(absl::ToDoubleSeconds(tools.clock->MonotonicNow() - began));
+  std::vector<std::string> runs;
+  for (const v1::RunConfig& run : plan.runs()) runs.push_back(run.name());
+  RETURN_IF_ERROR(
+      WriteFileAtomically(*tools.files, directory.FilePath("report.json"), ReportToJson(report)));
+  RETURN_IF_ERROR(WriteFileAtomically(*tools.files, directory.FilePath("report.md"),
+                                      RenderMarkdown(report, runs)));
+  RETURN_IF_ERROR(tools.files->RemoveTree(evaluation));
+  tools.say(RenderTable(report, runs));
+  return absl::OkStatus();
+}
+
+Outcome OutcomeOf(const absl::Status& status) {
+  return {ExitCodeOf(status), std::string(status.message())};
+}
+
+}  // namespace
+
+absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self) {
+  const std::string folder = ParentDirectory(self);
+  const auto find = [&](const std::string& room,
+                        const std::string& name) -> absl::StatusOr<std::string> {
+    const std::vector<std::string> places = {
+        JoinPath(folder, name), JoinPath(JoinPath(ParentDirectory(folder), room), name)};
+    for (const std::string& place : places) {
+      ASSIGN_OR_RETURN(const bool exists, files.Exists(place));
+      if (exists) return place;
+    }
+    return absl::NotFoundError(absl::StrCat("the program ", name, " is neither at ", places[0],
+                                            " nor at ", places[1], "; build it: bazel build //",
+                                            room, ":", name));
+  };
+  Programs programs;
+  ASSIGN_OR_RETURN(programs.coordinator, find("coordinator", "coordinator"));
+  ASSIGN_OR_RETURN(programs.teacher_server, find("teacher_server", "teacher_server"));
+  ASSIGN_OR_RETURN(programs.student_worker, find("student_worker", "student_worker"));
+  ASSIGN_OR_RETURN(programs.evaluate, find("student_worker", "evaluate"));
+  return programs;
+}
+
+Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
+                      const v1::PlanConfig& plan, absl::Duration began) {
+  const std::string output = directory.FilePath("evaluation.json");
+  ProcessSpec spec;
+  spec.name = kEvaluate;
+  spec.argv = {tools.programs.evaluate,
+               "--run-dir",
+               directory.path(),
+               "--plan",
+               directory.FilePath("config.resolved.yaml"),
+               "--out",
+               output,
+               "--threads",
+               absl::StrCat(plan.processes().threads())};
+  spec.log_path = directory.LogPath(kEvaluate);
+  Supervisor supervisor(tools.clock);
+  tools.shutdown->OnRequest([&] { supervisor.Wake(); });
+  const absl::Cleanup forget = [&] { tools.shutdown->OnRequest(nullptr); };
+  if (const auto started = supervisor.Start(spec, kStartTimeout); !started.ok()) {
+    return OutcomeOf(started.status());
+  }
+  const auto exit = supervisor.WaitForExit(kEvaluationTimeout);
+  if (tools.shutdown->requested()) {
+    return {ExitCode::kInterrupted,
+            absl::StrCat("stopped before the models were compared; continue with: distillctl "
+                         "resume ",
+                         directory.path())};
+  }
+  if (!exit.has_value()) return {ExitCode::kRunFailed, "the evaluation did not end in time"};
+  if (!exit->clean()) {
+    const bool exited = WIFEXITED(exit->wait_status);
+    return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
+            absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5))};
+  }
+  return OutcomeOf(WriteReport(tools, directory, plan, began, output));
+}
+
+}  // namespace distill
