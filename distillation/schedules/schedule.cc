@@ -24,8 +24,9 @@ template <typename Shape, typename Inner>
 double Between(const Shape& shape, double s, Inner inner) {
   if (s <= 0) return shape.from();
   if (s >= 1) return shape.to();
-  const auto [low, high] = std::minmax(shape.from(), shape.to());
-  return std::clamp(inner(shape.from(), shape.to()), low, high);
+  const double from = shape.from();
+  const double to = shape.to();
+  return std::clamp(inner(from, to), std::min(from, to), std::max(from, to));
 }
 
 // The value at a step clipped into [begin, end].
