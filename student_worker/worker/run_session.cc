@@ -199,7 +199,7 @@ class Session {
 
   absl::Status TakeStep(int64_t step) {
     phases_.Enter(Phase::kWaitGrant);
-    ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(step, tools_.grant_timeout));
+    ASSIGN_OR_RETURN(const auto timeline, WaitForGrant(step));
     const StepValues values = timeline->At(step);
     phases_.Enter(Phase::kWaitTeacher);
     TeacherLabels labels;
@@ -209,6 +209,20 @@ class Session {
     }
     ASSIGN_OR_RETURN(const StepResult result, trainer_->Step(step, values, labels));
     return Record(step, values, result);
+  }
+
+  // The coordinator grants so many steps ahead of the last report it heard, and a report may
+  // be lost with its stream: who waits says again where it is.
+  absl::StatusOr<std::shared_ptr<const ScheduleTimeline>> WaitForGrant(int64_t step) {
+    const absl::Duration deadline = tools_.clock->MonotonicNow() + tools_.grant_timeout;
+    absl::Duration wait;
+    while (true) {
+      auto timeline = control_.WaitForGrant(step, wait);
+      const absl::Duration now = tools_.clock->MonotonicNow();
+      if (!absl::IsDeadlineExceeded(timeline.status()) || now >= deadline) return timeline;
+      Report(step, now);
+      wait = std::min(kReportEvery, deadline - now);
+    }
   }
 
   absl::Status Record(int64_t step, const StepValues& values, const StepResult& result) {
@@ -222,6 +236,7 @@ class Session {
     record.loss_terms = result.terms;
     record.phases = phases_.Take();
     waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
+    last_ = result;
     RETURN_IF_ERROR(log_->Append(record));
     tools_.observer->OnStep(world_.run_id(), record,
                             run_.training().global_batch_size() / world_.members_size());
@@ -233,20 +248,20 @@ class Session {
     const bool grant_ends = step + 1 + kReportBeforeGrantEnds >= granted && granted != told_grant_;
     if (now - reported_at_ >= kReportEvery || last || grant_ends) {
       told_grant_ = granted;
-      Report(step + 1, result, now);
+      Report(step + 1, now);
     }
     return absl::OkStatus();
   }
 
-  void Report(int64_t steps_done, const StepResult& result, absl::Duration now) {
+  void Report(int64_t steps_done, absl::Duration now) {
     v1::Progress progress;
     progress.set_generation(world_.generation());
     progress.set_rank(rank_);
     progress.set_step(steps_done);
     const double seconds = std::max(1e-9, absl::ToDoubleSeconds(now - reported_at_));
     progress.set_steps_per_second(static_cast<double>(steps_done - reported_step_) / seconds);
-    for (const auto& [term, value] : result.terms) (*progress.mutable_loss_terms())[term] = value;
-    progress.set_loss(result.loss);
+    for (const auto& [term, value] : last_.terms) (*progress.mutable_loss_terms())[term] = value;
+    progress.set_loss(last_.loss);
     progress.set_teacher_wait_ratio(absl::ToDoubleSeconds(waited_) / seconds);
     progress.set_validation_accuracy(validation_accuracy_);
     progress.set_note(note_);
@@ -294,6 +309,7 @@ class Session {
   std::map<std::string, std::vector<std::string>> models_;
   std::unique_ptr<StepLog> log_;
 
+  StepResult last_;
   absl::Duration reported_at_;
   int64_t reported_step_ = 0;
   int64_t told_grant_ = 0;
