@@ -1,5 +1,6 @@
 #include "student_worker/student_metrics.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
 namespace distill {
@@ -58,6 +59,24 @@ void StudentMetrics::OnCheckpoint(const std::string& run_id, absl::Duration time
       ->Observe(absl::ToDoubleSeconds(time));
   SetGauge("distill_student_last_checkpoint_timestamp_seconds", "When the last one was committed",
            run_id, absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
+}
+
+void StudentMetrics::OnLabels(const std::string& run_id, const std::string& role,
+                              const LabelSource::Counters& more, const LabelSource::Counters& all,
+                              bool ended) {
+  const MetricLabels labels = {{"run", run_id}, {"role", role}};
+  registry_->AddCounter("distill_student_asks_total", "Requests for the labels of a step", labels)
+      ->Add(static_cast<double>(more.asks));
+  registry_
+      ->AddCounter("distill_student_asked_again_total",
+                   "Of these, for a step whose teacher was lost, failed or late", labels)
+      ->Add(static_cast<double>(more.asked_again));
+  if (!ended) return;
+  std::string line = absl::StrCat("labels of ", role, " for run ", run_id, ": ", all.asks,
+                                  " asks, ", all.asked_again, " of them asked again; served by");
+  for (const auto& [teacher, served] : all.served)
+    absl::StrAppend(&line, " ", teacher, "=", served);
+  log_(line);
 }
 
 }  // namespace distill

@@ -31,7 +31,9 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
                                                               [&](absl::Duration wait) {
                                                                 return !shutdown.WaitFor(wait);
                                                               }}));
-  StudentMetrics metrics(&runtime->metrics(), &runtime->clock());
+  StudentMetrics metrics(&runtime->metrics(), &runtime->clock(), [&](const std::string& line) {
+    LogLine(runtime->clock(), flags.name, line);
+  });
   ThreadExecutor labels({.name = "labels", .threads = 1, .max_queued = 4096});
   std::shared_ptr<Attendance> attendance;
 

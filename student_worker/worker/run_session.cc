@@ -60,6 +60,7 @@ class Session {
 
   ~Session() {
     control_.SetListener(nullptr);
+    TellLabels(/*ended=*/true);
     for (auto& [role, client] : labels_) client->Close(absl::AbortedError("the session is over"));
   }
 
@@ -266,9 +267,23 @@ class Session {
     progress.set_validation_accuracy(validation_accuracy_);
     progress.set_note(note_);
     tools_.report(progress, world_.run_id());
+    TellLabels(/*ended=*/false);
     reported_at_ = now;
     reported_step_ = steps_done;
     waited_ = absl::ZeroDuration();
+  }
+
+  void TellLabels(bool ended) {
+    for (const auto& [role, client] : labels_) {
+      const LabelSource::Counters all = client->counters();
+      LabelSource::Counters more = all;
+      LabelSource::Counters& told = labels_told_[role];
+      more.asks -= told.asks;
+      more.asked_again -= told.asked_again;
+      for (const auto& [teacher, served] : told.served) more.served[teacher] -= served;
+      told = all;
+      tools_.observer->OnLabels(world_.run_id(), role, more, all, ended);
+    }
   }
 
   absl::Status KeepAndEvaluate(int64_t steps_done) {
@@ -307,6 +322,8 @@ class Session {
   // By role; and the roles that a model plays.
   std::map<std::string, std::shared_ptr<LabelClient>> labels_;
   std::map<std::string, std::vector<std::string>> models_;
+  // As the observer heard last, by role.
+  std::map<std::string, LabelSource::Counters> labels_told_;
   std::unique_ptr<StepLog> log_;
 
   StepResult last_;

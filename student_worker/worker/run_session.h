@@ -18,6 +18,7 @@
 #include "distillation/data/data_set.h"
 #include "proto/coordinator.pb.h"
 #include "student_worker/accounting/step_record.h"
+#include "student_worker/label_source/label_source.h"
 #include "student_worker/worker/world_control.h"
 
 namespace distill {
@@ -29,6 +30,11 @@ class SessionObserver {
   virtual void OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) = 0;
   virtual void OnValidation(const std::string& run_id, double accuracy) = 0;
   virtual void OnCheckpoint(const std::string& run_id, absl::Duration time) = 0;
+  // With each report and at the session's end, for each teacher role: since the last time,
+  // and since the session began.
+  virtual void OnLabels(const std::string& run_id, const std::string& role,
+                        const LabelSource::Counters& more, const LabelSource::Counters& all,
+                        bool ended) = 0;
 };
 
 // What a session stands on; all outlive it.
