@@ -1,0 +1,78 @@
+"""One process of a local plan is killed in the middle of the distilled run."""
+
+import signal
+import unittest
+
+from tests.support.local_plan import LocalPlanTest, wait_until
+
+STEPS = 250
+WINDOW = 4
+TEACHERS = ("teacher-0", "teacher-1")
+STUDENTS = ("student-0", "student-1")
+
+
+class KilledProcessTest(LocalPlanTest):
+
+    def asked_again(self, plan):
+        return sum(plan.metrics(name)["distill_student_asked_again_total"] for name in STUDENTS)
+
+    def test_without_a_teacher_the_other_serves_the_rest_and_the_weights_are_the_same(self):
+        plan = self.plan("teacher").run()
+        plan.wait_for_step(100)
+        labelled = {name: plan.metrics(name)["distill_teacher_items_total"] for name in TEACHERS}
+        self.assertGreaterEqual(labelled["teacher-0"], sum(labelled.values()) / 4, labelled)
+        # Stopped, it keeps what it is asked: students are sure to wait for it.
+        plan.signal("teacher-0", signal.SIGSTOP)
+        steps = plan.wait_for_stall()
+        self.assertLess(steps, STEPS)
+        self.assertEqual(self.asked_again(plan), 0)
+        plan.signal("teacher-0", signal.SIGKILL)
+        wait_until("asks that are asked again", lambda: self.asked_again(plan) >= 1)
+        self.assert_ends_with(plan, 0)
+
+        self.assertIn("teacher-0 was killed by SIGKILL", plan.output())
+        asked_again = 0
+        for student in STUDENTS:
+            served, again = plan.served_by(student)
+            asked_again += again
+            self.assertEqual(sum(served.values()), STEPS, served)
+            self.assertGreaterEqual(served["teacher-0"], steps / 4, served)
+            self.assertLessEqual(served["teacher-0"], steps + WINDOW, served)
+        self.assertGreaterEqual(asked_again, 1)
+        self.assert_each_step_once(plan)
+        self.assert_same_weights(plan)
+
+    def test_without_a_student_the_plan_ends_and_a_resumed_one_has_the_same_weights(self):
+        plan = self.plan("student").run()
+        plan.wait_for_step(110)
+        plan.signal("student-1", signal.SIGKILL)
+        self.assert_ends_with(plan, 1)
+        self.assertIn("student-1 was killed by SIGKILL", plan.output())
+        self.assertIn("distillctl resume " + plan.path, plan.output())
+        self.assertLess(len(plan.steps()), STEPS)
+        self.assert_ends_with(plan.resume(), 0)
+        self.assert_each_step_once(plan)
+        self.assert_same_weights(plan)
+
+    def test_without_the_coordinator_the_plan_ends_and_a_resumed_one_has_the_same_weights(self):
+        plan = self.plan("coordinator").run()
+        plan.wait_for_step(110)
+        plan.signal("coordinator", signal.SIGKILL)
+        self.assert_ends_with(plan, 1)
+        self.assertIn("coordinator was killed by SIGKILL", plan.output())
+        self.assertIn("distillctl resume " + plan.path, plan.output())
+        self.assertLess(len(plan.steps()), STEPS)
+        self.assert_ends_with(plan.resume(), 0)
+        self.assert_each_step_once(plan)
+        self.assert_same_weights(plan)
+
+    def test_another_seed_gives_other_weights(self):
+        plan = self.plan("seed").run("--seed=2")
+        self.assert_ends_with(plan, 0)
+        ours, theirs = plan.digests(), self.undisturbed.digests()
+        for run in ("teacher", "distilled"):
+            self.assertNotEqual(ours[run], theirs[run])
+
+
+if __name__ == "__main__":
+    unittest.main()
