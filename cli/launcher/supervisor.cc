@@ -19,6 +19,9 @@
 namespace distill {
 namespace {
 
+// From closing the pipe to the end.
+constexpr absl::Duration kEarlyExitTimeout = absl::Seconds(5);
+
 // Between fork and exec only async-signal-safe calls are allowed.
 [[noreturn]] void ExecChild(char* const* argv, int log_fd) {
   sigset_t none;
@@ -135,7 +138,32 @@ absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Dur
     return absl::DeadlineExceededError(
         absl::StrCat(spec.name, " was not ready within ", absl::FormatDuration(timeout), where));
   }
-  return absl::UnavailableError(absl::StrCat(spec.name, " ended before it was ready", where));
+  return absl::Status(CodeOfEarlyExit(spec.name),
+                      absl::StrCat(spec.name, " ended before it was ready", where));
+}
+
+absl::StatusCode Supervisor::CodeOfEarlyExit(const std::string& name) {
+  absl::MutexLock lock(&mu_);
+  const auto gone = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return !running_.contains(name); };
+  if (!mu_.AwaitWithTimeout(absl::Condition(&gone), kEarlyExitTimeout)) {
+    return absl::StatusCode::kUnavailable;
+  }
+  // The latest of that name; nobody else takes exits while this starts.
+  const auto exit = std::find_if(exits_.rbegin(), exits_.rend(),
+                                 [&](const ProcessExit& e) { return e.name == name; });
+  if (exit == exits_.rend()) return absl::StatusCode::kUnavailable;
+  const int status = exit->wait_status;
+  // As distillctl's own: cli/command_line/command_line.h.
+  switch (WIFEXITED(status) ? WEXITSTATUS(status) : 0) {
+    case 3:
+      return absl::StatusCode::kInvalidArgument;
+    case 5:
+      return absl::StatusCode::kFailedPrecondition;
+    case 7:
+      return absl::StatusCode::kDataLoss;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
 }
 
 void Supervisor::Reap(const std::string& name, pid_t pid) {

@@ -58,7 +58,9 @@ class Supervisor {
   // Starts a process in a process group of its own (Ctrl-C reaches only the
   // supervisor). With reports_ready, waits for its line and returns it.
   //   NOT_FOUND           the program or the log's folder is missing
-  //   UNAVAILABLE         it ended before it was ready; the message quotes its log
+  //   UNAVAILABLE         it ended before it was ready; the message quotes its log. By its
+  //                       exit code instead: INVALID_ARGUMENT for a configuration it does not
+  //                       take, FAILED_PRECONDITION for a refusal, DATA_LOSS for bad data
   //   DEADLINE_EXCEEDED   not ready within `timeout`; it has been killed
   absl::StatusOr<std::string> Start(const ProcessSpec& spec, absl::Duration timeout);
 
@@ -76,6 +78,8 @@ class Supervisor {
   std::vector<std::string> StopAll(absl::Duration grace);
 
  private:
+  // By the exit code of a process that ends now.
+  absl::StatusCode CodeOfEarlyExit(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
   void Reap(const std::string& name, pid_t pid);
   void SignalAll(int signal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -41,9 +41,27 @@ TEST(Supervisor, ReturnsTheLineOfAReadyProcess) {
 TEST(Supervisor, AProcessThatEndsBeforeItIsReadyIsNamedWithItsLog) {
   SystemClock clock;
   Supervisor supervisor(&clock);
-  const auto line = supervisor.Start(Shell("b", "echo no such model; exit 3", true), kLong);
+  const auto line = supervisor.Start(Shell("b", "echo no such model; exit 1", true), kLong);
   EXPECT_EQ(line.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(line.status().message()), HasSubstr("no such model"));
+}
+
+TEST(Supervisor, TheExitCodeOfAProcessThatRefusesToStartSaysWhy) {
+  SystemClock clock;
+  Supervisor supervisor(&clock);
+  const auto start = [&](const std::string& script) {
+    return supervisor.Start(Shell("r", script, true), kLong).status().code();
+  };
+  EXPECT_EQ(start("exit 3"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(start("exit 0"), absl::StatusCode::kUnavailable);
+}
+
+TEST(Supervisor, ARefusalOfAProcessThatLingersIsStillARefusal) {
+  SystemClock clock;
+  Supervisor supervisor(&clock);
+  const auto line = supervisor.Start(
+      Shell("s", "fd=${1#--ready-fd=}; eval \"exec $fd>&-\"; sleep 0.2; exit 5", true), kLong);
+  EXPECT_EQ(line.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(Supervisor, AProcessThatIsNeverReadyIsKilledAtItsDeadline) {

@@ -63,6 +63,8 @@ class LocalRun {
     if (outcome.code == ExitCode::kDone) outcome = Watch();
     StopProcesses();
     if (outcome.code == ExitCode::kDone) outcome = CompareModels(tools_, directory_, plan_, began_);
+    // Without a coordinator of its own the list may be that of another distillctl.
+    if (coordinator_address_.empty()) return outcome;
     processes_.clear();
     if (const absl::Status status = directory_.WriteProcesses(processes_); !status.ok()) {
       tools_.say(std::string(status.message()));
