@@ -189,6 +189,7 @@ void LabelSource::AskForWindow(absl::Duration now) {
     step.endpoint = endpoint->endpoint.name;
     step.deadline = now + options_.request_timeout;
     ++endpoint->outstanding;
+    ++endpoint->asked;
     ++counters_.asks;
     if (step.attempts++ > 0) ++counters_.asked_again;
     asks_[step.request_id] = number;
@@ -196,13 +197,16 @@ void LabelSource::AskForWindow(absl::Duration now) {
   }
 }
 
-// The open endpoint with the fewest asks, the first by name of several; the one to
-// avoid only when there is no other.
+// The open endpoint with the fewest asks outstanding, of several the one asked least so
+// far; the one to avoid only when there is no other.
 LabelSource::Endpoint* LabelSource::Choose(const std::string& avoid) {
   Endpoint* best = nullptr;
   for (auto& [name, endpoint] : endpoints_) {
     if (endpoint.state != EndpointState::kOpen || name == avoid) continue;
-    if (best == nullptr || endpoint.outstanding < best->outstanding) best = &endpoint;
+    if (best == nullptr || std::pair(endpoint.outstanding, endpoint.asked) <
+                               std::pair(best->outstanding, best->asked)) {
+      best = &endpoint;
+    }
   }
   if (best != nullptr) return best;
   const auto it = endpoints_.find(avoid);

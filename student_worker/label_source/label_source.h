@@ -125,6 +125,8 @@ class LabelSource {
     absl::Duration open_at;
     int failures = 0;
     int outstanding = 0;
+    // Of all times.
+    int64_t asked = 0;
     absl::Status last_error;
   };
   struct Step {

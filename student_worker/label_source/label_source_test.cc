@@ -94,6 +94,20 @@ TEST(LabelSource, SpreadsAsksOverTheTeachersWithTheFewest) {
   EXPECT_EQ(later.Of<AskLabels>()[0].endpoint, "t1");
 }
 
+TEST(LabelSource, TeachersThatAnswerAtOnceGetEquallyMany) {
+  Driver driver(Steps(40));
+  driver.Open(2);
+  for (int64_t step = 0; step < 40; ++step) {
+    for (const AskLabels& ask : driver.Of<AskLabels>()) {
+      driver.source.Answered(ask.request_id, Payload(ask.step), kNow);
+    }
+    driver.source.Take(kNow);
+    driver.Collect();
+  }
+  EXPECT_EQ(driver.source.counters().served.at("t0"), 20);
+  EXPECT_EQ(driver.source.counters().served.at("t1"), 20);
+}
+
 TEST(LabelSource, ADeadTeachersAsksAreAskedOfAnotherAtOnce) {
   Driver driver(Steps(4));
   driver.Open(2);
