@@ -116,7 +116,8 @@ std::vector<Membership::Change> Membership::Advance(absl::Time now) {
     }
     if (to == member.state) continue;
     member.state = to;
-    member.reason = absl::StrCat("silent for ", absl::FormatDuration(silent));
+    member.reason = absl::StrCat(
+        "silent for ", absl::FormatDuration(absl::Trunc(silent, absl::Milliseconds(100))));
     changes.push_back({name, member.hello.incarnation(), to});
   }
   return changes;
