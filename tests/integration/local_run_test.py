@@ -49,6 +49,9 @@ class LocalRunTest(LocalPlanTest):
         self.assertEqual(code, DONE, err)
         for word in ("RUNNING", "distilled", "student-0", "teacher-1", "ALIVE"):
             self.assertIn(word, out)
+        code, _, err = command("resume", plan.path)
+        self.assertEqual(code, REFUSED, err)
+        self.assertIn("another coordinator has it open", err)
         plan.signal("teacher-0", signal.SIGTERM)
         wait_until("the teacher's end", lambda: "teacher-0" not in plan.processes())
         self.assertLess(len(plan.steps()), 250)
