@@ -1,9 +1,10 @@
-"""One process of a local plan is killed in the middle of the distilled run."""
+"""One process of a local plan is killed, or stands still, in the middle of the distilled run."""
 
+import json
 import signal
 import unittest
 
-from tests.support.local_plan import LocalPlanTest, wait_until
+from tests.support.local_plan import LocalPlanTest, command, wait_until
 
 STEPS = 250
 WINDOW = 4
@@ -63,6 +64,23 @@ class KilledProcessTest(LocalPlanTest):
         self.assertIn("distillctl resume " + plan.path, plan.output())
         self.assertLess(len(plan.steps()), STEPS)
         self.assert_ends_with(plan.resume(), 0)
+        self.assert_each_step_once(plan)
+        self.assert_same_weights(plan)
+
+    def test_a_student_that_stood_still_is_taken_back_and_the_weights_are_the_same(self):
+        plan = self.plan("stalled").run()
+        plan.wait_for_step(60)
+        plan.signal("student-1", signal.SIGSTOP)
+
+        def gone():
+            code, out, err = command("status", "--json", plan.path)
+            self.assertEqual(code, 0, err)
+            return ("student-1", "GONE") in [(member["worker"], member["state"])
+                                             for member in json.loads(out)["members"]]
+        wait_until("that the coordinator misses student-1", gone)
+        self.assertLess(len(plan.steps()), STEPS)
+        plan.signal("student-1", signal.SIGCONT)
+        self.assert_ends_with(plan, 0)
         self.assert_each_step_once(plan)
         self.assert_same_weights(plan)
 
