@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
   tools.clock = &clock;
   tools.shutdown = &shutdown;
   tools.self = length > 0 ? std::string(self, length) : std::string(argv[0]);
+  char working_directory[PATH_MAX] = {};
+  if (getcwd(working_directory, sizeof(working_directory)) != nullptr) {
+    tools.working_directory = working_directory;
+  }
   const distill::Command command =
       distill::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
   return static_cast<int>(distill::Execute(tools, command));

@@ -17,6 +17,8 @@ struct CommandTools {
   ShutdownSignal* shutdown = nullptr;
   // Path of the running distillctl; the other programs lie beside it.
   std::string self;
+  // What the user's relative paths start from.
+  std::string working_directory;
 };
 
 // Carries a command out. Data goes to stdout, everything else to stderr; a failure's

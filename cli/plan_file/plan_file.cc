@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/config/config_reader.h"
 #include "common/config/position_map.h"
 #include "common/status/status_macros.h"
@@ -54,19 +56,54 @@ absl::StatusOr<v1::PlanConfig> ResolveAndCheck(v1::PlanConfig plan, const Positi
 
 absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& path,
                                         const std::vector<std::string>& settings,
-                                        std::optional<uint64_t> seed) {
-  ASSIGN_OR_RETURN(const std::string text, files.Read(path, kMaxPlanBytes));
+                                        std::optional<uint64_t> seed,
+                                        const std::string& working_directory) {
+  const auto text = files.Read(path, kMaxPlanBytes);
+  if (!text.ok()) {
+    return absl::Status(text.status().code(),
+                        absl::StrCat("cannot read the plan ", std::string(text.status().message()),
+                                     "; check the path"));
+  }
   v1::PlanConfig plan;
   PositionMap positions;
-  RETURN_IF_ERROR(ParseConfig(text, path, &plan, &positions));
+  RETURN_IF_ERROR(ParseConfig(*text, path, &plan, &positions));
   for (const std::string& setting : settings) {
     RETURN_IF_ERROR(ApplySetting(setting, &plan, &positions));
   }
   if (seed.has_value()) plan.set_seed(*seed);
+  const bool relative = !working_directory.empty() && path.rfind('/', 0) != 0;
+  const std::string folder =
+      ParentDirectory(relative ? JoinPath(working_directory, path) : path);
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) {
-    MakePathsAbsolute(ParentDirectory(path), data_set);
+    MakePathsAbsolute(folder, data_set);
   }
   return ResolveAndCheck(std::move(plan), positions);
+}
+
+absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan) {
+  std::vector<std::string> missing;
+  const auto check = [&](const std::string& field, const v1::ArrayFile& file) {
+    const absl::Status status = files.Size(file.path()).status();
+    if (!status.ok()) missing.push_back(absl::StrCat(field, ": ", std::string(status.message())));
+  };
+  for (int i = 0; i < plan.data_sets_size(); ++i) {
+    const v1::DataSetConfig& data_set = plan.data_sets(i);
+    const std::string field = absl::StrCat("data_sets[", i, "]");
+    if (data_set.has_idx()) {
+      check(field + ".idx.train_images", data_set.idx().train_images());
+      check(field + ".idx.train_labels", data_set.idx().train_labels());
+      check(field + ".idx.test_images", data_set.idx().test_images());
+      check(field + ".idx.test_labels", data_set.idx().test_labels());
+    } else if (data_set.has_npy()) {
+      check(field + ".npy.train_examples", data_set.npy().train_examples());
+      check(field + ".npy.train_labels", data_set.npy().train_labels());
+      check(field + ".npy.test_examples", data_set.npy().test_examples());
+      check(field + ".npy.test_labels", data_set.npy().test_labels());
+    }
+  }
+  if (missing.empty()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat("data files cannot be read; get them, or correct their ",
+                                          "paths:\n", absl::StrJoin(missing, "\n")));
 }
 
 absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/files/file_system.h"
 #include "proto/run_config.pb.h"
@@ -15,12 +16,18 @@ namespace distill {
 
 // Reads the YAML or JSON file at `path`, applies "field=value" settings in order and
 // then the seed, fills in every default, makes paths of data files absolute (they are
-// relative to the file's folder), and checks the whole.
+// relative to the file's folder, and a relative `path` to `working_directory`), and checks
+// the whole.
 //   NOT_FOUND and other errors of FileSystem: the file cannot be read
 //   INVALID_ARGUMENT: all problems, one a line, "file:line:column: field: message"
 absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& path,
                                         const std::vector<std::string>& settings,
-                                        std::optional<uint64_t> seed);
+                                        std::optional<uint64_t> seed,
+                                        const std::string& working_directory = "");
+
+// Whether every data file of the plan is there; NOT_FOUND lists all that are not, one a
+// line, "field: path: reason". What is in them is checked by who loads them.
+absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan);
 
 // What a coordinator does with a plan that was sent to it: defaults filled in, and the
 // whole checked. INVALID_ARGUMENT: all problems, one a line, "field: message".

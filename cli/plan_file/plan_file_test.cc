@@ -80,6 +80,33 @@ TEST(PlanFile, DataFilesAreRelativeToThePlan) {
   EXPECT_EQ(plan->data_sets(0).idx().train_images().path(), "/plans/a.gz");
 }
 
+TEST(PlanFile, DataFilesOfARelativePlanDoNotDependOnWhoReadsTheResolvedPlan) {
+  PosixFileSystem real;
+  FakeFileSystem files;
+  ASSERT_TRUE(files.Write("p.yaml", *real.Read(kExample, 1 << 20)).ok());
+  const auto plan =
+      ReadPlan(files, "p.yaml", {"data_sets.fashion_mnist.idx.train_images.path=a.gz"},
+               std::nullopt, "/home/user");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->data_sets(0).idx().train_images().path(), "/home/user/a.gz");
+}
+
+TEST(PlanFile, MissingDataFilesAreAllNamed) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.Write("/x", "").ok());
+  v1::PlanConfig plan;
+  v1::NpySource* npy = plan.add_data_sets()->mutable_npy();
+  npy->mutable_train_examples()->set_path("/x");
+  npy->mutable_train_labels()->set_path("/none");
+  npy->mutable_test_examples()->set_path("/x");
+  npy->mutable_test_labels()->set_path("/x");
+  const absl::Status status = CheckDataFiles(files, plan);
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\ndata_sets[0].npy.train_labels: /none"));
+  npy->mutable_train_labels()->set_path("/x");
+  EXPECT_TRUE(CheckDataFiles(files, plan).ok());
+}
+
 TEST(PlanFile, AMissingFileIsNotFound) {
   FakeFileSystem files;
   EXPECT_EQ(ReadPlan(files, "/none.yaml", {}, std::nullopt).status().code(),
