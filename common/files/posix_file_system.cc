@@ -26,6 +26,7 @@ absl::Status Error(int error, std::string_view what, const std::string& path) {
     case EIO:
       return absl::DataLossError(status.message());
     case EDQUOT:
+    case EFBIG:
       return absl::ResourceExhaustedError(status.message());
     case ENOTDIR:
     case EISDIR:

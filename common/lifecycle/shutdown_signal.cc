@@ -53,7 +53,9 @@ class ShutdownSignal::Listener {
   std::thread thread_;
 };
 
-ShutdownSignal::ShutdownSignal() : listener_(std::make_unique<Listener>(this)) {}
+ShutdownSignal::ShutdownSignal() : listener_(std::make_unique<Listener>(this)) {
+  signal(SIGXFSZ, SIG_IGN);
+}
 
 ShutdownSignal::~ShutdownSignal() = default;
 

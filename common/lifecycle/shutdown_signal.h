@@ -21,6 +21,9 @@ namespace distill {
 //   shutdown.Wait();                    // until the first signal, or Request()
 //   server.Drain();                     // meanwhile a second signal exits at once
 //
+// Also ignores SIGXFSZ: a file that grows over the system's limit is an error of that
+// write, as a full disk is, not the end of the process.
+//
 // The second signal ends the process at once with status 128 + its number.
 class ShutdownSignal {
  public:
