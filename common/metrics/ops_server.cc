@@ -96,7 +96,7 @@ absl::Status OpsServer::Listen() {
   context_ = mg_start(&callbacks, this, options);
   if (context_ == nullptr) {
     absl::MutexLock lock(&mu_);
-    return absl::UnavailableError(
+    return absl::AlreadyExistsError(
         absl::StrCat("cannot serve metrics and health on ", options_.listen, ": ", first_log_,
                      "; stop what uses it or give another address with --ops-listen"));
   }

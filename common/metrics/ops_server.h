@@ -37,7 +37,7 @@ struct OpsServerOptions {
 class OpsServer {
  public:
   // Serves when it returns. INVALID_ARGUMENT: `listen` is not of that form.
-  // UNAVAILABLE: the address cannot be bound (in use, not ours, a port below 1024).
+  // ALREADY_EXISTS: the address cannot be bound (in use, not ours, a port below 1024).
   // Both say what to change. Ignores SIGPIPE in the whole process, as CivetWeb does.
   static absl::StatusOr<std::unique_ptr<OpsServer>> Start(const OpsServerOptions& options);
   // Waits for requests in progress.

@@ -176,7 +176,7 @@ TEST_F(OpsServerTest, AnAddressInUseSaysWhichAndWhatToDo) {
   auto server = Start();
   const std::string taken = server->address();
   const auto second = OpsServer::Start({.listen = taken, .registry = &registry_});
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(taken));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("Address already in use"));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--ops-listen"));
@@ -184,9 +184,9 @@ TEST_F(OpsServerTest, AnAddressInUseSaysWhichAndWhatToDo) {
   EXPECT_EQ(Start({.listen = taken})->address(), taken);
 }
 
-TEST_F(OpsServerTest, AnAddressOfAnotherMachineIsUnavailable) {
+TEST_F(OpsServerTest, AnAddressOfAnotherMachineIsRefused) {
   const auto server = OpsServer::Start({.listen = "192.0.2.1:0", .registry = &registry_});
-  EXPECT_EQ(server.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("Cannot assign"));
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/status/status_macros.h"
@@ -39,9 +40,13 @@ RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions& options) {
   const size_t colon = options.listen.rfind(':');
-  if (colon == std::string::npos || colon == 0) {
+  // gRPC would take a port above 65535 modulo 65536.
+  int asked = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(options.listen.substr(colon + 1), &asked) || asked < 0 || asked > 65535) {
     return absl::InvalidArgumentError(
-        absl::StrCat("cannot listen on '", options.listen, "'; write host:port, e.g. 127.0.0.1:0"));
+        absl::StrCat("cannot listen on '", options.listen,
+                     "'; write host:port with a port up to 65535, e.g. 127.0.0.1:0"));
   }
   RETURN_IF_ERROR(ValidateTransport(options.transport, options.listen));
   grpc::EnableDefaultHealthCheckService(true);

@@ -56,6 +56,13 @@ TEST_F(RpcServerTest, PlaintextOffTheMachineIsRefused) {
   EXPECT_EQ(server.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// gRPC itself would serve on port 34463.
+TEST_F(RpcServerTest, APortAbove65535IsRefused) {
+  auto server = Start("127.0.0.1:99999");
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr("127.0.0.1:99999"));
+}
+
 TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
   auto server = Start("localhost");
   EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
