@@ -118,7 +118,7 @@ class Finder {
     CheckTeachers(path, run);
     CheckObjective(path, run);
     CheckSchedules(path, run);
-    CheckTraining(path + ".training", run.training());
+    CheckTraining(path + ".training", run);
     CheckLabels(path + ".labels", run.labels());
   }
 
@@ -192,7 +192,8 @@ class Finder {
     }
   }
 
-  void CheckTraining(const std::string& path, const v1::TrainingConfig& training) {
+  void CheckTraining(const std::string& path, const v1::RunConfig& run) {
+    const v1::TrainingConfig& training = run.training();
     Require(training.steps() >= 1, path + ".steps", "must be at least 1");
     Require(training.global_batch_size() >= 1, path + ".global_batch_size", "must be at least 1");
     Require(training.world_size() >= 1 && training.global_batch_size() % training.world_size() == 0,
@@ -208,6 +209,14 @@ class Finder {
             "must be at least 1");
     Require(training.evaluate_every_steps() >= 0, path + ".evaluate_every_steps",
             "must not be negative");
+    if (!run.teachers().empty() && training.world_size() >= 1) {
+      const uint32_t of_a_rank = training.global_batch_size() / training.world_size();
+      const uint32_t at_most = plan_.serving().max_batch_examples();
+      Require(of_a_rank <= at_most, path + ".global_batch_size",
+              absl::StrCat("a rank asks for the labels of ", of_a_rank,
+                           " examples at once, and a teacher server takes at most ", at_most,
+                           "; raise serving.max_batch_examples, or use more ranks"));
+    }
     if (training.has_sgd()) CheckSgd(path + ".sgd", training.sgd());
     if (training.has_adamw()) CheckAdamW(path + ".adamw", training.adamw());
   }

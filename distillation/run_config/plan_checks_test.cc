@@ -109,6 +109,15 @@ TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {
   EXPECT_THAT(problems[0].message, HasSubstr("4 classes"));
 }
 
+TEST(PlanChecks, ARanksBatchMustFitATeacherServer) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_serving()->set_max_batch_examples(128);  // 256 examples over 2 ranks
+  EXPECT_THAT(Paths(plan), IsEmpty());
+  plan.mutable_serving()->set_max_batch_examples(127);
+  // The runs without a teacher ask for no labels.
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[2].training.global_batch_size"));
+}
+
 TEST(PlanChecks, RunsThatTakeOneAnotherForTeachersAreNamed) {
   v1::PlanConfig plan = Example();
   auto* teacher = plan.mutable_runs(0)->add_teachers();
