@@ -49,9 +49,9 @@ class Serves {
       if (order_.has_value() && order_->SerializeAsString() == order.SerializeAsString()) return;
       order_ = order;
     }
-    SetState(v1::TeacherState::LOADING, order, "");
+    SetState(v1::TeacherState::LOADING, order, absl::OkStatus());
     const absl::Status posted = loader_->Schedule([this, order] { Load(order); });
-    if (!posted.ok()) SetState(v1::TeacherState::FAILED, order, std::string(posted.message()));
+    if (!posted.ok()) SetState(v1::TeacherState::FAILED, order, posted);
   }
 
   // Says again how things stand.
@@ -72,7 +72,7 @@ class Serves {
       absl::MutexLock lock(&mu_);
       if (order_.has_value()) order = *order_;
     }
-    SetState(v1::TeacherState::DRAINING, order, "shutting down");
+    SetState(v1::TeacherState::DRAINING, order, absl::UnavailableError("shutting down"));
   }
 
  private:
@@ -83,16 +83,17 @@ class Serves {
         files, flags_.run_dir, order, runtime_->incarnation(), device_, &runtime_->clock());
     if (!serving.ok()) {
       server_->StopServing(absl::UnavailableError("the model could not be loaded"));
-      SetState(v1::TeacherState::FAILED, order, std::string(serving.status().message()));
+      SetState(v1::TeacherState::FAILED, order, serving.status());
       return;
     }
     const std::string numerics_class = serving->model.numerics_class;
     server_->Serve(*std::move(serving));
-    SetState(v1::TeacherState::READY, order, "", numerics_class);
+    SetState(v1::TeacherState::READY, order, absl::OkStatus(), numerics_class);
   }
 
-  void SetState(v1::TeacherState::State state, const v1::Serve& order, const std::string& message,
+  void SetState(v1::TeacherState::State state, const v1::Serve& order, const absl::Status& why,
                 const std::string& numerics_class = "") {
+    const std::string message(why.message());
     {
       absl::MutexLock lock(&mu_);
       if (state_.state() == v1::TeacherState::DRAINING) return;
@@ -101,6 +102,7 @@ class Serves {
       state_.set_fingerprint(order.fingerprint());
       state_.mutable_numerics_class()->set_text(numerics_class);
       state_.set_message(message);
+      state_.set_code(static_cast<int32_t>(why.code()));
     }
     const std::string text = v1::TeacherState::State_Name(state) + " " + order.model() +
                              (message.empty() ? "" : ": " + message);

@@ -153,8 +153,8 @@ class Coordinator {
   void Assign();
   // Empty when the teachers of `run` are ready; else what it waits for.
   std::string MissingTeacher(const Run& run) const;
-  // A model of `run` whose every server failed to load it: why; else empty.
-  std::string FailedTeacher(const Run& run) const;
+  // A model of `run` whose every server failed to load it: why; else OK.
+  absl::Status FailedTeacher(const Run& run) const;
   absl::Status Fail(const Run& run, const std::string& worker, absl::StatusCode code,
                     const std::string& message);
 

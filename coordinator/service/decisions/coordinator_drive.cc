@@ -105,8 +105,8 @@ absl::StatusOr<bool> Coordinator::TryStart(const Run& run) {
                      " worlds broke without a new checkpoint, the last because: ", run.message)));
     return false;
   }
-  if (const std::string failed = FailedTeacher(run); !failed.empty()) {
-    RETURN_IF_ERROR(Fail(run, "", absl::StatusCode::kFailedPrecondition, failed));
+  if (const absl::Status failed = FailedTeacher(run); !failed.ok()) {
+    RETURN_IF_ERROR(Fail(run, "", failed.code(), std::string(failed.message())));
     return false;
   }
   memory.waits_for = MissingTeacher(run);
@@ -223,9 +223,9 @@ std::string Coordinator::MissingTeacher(const Run& run) const {
   return "";
 }
 
-std::string Coordinator::FailedTeacher(const Run& run) const {
+absl::Status Coordinator::FailedTeacher(const Run& run) const {
   for (const std::string& model : ModelsOf(run.config)) {
-    std::string why;
+    absl::Status why;
     bool hope = false;
     for (const auto& [worker, assigned] : assignment_) {
       if (assigned != model) continue;
@@ -233,13 +233,17 @@ std::string Coordinator::FailedTeacher(const Run& run) const {
       const bool failed = teacher.state() == TeacherState::FAILED && teacher.model() == model;
       hope = hope || !failed;
       if (failed) {
-        why = absl::StrCat("teacher server \"", worker, "\" cannot serve \"", model,
-                           "\": ", teacher.message());
+        // A teacher server may be of a version that tells no code.
+        const auto code = teacher.code() < 1 || teacher.code() > 16
+                              ? absl::StatusCode::kFailedPrecondition
+                              : static_cast<absl::StatusCode>(teacher.code());
+        why = absl::Status(code, absl::StrCat("teacher server \"", worker, "\" cannot serve \"",
+                                              model, "\": ", teacher.message()));
       }
     }
-    if (!hope && !why.empty()) return why;
+    if (!hope && !why.ok()) return why;
   }
-  return "";
+  return absl::OkStatus();
 }
 
 v1::TeacherEndpoints Coordinator::EndpointsOf(const Run& run, const std::string& model) const {

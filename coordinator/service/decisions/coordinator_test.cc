@@ -73,6 +73,7 @@ class CoordinatorTest : public ::testing::Test {
     report.mutable_teacher_state()->set_model("teacher");
     report.mutable_teacher_state()->set_fingerprint("f");
     report.mutable_teacher_state()->set_message("no such file");
+    report.mutable_teacher_state()->set_code(static_cast<int32_t>(absl::StatusCode::kNotFound));
     report.mutable_teacher_state()->mutable_numerics_class()->set_text(numerics);
     EXPECT_TRUE(coordinator_->OnReport(session, report, now_).ok());
   }
@@ -219,6 +220,7 @@ TEST_F(CoordinatorTest, AModelThatNoServerCanLoadFailsThePlanWithTheReason) {
   Ready(4, v1::TeacherState::FAILED);
   EXPECT_EQ(coordinator_->GetPlan()->state(), PlanStatus::FAILED);
   EXPECT_THAT(coordinator_->GetPlan()->message(), HasSubstr("no such file"));
+  EXPECT_EQ(coordinator_->GetPlan()->code(), static_cast<int32_t>(absl::StatusCode::kNotFound));
 }
 
 TEST_F(CoordinatorTest, TheGrantStaysAtLeast64StepsOr60SecondsAhead) {
