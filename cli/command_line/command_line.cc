@@ -121,12 +121,18 @@ class Grammar {
   std::string Usage(const CLI::ParseError& error, const std::vector<std::string>& given) {
     CLI::App* app = Innermost(given);
     std::string text = absl::StrCat("distillctl: ", error.what(), "\n");
+    const bool bare = app == &app_ || app == config_;  // a command is due
+    for (const std::string& word : given) {
+      if (!bare || word == app->get_name() || word.rfind('-', 0) == 0) continue;
+      text = absl::StrCat("distillctl: there is no command '", word, "'\n");
+      break;
+    }
     for (const std::string& word : given) {
       const std::vector<std::string> known = Words(app);
       const std::string name = word.substr(0, word.find('='));
       const std::string nearest = NearestName(name, known);
       if (!nearest.empty() && nearest != name)
-        absl::StrAppend(&text, "Did you mean '", nearest, "'?\n");
+        absl::StrAppend(&text, "'", name, "' is not known. Did you mean '", nearest, "'?\n");
     }
     const std::string name = app == &app_ ? "" : absl::StrCat(" ", app->get_name());
     return absl::StrCat(text, "See 'distillctl", name, " --help'.\n");

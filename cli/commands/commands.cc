@@ -100,39 +100,30 @@ ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::P
 // What a watch hears: says progress, and how it ended. Thread-safe.
 class Follower {
  public:
-  Follower(const v1::PlanConfig& plan, Clock* clock) : plan_(plan), clock_(clock) {}
+  explicit Follower(const v1::PlanConfig& plan) : plan_(plan) {}
 
   void OnStatus(const v1::PlanStatus& status) {
     absl::MutexLock lock(&mu_);
     last_ = status;
-    if (clock_->MonotonicNow() < next_line_) return;
-    next_line_ = clock_->MonotonicNow() + absl::Seconds(5);
-    for (const v1::RunStatus& run : status.runs()) {
-      for (const v1::RunConfig& config : plan_.runs()) {
-        if (config.name() == run.run_id() && run.state() == v1::RunStatus::ACTIVE) {
-          Say(ProgressLine(run, config.training().steps()));
-        }
-      }
-    }
   }
   void OnEnd(const absl::Status& status) {
     absl::MutexLock lock(&mu_);
     ended_ = status;
   }
-  // The last status, once the plan has ended.
+  // The last status, once the plan has ended; says progress meanwhile.
   absl::StatusOr<v1::PlanStatus> Await() {
     absl::MutexLock lock(&mu_);
     const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return ended_.has_value(); };
-    mu_.Await(absl::Condition(&done));
+    while (!mu_.AwaitWithTimeout(absl::Condition(&done), absl::Seconds(5))) {
+      for (const std::string& line : ProgressLines(last_, plan_)) Say(line);
+    }
     if (!ended_->ok()) return *ended_;
     return last_;
   }
 
  private:
   const v1::PlanConfig& plan_;
-  Clock* const clock_;
   absl::Mutex mu_;
-  absl::Duration next_line_ ABSL_GUARDED_BY(mu_);
   v1::PlanStatus last_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
 };
@@ -153,7 +144,7 @@ ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
-  Follower follower(plan, tools.clock);
+  Follower follower(plan);
   tools.shutdown->OnRequest([&] { follower.OnEnd(absl::CancelledError("interrupted")); });
   const absl::Cleanup forget = [&] { tools.shutdown->OnRequest(nullptr); };
   TransportOptions transport;
@@ -176,14 +167,18 @@ ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
 }
 
 ExitCode Do(const CommandTools& tools, const RunCommand& command) {
-  const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed);
+  const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
+                             tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
+  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
+    return Fail(status);
+  }
   RunDirectory directory(tools.files, command.run_dir);
   if (!command.coordinator.empty()) {
     return RunElsewhere(tools, command.coordinator, directory, *plan);
   }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) {
-    return Fail(status, absl::IsAlreadyExists(status) ? ExitCode::kRefused : ExitCodeOf(status));
+    return Fail(status);
   }
   return RunHere(tools, directory, *plan);
 }
@@ -192,6 +187,9 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
+  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
+    return Fail(status);
+  }
   return RunHere(tools, directory, *plan);
 }
 
@@ -250,14 +248,16 @@ ExitCode Do(const CommandTools& tools, const DigestCommand& command) {
 }
 
 ExitCode Do(const CommandTools& tools, const ConfigShowCommand& command) {
-  const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt);
+  const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt,
+                             tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
   Print(RenderYaml(*plan));
   return ExitCode::kDone;
 }
 
 ExitCode Do(const CommandTools& tools, const ConfigValidateCommand& command) {
-  const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt);
+  const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt,
+                             tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
   Say(absl::StrCat(command.config, " is valid: ", plan->runs_size(), " runs"));
   return ExitCode::kDone;

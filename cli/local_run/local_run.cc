@@ -74,7 +74,8 @@ class LocalRun {
 
  private:
   Outcome Failure(const absl::Status& status) {
-    return {ExitCodeOf(status), std::string(status.message())};
+    return {ExitCodeOf(status),
+            absl::StrCat(std::string(status.message()), "\nOnce the cause is gone, ", HowToGoOn())};
   }
   std::string HowToGoOn() const {
     return absl::StrCat("continue with: distillctl resume ", directory_.path());
@@ -195,28 +196,13 @@ class LocalRun {
       const absl::Duration now = tools_.clock->MonotonicNow();
       if (now >= next_line) {
         next_line = now + tools_.progress_every;
-        if (status.has_value()) SayProgress(*status);
+        if (!status.has_value()) continue;
+        for (const std::string& line : ProgressLines(*status, plan_)) tools_.say(line);
       }
       const std::optional<ProcessExit> exit = supervisor_.WaitForExit(next_line - now);
       if (!exit.has_value()) continue;
       if (const std::optional<Outcome> outcome = OnExit(*exit); outcome.has_value()) {
         return *outcome;
-      }
-    }
-  }
-
-  void SayProgress(const v1::PlanStatus& status) {
-    const bool any_active =
-        std::any_of(status.runs().begin(), status.runs().end(),
-                    [](const v1::RunStatus& run) { return run.state() == v1::RunStatus::ACTIVE; });
-    for (const v1::RunStatus& run : status.runs()) {
-      for (const v1::RunConfig& config : plan_.runs()) {
-        // What waits is news only while nothing trains.
-        const bool news = run.state() == v1::RunStatus::ACTIVE ||
-                          (!any_active && run.state() == v1::RunStatus::WAITING);
-        if (config.name() == run.run_id() && news) {
-          tools_.say(ProgressLine(run, config.training().steps()));
-        }
       }
     }
   }

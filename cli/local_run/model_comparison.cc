@@ -97,7 +97,9 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
   if (!exit->clean()) {
     const bool exited = WIFEXITED(exit->wait_status);
     return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
-            absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5))};
+            absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5),
+                         "\nOnce the cause is gone, continue with: distillctl resume ",
+                         directory.path())};
   }
   return OutcomeOf(WriteReport(tools, directory, plan, began, output));
 }

@@ -68,6 +68,20 @@ std::string ProgressLine(const v1::RunStatus& run, int64_t steps) {
   return line;
 }
 
+std::vector<std::string> ProgressLines(const v1::PlanStatus& status, const v1::PlanConfig& plan) {
+  bool any_active = false;
+  for (const RunStatus& run : status.runs()) {
+    any_active = any_active || run.state() == RunStatus::ACTIVE;
+  }
+  std::vector<std::string> lines;
+  for (const RunStatus& run : status.runs()) {
+    if (run.state() == (any_active ? RunStatus::ACTIVE : RunStatus::WAITING)) {
+      lines.push_back(ProgressLine(run, StepsOf(plan, run.run_id())));
+    }
+  }
+  return lines;
+}
+
 std::string StatusText(const v1::PlanStatus& status, const v1::PlanConfig& plan) {
   std::string text = absl::StrCat("plan ", status.plan_id(), ": ",
                                   v1::PlanStatus::PlanState_Name(status.state()), "\n");

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "proto/coordinator.pb.h"
 #include "proto/run_config.pb.h"
@@ -13,6 +14,9 @@ namespace distill {
 // "distilled  step 400/1400  96.1/s  hard 0.912 soft 1.204  waiting 3%  ETA 10 s", or
 // what the run waits for. One line, without a newline.
 std::string ProgressLine(const v1::RunStatus& run, int64_t steps);
+
+// A line of each run that trains; while none does, of those that wait.
+std::vector<std::string> ProgressLines(const v1::PlanStatus& status, const v1::PlanConfig& plan);
 
 // The whole status as `distillctl status` prints it: the plan, its runs, its processes.
 std::string StatusText(const v1::PlanStatus& status, const v1::PlanConfig& plan);
