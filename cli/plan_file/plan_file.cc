@@ -72,8 +72,7 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
   }
   if (seed.has_value()) plan.set_seed(*seed);
   const bool relative = !working_directory.empty() && path.rfind('/', 0) != 0;
-  const std::string folder =
-      ParentDirectory(relative ? JoinPath(working_directory, path) : path);
+  const std::string folder = ParentDirectory(relative ? JoinPath(working_directory, path) : path);
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) {
     MakePathsAbsolute(folder, data_set);
   }
