@@ -1,11 +1,18 @@
 #include "common/rpc/server.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/impl/codegen/rpc_service_method.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 #include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "absl/synchronization/notification.h"
+#include "common/rpc/transport.h"
 
 namespace distill {
 namespace {
@@ -39,6 +46,42 @@ TEST_F(RpcServerTest, PortZeroIsAFreePort) {
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_THAT((*server)->address(), HasSubstr("127.0.0.1:"));
   EXPECT_THAT((*server)->address(), Not(EndsWith(":0")));
+}
+
+// grpc.health.v1.HealthCheckResponse.status of a server: its one field, 1 for SERVING and
+// 2 for NOT_SERVING.
+int HealthOf(const std::string& address) {
+  auto channel = CreateChannel({}, address);
+  EXPECT_TRUE(channel.ok());
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(*channel);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  // An empty HealthCheckRequest: the whole server.
+  const grpc::Slice empty("");
+  const grpc::ByteBuffer body(&empty, 1);
+  grpc::ByteBuffer response;
+  absl::Notification done;
+  grpc::Status status;
+  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &body, &response,
+                 [&](const grpc::Status& result) {
+                   status = result;
+                   done.Notify();
+                 });
+  done.WaitForNotification();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  grpc::Slice slice;
+  EXPECT_TRUE(response.DumpToSingleSlice(&slice).ok());
+  return slice.size() == 2 && slice.begin()[0] == 0x08 ? slice.begin()[1] : -1;
+}
+
+TEST_F(RpcServerTest, HealthIsNotServingUntilItIsTold) {
+  auto server = Start("127.0.0.1:0");
+  ASSERT_TRUE(server.ok());
+  EXPECT_EQ(HealthOf((*server)->address()), 2);
+  (*server)->SetServing(true);
+  EXPECT_EQ(HealthOf((*server)->address()), 1);
+  (*server)->SetServing(false);
+  EXPECT_EQ(HealthOf((*server)->address()), 2);
 }
 
 TEST_F(RpcServerTest, APortInUseIsRefusedWithTheWayOut) {

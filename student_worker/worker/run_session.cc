@@ -102,6 +102,7 @@ class Session {
       first_step_ = world_.resume_from().step();
       RETURN_IF_ERROR(trainer_->Restore(first_step_, checkpoint.shared, checkpoint.rank));
     }
+    RETURN_IF_ERROR(RecordLabelledSubset());
     RETURN_IF_ERROR(StartLabels());
     Listen();
     ASSIGN_OR_RETURN(log_, StepLog::Open(*tools_.files,
@@ -112,6 +113,21 @@ class Session {
     reported_step_ = first_step_;
     phases_.Take();
     return absl::OkStatus();
+  }
+
+  // DIR/<run>/labelled_subset.txt: an id a line, for whoever wants to train elsewhere on
+  // the same examples.
+  absl::Status RecordLabelledSubset() {
+    if (rank_ != 0 || !run_.has_labelled_subset()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run_, data_->labels(v1::TRAIN),
+                                                               data_->classes(), world_.seed()));
+    std::string text;
+    for (size_t id = 0; id < examples.labels.size(); ++id) {
+      if (examples.labels[id] >= 0) absl::StrAppend(&text, id, "\n");
+    }
+    const std::string folder = JoinPath(tools_.run_dir, world_.run_id());
+    RETURN_IF_ERROR(tools_.files->MakeDirectories(folder));
+    return WriteFileAtomically(*tools_.files, JoinPath(folder, "labelled_subset.txt"), text);
   }
 
   absl::Status StartLabels() {

@@ -1,5 +1,8 @@
 """What a user of `distillctl run` sees: steps, status, stopping and going on."""
 
+import collections
+import gzip
+import os
 import signal
 import unittest
 
@@ -22,6 +25,16 @@ class LocalRunTest(LocalPlanTest):
                                  if field.endswith("_seconds") and field != "wall_seconds")
                     self.assertAlmostEqual(phases, record["wall_seconds"],
                                            delta=record["wall_seconds"] / 100)
+
+    def test_the_labelled_subset_is_recorded(self):
+        with open(os.path.join(self.undisturbed.path, "distilled/labelled_subset.txt"),
+                  encoding="ascii") as file:
+            ids = [int(line) for line in file]
+        self.assertEqual(len(set(ids)), 600)
+        with gzip.open("/usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz") as file:
+            labels = file.read()[8:]
+        self.assertEqual(collections.Counter(labels[i] for i in ids),
+                         {label: 60 for label in range(10)})
 
     def test_a_finished_plan_can_be_resumed_and_is_still_finished(self):
         before = self.undisturbed.digests()
