@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "teacher_server/runner/conformance_suite.h"
+
 namespace distill {
 namespace {
 
@@ -42,6 +44,27 @@ TEST(FakeRunner, AnotherShapeIsRefused) {
   const auto result = FakeRunner::Answer(TwoClasses(), OneRow({2, 1}));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
 }
+
+class FakeBench final : public RunnerBench {
+ public:
+  FakeBench() : runner_(Description(), FakeRunner::Mode::kOnDemand) {}
+  Runner& runner() override { return runner_; }
+  void Finish() override {
+    while (runner_.CompleteOldest()) {
+    }
+  }
+
+ private:
+  static ModelDescription Description() {
+    ModelDescription description = TwoClasses();
+    description.example_dims = {3};
+    return description;
+  }
+  FakeRunner runner_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Fake, RunnerConformanceTest,
+                         ::testing::Values([] { return std::make_unique<FakeBench>(); }));
 
 }  // namespace
 }  // namespace distill

@@ -10,6 +10,7 @@
 #include "common/executor/executor.h"
 #include "common/executor/manual_executor.h"
 #include "distillation/models/model.h"
+#include "teacher_server/runner/conformance_suite.h"
 
 namespace distill {
 namespace {
@@ -103,6 +104,21 @@ TEST(ModelRunner, TheNumericsClassNamesThreadsAndLibrary) {
   ASSERT_TRUE(SetInferenceThreads(1).ok());
   EXPECT_THAT(NumericsClass(), HasSubstr(", 1 thread, LibTorch 2.11"));
 }
+
+class ModelBench final : public RunnerBench {
+ public:
+  ModelBench() : runner_(SmallRunner(&executor_, &clock_)) {}
+  Runner& runner() override { return *runner_; }
+  void Finish() override { executor_.RunAll(); }
+
+ private:
+  FakeClock clock_;
+  ManualExecutor executor_;
+  const std::unique_ptr<Runner> runner_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Model, RunnerConformanceTest,
+                         ::testing::Values([] { return std::make_unique<ModelBench>(); }));
 
 }  // namespace
 }  // namespace distill
