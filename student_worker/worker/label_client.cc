@@ -60,8 +60,12 @@ void LabelClient::Post(std::function<void(absl::Duration)> event) {
       });
   if (posted.ok()) return;
   // The executor is stopped or cannot keep up: no event may be lost, so this is the end.
+  End(Annotate(posted, "soft labels"));
+}
+
+void LabelClient::End(const absl::Status& reason) {
   absl::MutexLock lock(&mu_);
-  if (!ended_.has_value()) ended_ = Annotate(posted, "soft labels");
+  if (!ended_.has_value()) ended_ = reason;
 }
 
 void LabelClient::SetEndpoints(std::vector<TeacherEndpoint> endpoints) {
@@ -88,10 +92,7 @@ absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
 }
 
 void LabelClient::Close(const absl::Status& reason) {
-  {
-    absl::MutexLock lock(&mu_);
-    if (!ended_.has_value()) ended_ = reason;
-  }
+  End(reason);
   Post([this](absl::Duration) {
     stopped_ = true;
     if (timer_ != 0) timers_->Cancel(timer_);
@@ -142,10 +143,7 @@ void LabelClient::Do(const LabelAction& action, absl::Duration now) {
                    const auto it = teachers_.find(cancel.endpoint);
                    if (it != teachers_.end()) it->second.channel->Cancel(cancel.request_id);
                  },
-                 [&](const GiveUp& give_up) {
-                   absl::MutexLock lock(&mu_);
-                   if (!ended_.has_value()) ended_ = give_up.status;
-                 },
+                 [&](const GiveUp& give_up) { End(give_up.status); },
              },
              action);
 }
@@ -199,13 +197,11 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
     self->Post([=, raw = self.get()](absl::Duration now) {
       if (raw->Current(name, serial) == nullptr) return;
       if (raw->options_.rows > int64_t{opened.max_request_examples()}) {
-        raw->source_.StreamLost(
-            name,
-            absl::InvalidArgumentError(absl::StrCat(
-                "a step asks for ", raw->options_.rows, " examples and teacher server ", name,
-                " takes ", opened.max_request_examples(),
-                " in one request; raise serving.max_batch_examples")),
-            now);
+        // Of the plan, so every other teacher would say the same.
+        raw->End(absl::InvalidArgumentError(
+            absl::StrCat("a step asks for ", raw->options_.rows, " examples and teacher server ",
+                         name, " takes ", opened.max_request_examples(),
+                         " in one request; raise serving.max_batch_examples")));
         return;
       }
       raw->source_.StreamOpened(name, opened.numerics_class().text(), now);

@@ -52,7 +52,8 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   void SetEndpoints(std::vector<TeacherEndpoint> endpoints);
 
   // Waits for the labels of `step`; steps are taken in order. Fails as LabelSource's
-  // GiveUp, or with the status of Close.
+  // GiveUp, or with the status of Close. INVALID_ARGUMENT: `rows` are more than a teacher
+  // server takes in one request.
   absl::StatusOr<StepLabels> Take(int64_t step) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends the streams and every wait.
@@ -78,6 +79,8 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
 
   // Runs `event` on the executor, then what the source decides.
   void Post(std::function<void(absl::Duration now)> event);
+  // The first reason counts.
+  void End(const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
   void Settle(absl::Duration now);
   void Do(const LabelAction& action, absl::Duration now);
   void Open(const TeacherEndpoint& endpoint, absl::Duration now);

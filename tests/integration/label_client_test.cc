@@ -1,0 +1,328 @@
+// A student's label client against teacher servers, over loopback.
+#include "student_worker/worker/label_client.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/support/sync_stream.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "common/clock/thread_timer_queue.h"
+#include "common/digest/crc32c.h"
+#include "common/executor/thread_executor.h"
+#include "common/rpc/server.h"
+#include "distillation/data/data_set.h"
+#include "proto/teacher.grpc.pb.h"
+#include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/service/label_server.h"
+#include "teacher_server/service/teacher_service.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Shorter than the time after which an ask is late: what arrives only because an ask was
+// given up for late has failed.
+constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr absl::Duration kRequestTimeout = absl::Seconds(60);
+constexpr uint64_t kExamples = 100;
+constexpr int kClasses = 5;
+constexpr int kRows = 4;
+
+std::shared_ptr<const DataSet> Data() {
+  v1::DataSetConfig config;
+  config.set_name("toy");
+  config.set_classes(kClasses);
+  config.set_scale(1);
+  config.set_deviation(1);
+  std::vector<uint8_t> pixels;
+  for (uint64_t i = 0; i < kExamples; ++i) {
+    pixels.insert(pixels.end(), {1, static_cast<uint8_t>(i)});
+  }
+  auto data = DataSet::FromArrays(
+      config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
+      MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
+      DataSet::Files::kTraining);
+  EXPECT_TRUE(data.ok()) << data.status();
+  return *data;
+}
+
+v1::ExampleRefs ExamplesOf(int64_t step) {
+  v1::ExampleRefs refs;
+  refs.set_data_set_digest("data");
+  refs.set_split(v1::TRAIN);
+  for (int row = 0; row < kRows; ++row) refs.add_ids((step * kRows + row) % kExamples);
+  return refs;
+}
+
+// What FakeRunner says of them: c * (1 + id).
+std::vector<float> Truth(int64_t step) {
+  std::vector<float> logits;
+  const v1::ExampleRefs examples = ExamplesOf(step);
+  for (const uint64_t id : examples.ids()) {
+    for (int c = 0; c < kClasses; ++c) logits.push_back(static_cast<float>(c * (1 + id)));
+  }
+  return logits;
+}
+
+// A teacher server in this process; its destruction is its death.
+class Teacher {
+ public:
+  explicit Teacher(FakeRunner::Mode mode, uint32_t max_batch_examples = 16) {
+    runner_ = std::make_shared<FakeRunner>(
+        ModelDescription{"f00d", "test", {1, 2}, kClasses, {"logits"}}, mode, 1);
+    Serving serving;
+    serving.model.model = "teacher";
+    serving.model.fingerprint = "f00d";
+    serving.model.data_set_digest = "data";
+    serving.model.outputs = {"logits"};
+    serving.model.codecs = {"dense_fp32"};
+    serving.model.example_dims = {1, 2};
+    serving.model.classes = kClasses;
+    serving.runner = runner_;
+    serving.data = Data();
+    serving.bounds.set_max_batch_examples(max_batch_examples);
+    server_.Serve(std::move(serving));
+    ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.services = {&service_};
+    auto rpc = RpcServer::Start(options);
+    EXPECT_TRUE(rpc.ok()) << rpc.status();
+    rpc_ = *std::move(rpc);
+  }
+  ~Teacher() {
+    rpc_.reset();
+    timers_.Stop();
+    control_.Stop();
+  }
+
+  const std::string& address() const { return rpc_->address(); }
+  // The fake cannot tell when a batch comes to it.
+  void AwaitRunning() const {
+    const absl::Time end = absl::Now() + kPatience;
+    while (runner_->in_flight() == 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    ASSERT_EQ(runner_->in_flight(), 1);
+  }
+
+ private:
+  SystemClock clock_;
+  ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 1024}};
+  ThreadTimerQueue timers_{&clock_};
+  std::shared_ptr<FakeRunner> runner_;
+  LabelServer server_{{}, &control_, &timers_, &clock_, nullptr};
+  TeacherServiceImpl service_{&server_};
+  std::unique_ptr<RpcServer> rpc_;
+};
+
+// Answers every ask at once, with labels that may not be trained on.
+class BadTeacher final : public v1::TeacherService::Service {
+ public:
+  enum class Fault { kNotFinite, kAnotherShape, kChecksum, kOutputMissing };
+
+  explicit BadTeacher(Fault fault) : fault_(fault) {
+    ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.services = {this};
+    auto rpc = RpcServer::Start(options);
+    EXPECT_TRUE(rpc.ok()) << rpc.status();
+    rpc_ = *std::move(rpc);
+  }
+
+  const std::string& address() const { return rpc_->address(); }
+
+  grpc::Status Label(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<v1::LabelResponse, v1::LabelRequest>* stream) override {
+    v1::LabelRequest request;
+    while (stream->Read(&request)) {
+      v1::LabelResponse response;
+      if (request.has_open()) {
+        response.mutable_opened()->set_codec("dense_fp32");
+        response.mutable_opened()->set_fingerprint("f00d");
+        response.mutable_opened()->set_max_part_bytes(1 << 20);
+        response.mutable_opened()->set_max_request_examples(16);
+      } else if (request.has_ask()) {
+        Answer(request.ask().request_id(), response);
+      } else {
+        continue;
+      }
+      if (!stream->Write(response)) break;
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  void Answer(uint64_t request_id, v1::LabelResponse& response) const {
+    const int rows = fault_ == Fault::kAnotherShape ? kRows - 1 : kRows;
+    std::vector<float> logits(rows * kClasses, 1.f);
+    if (fault_ == Fault::kNotFinite) logits[7] = std::numeric_limits<float>::quiet_NaN();
+    const std::string bytes(reinterpret_cast<const char*>(logits.data()),
+                            logits.size() * sizeof(float));
+    v1::Labels* labels = response.mutable_labels();
+    labels->set_request_id(request_id);
+    labels->set_last(true);
+    labels->set_total_bytes(bytes.size());
+    labels->set_crc32c(Crc32c(bytes) + (fault_ == Fault::kChecksum ? 1 : 0));
+    v1::Section* section = labels->add_sections();
+    section->set_output(fault_ == Fault::kOutputMissing ? "feature" : "logits");
+    section->set_codec("dense_fp32");
+    section->set_dtype(v1::FLOAT32);
+    section->add_dims(rows);
+    section->add_dims(kClasses);
+    section->set_length(bytes.size());
+    response.set_payload(bytes);
+  }
+
+  const Fault fault_;
+  std::unique_ptr<RpcServer> rpc_;
+};
+
+class LabelClientTest : public ::testing::Test {
+ protected:
+  ~LabelClientTest() override {
+    if (client_ != nullptr) client_->Close(absl::AbortedError("the test ends"));
+    timers_.Stop();
+    executor_.Stop();
+  }
+
+  static LabelClientOptions Options(int64_t steps) {
+    LabelClientOptions options;
+    options.source.end_step = steps;
+    options.source.request_timeout = kRequestTimeout;
+    options.source.no_teacher_timeout = kRequestTimeout;
+    options.rows = kRows;
+    options.open.set_model("teacher");
+    options.open.set_fingerprint("f00d");
+    options.open.add_outputs()->set_name("logits");
+    options.open.mutable_outputs(0)->mutable_logits();
+    options.open.add_codecs("dense_fp32");
+    options.open.set_classes(kClasses);
+    options.open.add_example_dims(1);
+    options.open.add_example_dims(2);
+    options.examples_of = [](int64_t step) -> absl::StatusOr<v1::ExampleRefs> {
+      return ExamplesOf(step);
+    };
+    return options;
+  }
+
+  // Every Take ends after kPatience.
+  void Start(const LabelClientOptions& options) {
+    client_ = LabelClient::Create(options, &executor_, &timers_, &clock_, [] { return 0.5; });
+    const auto timer = timers_.ScheduleAt(clock_.MonotonicNow() + kPatience, [client = client_] {
+      client->Close(absl::InternalError("the test lost patience"));
+    });
+    EXPECT_TRUE(timer.ok()) << timer.status();
+  }
+  void SetTeachers(const std::vector<std::pair<std::string, std::string>>& addresses) {
+    std::vector<TeacherEndpoint> endpoints;
+    for (const auto& [name, address] : addresses) endpoints.push_back({name, 1, address});
+    client_->SetEndpoints(endpoints);
+  }
+  void ExpectSteps(int64_t begin, int64_t end) {
+    for (int64_t step = begin; step < end; ++step) {
+      const auto labels = client_->Take(step);
+      ASSERT_TRUE(labels.ok()) << "step " << step << ": " << labels.status();
+      const auto values = labels->at("logits").as<float>();
+      ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step)) << "step " << step;
+    }
+  }
+
+  SystemClock clock_;
+  ThreadExecutor executor_{{.name = "labels", .threads = 1, .max_queued = 4096}};
+  ThreadTimerQueue timers_{&clock_};
+  std::shared_ptr<LabelClient> client_;
+};
+
+TEST_F(LabelClientTest, TwoTeachersLabelTheStepsInOrderAndEachStepsOwnExamples) {
+  Teacher a(FakeRunner::Mode::kAtOnce);
+  Teacher b(FakeRunner::Mode::kAtOnce);
+  Start(Options(1'000'000));
+  SetTeachers({{"a", a.address()}, {"b", b.address()}});
+  int64_t step = 0;
+  // The one that is connected first may serve a good many alone.
+  for (; client_->counters().served.size() < 2 && !HasFatalFailure(); ++step) {
+    ExpectSteps(step, step + 1);
+  }
+  ExpectSteps(step, step + 20);
+}
+
+TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
+  Teacher good(FakeRunner::Mode::kAtOnce);
+  auto dying = std::make_unique<Teacher>(FakeRunner::Mode::kOnDemand);
+  Start(Options(12));
+  SetTeachers({{"dying", dying->address()}});
+  dying->AwaitRunning();
+  SetTeachers({{"dying", dying->address()}, {"good", good.address()}});
+  dying.reset();
+  ExpectSteps(0, 12);
+  EXPECT_GE(client_->counters().asked_again, 1);
+  EXPECT_EQ(client_->counters().served.count("dying"), 0u);
+}
+
+TEST_F(LabelClientTest, ATeacherWhoseLabelsMayNotBeTrainedOnIsPassedOver) {
+  Teacher good(FakeRunner::Mode::kAtOnce);
+  using Fault = BadTeacher::Fault;
+  for (const Fault fault :
+       {Fault::kNotFinite, Fault::kAnotherShape, Fault::kChecksum, Fault::kOutputMissing}) {
+    SCOPED_TRACE(static_cast<int>(fault));
+    BadTeacher bad(fault);
+    LabelClientOptions options = Options(8);
+    options.source.max_attempts = 1000;  // until the other one is connected
+    Start(options);
+    SetTeachers({{"bad", bad.address()}});
+    const absl::Time end = absl::Now() + kPatience;
+    while (client_->counters().asked_again == 0 && absl::Now() < end) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    SetTeachers({{"bad", bad.address()}, {"good", good.address()}});
+    ExpectSteps(0, 8);
+    EXPECT_EQ(client_->counters().served.count("bad"), 0u);
+    client_->Close(absl::AbortedError("next"));
+  }
+}
+
+TEST_F(LabelClientTest, WithoutATeacherItFailsAndNamesWhatWasTried) {
+  std::string address;
+  {
+    address = Teacher(FakeRunner::Mode::kAtOnce).address();
+  }
+  LabelClientOptions options = Options(5);
+  options.source.no_teacher_timeout = absl::Milliseconds(300);
+  Start(options);
+  SetTeachers({{"gone", address}});
+  const absl::Status status = client_->Take(0).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("gone at " + address));
+}
+
+TEST_F(LabelClientTest, CloseWakesWhoWaitsForLabelsWithItsReason) {
+  Teacher silent(FakeRunner::Mode::kOnDemand);
+  Start(Options(5));
+  SetTeachers({{"silent", silent.address()}});
+  absl::Status status;
+  std::thread trainer([&] { status = client_->Take(0).status(); });
+  silent.AwaitRunning();
+  client_->Close(absl::AbortedError("a peer is gone"));
+  trainer.join();
+  EXPECT_EQ(status, absl::AbortedError("a peer is gone"));
+  EXPECT_EQ(client_->Take(0).status(), status);
+}
+
+TEST_F(LabelClientTest, AStepThatNoTeacherTakesInOneRequestFailsAtOnceAndNamesTheSetting) {
+  Teacher small(FakeRunner::Mode::kAtOnce, /*max_batch_examples=*/kRows - 1);
+  Start(Options(5));
+  SetTeachers({{"small", small.address()}});
+  const absl::Status status = client_->Take(0).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("serving.max_batch_examples"));
+}
+
+}  // namespace
+}  // namespace distill
