@@ -14,6 +14,7 @@
 #include "coordinator/client/coordinator_client.h"
 #include "distillation/models/threads.h"
 #include "student_worker/student_metrics.h"
+#include "student_worker/worker/run_session.h"
 #include "student_worker/worker/student_worker.h"
 
 namespace distill {
@@ -56,7 +57,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
     *report.mutable_progress() = progress;
     attendance->Report(std::move(report));
   };
-  StudentWorker worker(tools);
+  StudentWorker worker(flags.name, client.get(), Sessions(tools));
 
   AttendanceOptions options;
   options.coordinator = flags.coordinator;

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/rpc/retry.h"
 #include "common/rpc/transport.h"
+#include "coordinator/client/run_calls.h"
 #include "proto/coordinator.pb.h"
 
 namespace distill {
@@ -24,32 +25,31 @@ struct CoordinatorClientOptions {
 
 // Thread-safe; calls block. Codes beside those of proto/coordinator.proto: UNAVAILABLE
 // when the coordinator stays out of reach for the retry budget.
-class CoordinatorClient {
+class CoordinatorClient final : public RunCalls {
  public:
   // Errors as ValidateTransport. Connects at the first call.
   static absl::StatusOr<std::unique_ptr<CoordinatorClient>> Create(
       const CoordinatorClientOptions& options, RetryTools tools);
-  ~CoordinatorClient();
+  ~CoordinatorClient() override;
 
   absl::StatusOr<std::string> SubmitPlan(const v1::SubmitPlanRequest& request);
   absl::StatusOr<v1::PlanStatus> GetPlan();
   absl::StatusOr<v1::ScheduleVersion> UpdateSchedule(const v1::UpdateScheduleRequest& request);
-  absl::StatusOr<v1::CommitCheckpointResponse> CommitCheckpoint(
-      const v1::CommitCheckpointRequest& request);
-  absl::Status FinishRun(const v1::FinishRunRequest& request);
-  absl::Status FailRun(const v1::FailRunRequest& request);
   absl::Status StopPlan(const std::string& idempotency_key, const std::string& reason);
   // Takes a new key for each resumption that is asked for.
   absl::Status ResumePlan(const std::string& idempotency_key);
 
-  // The rendezvous. Get waits up to `timeout`; Add is not repeated.
+  absl::StatusOr<v1::CommitCheckpointResponse> CommitCheckpoint(
+      const v1::CommitCheckpointRequest& request) override;
+  absl::Status FinishRun(const v1::FinishRunRequest& request) override;
+  absl::Status FailRun(const v1::FailRunRequest& request) override;
   absl::Status StoreSet(const v1::StoreScope& scope, const std::string& key,
-                        const std::string& value);
+                        const std::string& value) override;
   absl::StatusOr<std::vector<std::string>> StoreGet(const v1::StoreScope& scope,
                                                     const std::vector<std::string>& keys,
-                                                    absl::Duration timeout);
+                                                    absl::Duration timeout) override;
   absl::StatusOr<int64_t> StoreAdd(const v1::StoreScope& scope, const std::string& key,
-                                   int64_t amount);
+                                   int64_t amount) override;
 
  private:
   class Stubs;

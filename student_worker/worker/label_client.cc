@@ -9,7 +9,6 @@
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/section.h"
-#include "distillation/labels/validity.h"
 
 namespace distill {
 namespace {
@@ -251,7 +250,6 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     if (values.dims != std::vector<int64_t>{options_.rows, options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
-    RETURN_IF_ERROR(CheckFiniteRows(values.as<float>(), options_.open.classes()));
     (*labels)[section.output()] = std::move(values);
   }
   for (const v1::OutputSpec& output : options_.open.outputs()) {

@@ -5,33 +5,33 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/client/coordinator_client.h"
+#include "coordinator/client/run_calls.h"
 #include "proto/coordinator.pb.h"
 #include "student_worker/collectives/key_value_store.h"
 
 namespace distill {
 
-// Thread-safe. Does not own the client.
+// Thread-safe. Does not own the coordinator.
 class RendezvousStore final : public KeyValueStore {
  public:
-  RendezvousStore(CoordinatorClient* client, const v1::World& world) : client_(client) {
+  RendezvousStore(RunCalls* coordinator, const v1::World& world) : coordinator_(coordinator) {
     scope_.set_run_id(world.run_id());
     scope_.set_generation(world.generation());
   }
 
   absl::Status Set(const std::string& key, const std::string& value) override {
-    return client_->StoreSet(scope_, key, value);
+    return coordinator_->StoreSet(scope_, key, value);
   }
   absl::StatusOr<std::vector<std::string>> Get(const std::vector<std::string>& keys,
                                                absl::Duration timeout) override {
-    return client_->StoreGet(scope_, keys, timeout);
+    return coordinator_->StoreGet(scope_, keys, timeout);
   }
   absl::StatusOr<int64_t> Add(const std::string& key, int64_t amount) override {
-    return client_->StoreAdd(scope_, key, amount);
+    return coordinator_->StoreAdd(scope_, key, amount);
   }
 
  private:
-  CoordinatorClient* const client_;
+  RunCalls* const coordinator_;
   v1::StoreScope scope_;
 };
 

@@ -353,14 +353,25 @@ class Session {
 
 }  // namespace
 
-bool IsWorthAnotherWorld(const absl::Status& status) { return absl::IsUnavailable(status); }
-
 absl::Status RunSession(const SessionTools& tools, std::shared_ptr<const DataSet> data,
                         WorldControl& control) {
   const absl::Status status = Session(tools, std::move(data), control).Run();
   // What fails because the world has ended is not news.
   if (const absl::Status ended = control.ended(); !status.ok() && !ended.ok()) return ended;
   return Annotate(status, absl::StrCat("run ", control.world().run_id()));
+}
+
+std::function<absl::Status(WorldControl&)> Sessions(const SessionTools& tools) {
+  // By digest.
+  std::map<std::string, std::shared_ptr<const DataSet>> data_sets;
+  return [&tools, data_sets](WorldControl& control) mutable -> absl::Status {
+    const v1::DataSetConfig& config = control.world().data_set();
+    std::shared_ptr<const DataSet>& data = data_sets[DataSetDigest(config)];
+    if (data == nullptr) {
+      ASSIGN_OR_RETURN(data, DataSet::Load(*tools.files, config, DataSet::Files::kTraining));
+    }
+    return RunSession(tools, data, control);
+  };
 }
 
 }  // namespace distill

@@ -14,7 +14,7 @@
 #include "common/executor/executor.h"
 #include "common/files/file_system.h"
 #include "common/rpc/transport.h"
-#include "coordinator/client/coordinator_client.h"
+#include "coordinator/client/run_calls.h"
 #include "distillation/data/data_set.h"
 #include "proto/coordinator.pb.h"
 #include "student_worker/accounting/step_record.h"
@@ -51,7 +51,7 @@ struct SessionTools {
   // Serial; of the label streams.
   Executor* label_executor = nullptr;
   std::function<double()> random;
-  CoordinatorClient* coordinator = nullptr;
+  RunCalls* coordinator = nullptr;
   SessionObserver* observer = nullptr;
   // Sends progress to the coordinator; may drop it.
   std::function<void(const v1::Progress&, const std::string& run_id)> report;
@@ -61,15 +61,16 @@ struct SessionTools {
   absl::Duration grant_timeout = absl::Minutes(5);
 };
 
-// Whether another world may succeed where this one failed with `status`.
-bool IsWorthAnotherWorld(const absl::Status& status);
-
 // Trains until the run is done (OK: rank 0 has exported and told the coordinator), the
 // world ends (ABORTED with the reason), or something fails: UNAVAILABLE for a lost peer;
 // everything else is a failure of the run, with a message for people. Blocks; called on
 // the thread that trains. `data` is the training part of the world's data set.
 absl::Status RunSession(const SessionTools& tools, std::shared_ptr<const DataSet> data,
                         WorldControl& control);
+
+// RunSession with the data of the world that it is called with; a data set is read once
+// for all worlds. Called by one thread at a time. `tools` outlives what is returned.
+std::function<absl::Status(WorldControl&)> Sessions(const SessionTools& tools);
 
 }  // namespace distill
 

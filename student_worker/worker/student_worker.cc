@@ -2,11 +2,9 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "common/status/status_macros.h"
-#include "distillation/run_config/digests.h"
-
 namespace distill {
+
+bool IsWorthAnotherWorld(const absl::Status& status) { return absl::IsUnavailable(status); }
 
 std::shared_ptr<WorldControl> StudentWorker::Current(const v1::Directive& directive) {
   absl::MutexLock lock(&mu_);
@@ -103,38 +101,22 @@ std::shared_ptr<WorldControl> StudentWorker::NextWorld() {
 
 absl::Status StudentWorker::Run() {
   while (const std::shared_ptr<WorldControl> world = NextWorld()) {
-    const absl::Status status = Train(*world);
+    const absl::Status status = session_(*world);
     if (!status.ok() && !absl::IsAborted(status)) Tell(*world, status);
   }
   absl::MutexLock lock(&mu_);
   return *stopped_;
 }
 
-absl::Status StudentWorker::Train(WorldControl& control) {
-  ASSIGN_OR_RETURN(std::shared_ptr<const DataSet> data, Data(control.world().data_set()));
-  return RunSession(tools_, std::move(data), control);
-}
-
-absl::StatusOr<std::shared_ptr<const DataSet>> StudentWorker::Data(
-    const v1::DataSetConfig& config) {
-  std::shared_ptr<const DataSet>& data = data_sets_[DataSetDigest(config)];
-  if (data == nullptr) {
-    auto loaded = DataSet::Load(*tools_.files, config, DataSet::Files::kTraining);
-    if (!loaded.ok()) return loaded.status();
-    data = *std::move(loaded);
-  }
-  return data;
-}
-
 void StudentWorker::Tell(const WorldControl& control, const absl::Status& failure) {
   v1::FailRunRequest request;
   request.set_generation(control.world().generation());
   request.set_run_id(control.world().run_id());
-  request.set_worker(tools_.worker);
+  request.set_worker(name_);
   request.set_code(static_cast<int32_t>(failure.code()));
   request.set_message(std::string(failure.message()));
   request.set_retryable(IsWorthAnotherWorld(failure));
-  const absl::Status told = tools_.coordinator->FailRun(request);
+  const absl::Status told = coordinator_->FailRun(request);
   // Untold, the world would wait for a rank that no longer steps: make it see that.
   if (!told.ok() && !absl::IsAborted(told)) Stop(failure);
 }

@@ -2,30 +2,38 @@
 #ifndef STUDENT_WORKER_WORKER_STUDENT_WORKER_H_
 #define STUDENT_WORKER_WORKER_STUDENT_WORKER_H_
 
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "distillation/data/data_set.h"
+#include "coordinator/client/run_calls.h"
 #include "proto/coordinator.pb.h"
-#include "student_worker/worker/run_session.h"
 #include "student_worker/worker/world_control.h"
 
 namespace distill {
 
+// Whether another world may succeed where this one failed with `status`.
+bool IsWorthAnotherWorld(const absl::Status& status);
+
 // Thread-safe but for Run, which belongs to the thread that trains.
 //
-//   StudentWorker worker(tools);
+//   StudentWorker worker(name, coordinator, Sessions(tools));
 //   attendance with on_directive = worker.OnDirective, on_given_up = worker.Stop
 //   worker.Run();  // until told to stop
 class StudentWorker {
  public:
-  // `tools` outlives the worker.
-  explicit StudentWorker(const SessionTools& tools) : tools_(tools) {}
+  // Trains in one world until it is done (OK) or has ended (ABORTED); other failures are
+  // told to the coordinator. Called by Run.
+  using Session = std::function<absl::Status(WorldControl&)>;
+
+  // `name` as this process said hello. `coordinator` outlives the worker.
+  StudentWorker(std::string name, RunCalls* coordinator, Session session)
+      : name_(std::move(name)), coordinator_(coordinator), session_(std::move(session)) {}
 
   void OnDirective(const v1::Directive& directive) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -40,14 +48,11 @@ class StudentWorker {
   // The world in hand if it is this one; otherwise null.
   std::shared_ptr<WorldControl> Current(const v1::Directive& directive) ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<WorldControl> NextWorld() ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status Train(WorldControl& control);
-  absl::StatusOr<std::shared_ptr<const DataSet>> Data(const v1::DataSetConfig& config);
   void Tell(const WorldControl& control, const absl::Status& failure);
 
-  const SessionTools& tools_;
-
-  // Of the training thread: by digest, so that the runs of a plan read a set once.
-  std::map<std::string, std::shared_ptr<const DataSet>> data_sets_;
+  const std::string name_;
+  RunCalls* const coordinator_;
+  const Session session_;
 
   absl::Mutex mu_;
   // What was heard last; the training thread may still be leaving an earlier one.
