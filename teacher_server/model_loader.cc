@@ -13,6 +13,22 @@
 #include "teacher_server/runner/model_runner.h"
 
 namespace distill {
+namespace {
+
+// The model would read other numbers than it was trained on.
+absl::Status CheckPreprocessing(const v1::ExportManifest& manifest, const v1::DataSetConfig& data) {
+  const auto same = [](const char* field, double exported, double served) -> absl::Status {
+    if (exported == served) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("the model was trained on data with ", field,
+                                                      " ", exported, " and data_set.", field,
+                                                      " is ", served, "; train it anew"));
+  };
+  RETURN_IF_ERROR(same("scale", manifest.scale(), data.scale()));
+  RETURN_IF_ERROR(same("mean", manifest.mean(), data.mean()));
+  return same("deviation", manifest.deviation(), data.deviation());
+}
+
+}  // namespace
 
 absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_dir,
                                     const v1::Serve& order, uint64_t incarnation, Executor* device,
@@ -36,6 +52,7 @@ absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_di
   ASSIGN_OR_RETURN(serving.data, DataSet::Load(files, order.data_set(), DataSet::Files::kTraining));
   RETURN_IF_ERROR(
       Annotate(CheckFits(manifest, serving.data->classes(), serving.data->example_dims()), folder));
+  RETURN_IF_ERROR(Annotate(CheckPreprocessing(manifest, order.data_set()), folder));
   ASSIGN_OR_RETURN(std::unique_ptr<Model> model, LoadModel(exported));
 
   ModelRunnerOptions options;
