@@ -17,8 +17,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// 24 rows of 3 features, of which class 0 and 1 are told apart by the first.
-std::shared_ptr<const DataSet> Data() {
+// 24 rows of 3 features, of which class 0 and 1 are told apart by the first; the last
+// `unlabelled` have no label.
+std::shared_ptr<const DataSet> Data(int unlabelled = 0) {
   v1::DataSetConfig config;
   config.set_name("toy");
   config.set_classes(2);
@@ -30,7 +31,7 @@ std::shared_ptr<const DataSet> Data() {
   for (int i = 0; i < 24; ++i) {
     const float sign = i % 2 == 0 ? 1.f : -1.f;
     rows.insert(rows.end(), {sign * (1.f + 0.1f * i), 0.3f * (i % 5), -0.2f * (i % 3)});
-    labels.push_back(i % 2);
+    labels.push_back(i < 24 - unlabelled ? i % 2 : -1);
   }
   auto data = DataSet::FromArrays(config, MakeTensorView(ElementType::kFloat32, {24, 3}, rows),
                                   MakeTensorView(ElementType::kInt64, {24}, labels),
@@ -63,12 +64,46 @@ StepValues Values() {
   return values;
 }
 
+// 24 pictures, 4 x 4, of two classes.
+std::shared_ptr<const DataSet> Pictures(uint32_t validation_examples = 0) {
+  v1::DataSetConfig config;
+  config.set_name("pictures");
+  config.set_classes(2);
+  config.set_validation_examples(validation_examples);
+  config.set_scale(1);
+  config.set_deviation(1);
+  std::vector<float> pixels;
+  std::vector<int64_t> labels;
+  for (int i = 0; i < 24; ++i) {
+    for (int at = 0; at < 16; ++at) pixels.push_back(0.1f * ((i * 7 + at * (1 + i % 2)) % 11));
+    labels.push_back(i % 2);
+  }
+  auto data = DataSet::FromArrays(config, MakeTensorView(ElementType::kFloat32, {24, 4, 4}, pixels),
+                                  MakeTensorView(ElementType::kInt64, {24}, labels),
+                                  DataSet::Files::kTraining);
+  EXPECT_TRUE(data.ok()) << data.status();
+  return *data;
+}
+
+// Of a model with running statistics.
+TrainerOptions PictureOptions(int ranks) {
+  TrainerOptions options = Options(ranks);
+  v1::ModelConfig& model = *options.run.mutable_model();
+  model.Clear();
+  model.set_architecture("conv_net");
+  model.add_widths(3);
+  model.add_strides(1);
+  model.set_batch_norm(true);
+  model.set_global_average_pool(true);
+  return options;
+}
+
 // Runs `body` on every rank of a world, each on a thread of its own.
 void InWorld(int ranks, const TrainerOptions& options,
-             const std::function<void(int rank, Trainer& trainer)>& body) {
+             const std::function<void(int rank, Trainer& trainer)>& body,
+             const std::shared_ptr<const DataSet>& data = Data()) {
   FakeKeyValueStore store;
   FakeClock clock;
-  const std::shared_ptr<const DataSet> data = Data();
   std::vector<std::thread> threads;
   for (int rank = 0; rank < ranks; ++rank) {
     threads.emplace_back([&, rank] {
@@ -158,9 +193,134 @@ TEST(TrainerTest, ARestoredTrainerGoesOnBitForBit) {
   }
 }
 
+TEST(TrainerTest, ARestoredTrainerGoesOnBitForBitWithItsRunningStatistics) {
+  const TrainerOptions options = PictureOptions(2);
+  std::vector<Safetensors> shared(2);
+  std::vector<Safetensors> own(2);
+  std::string undisturbed;
+  InWorld(
+      2, options,
+      [&](int rank, Trainer& trainer) {
+        for (int64_t step = 0; step < 4; ++step) ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+        ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+        shared[rank] = *trainer.SharedState(4);
+        own[rank] = *trainer.RankState(4);
+        for (int64_t step = 4; step < 9; ++step) ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+        ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+        if (rank == 0) undisturbed = ModelDigest(*trainer.ModelTensors());
+      },
+      Pictures());
+  InWorld(
+      2, options,
+      [&](int rank, Trainer& trainer) {
+        ASSERT_TRUE(trainer.Restore(4, shared[0], own[rank]).ok());
+        for (int64_t step = 4; step < 9; ++step) ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+        ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+        EXPECT_EQ(ModelDigest(*trainer.ModelTensors()), undisturbed);
+      },
+      Pictures());
+}
+
+// Sets the running mean of this rank.
+void SetRunningMean(Trainer& trainer, float value) {
+  Safetensors shared = *trainer.SharedState(0);
+  TensorView& mean = shared.tensors.at("model/norm1.running_mean");
+  mean = MakeTensorView(ElementType::kFloat32, mean.dims, std::vector<float>(3, value));
+  ASSERT_TRUE(trainer.Restore(0, shared, *trainer.RankState(0)).ok());
+}
+
+TEST(TrainerTest, RunningStatisticsOfTheRanksBecomeTheirMean) {
+  InWorld(
+      2, PictureOptions(2),
+      [](int rank, Trainer& trainer) {
+        SetRunningMean(trainer, rank == 0 ? 1.f : 4.f);
+        ASSERT_TRUE(trainer.AgreeWithOtherRanks().ok());
+        const auto tensors = *trainer.ModelTensors();
+        for (const float value : tensors.at("norm1.running_mean").as<float>()) {
+          EXPECT_EQ(value, 2.5f);
+        }
+      },
+      Pictures());
+}
+
+TEST(TrainerTest, ValidationIsOfTheMeanOfTheRunningStatistics) {
+  const auto accuracy = [](int ranks, const std::function<float(int)>& mean) {
+    std::vector<double> accuracies(ranks);
+    InWorld(
+        ranks, PictureOptions(ranks),
+        [&](int rank, Trainer& trainer) {
+          SetRunningMean(trainer, mean(rank));
+          const auto result = trainer.ValidationAccuracy();
+          ASSERT_TRUE(result.ok()) << result.status();
+          accuracies[rank] = *result;
+          const auto tensors = *trainer.ModelTensors();
+          for (const float value : tensors.at("norm1.running_mean").as<float>()) {
+            EXPECT_EQ(value, 2.5f);
+          }
+        },
+        Pictures(/*validation_examples=*/5));
+    return accuracies;
+  };
+  const double one = accuracy(1, [](int) { return 2.5f; })[0];
+  EXPECT_THAT(accuracy(2, [](int rank) { return rank == 0 ? 1.f : 4.f; }),
+              ::testing::ElementsAre(one, one));
+}
+
+TEST(TrainerTest, ValidationAccuracyIsThatOfAllRanksExamples) {
+  double one = 0;
+  InWorld(1, Options(1), [&](int, Trainer& trainer) { one = *trainer.ValidationAccuracy(); });
+  // Each rank has examples of one class: untrained, it does not get both right.
+  EXPECT_EQ(one, 0.5) << "choose another seed";
+  InWorld(2, Options(2),
+          [&](int, Trainer& trainer) { EXPECT_EQ(*trainer.ValidationAccuracy(), one); });
+}
+
+TEST(TrainerTest, ValidationExamplesWithoutALabelDoNotCount) {
+  InWorld(
+      1, Options(1),
+      [](int, Trainer& trainer) {
+        for (int64_t step = 0; step < 40; ++step) {
+          ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+        }
+        EXPECT_EQ(*trainer.ValidationAccuracy(), 1.0);
+      },
+      Data(/*unlabelled=*/2));
+}
+
+TEST(TrainerTest, UnlabelledExamplesAreCountedOverAllRanks) {
+  const auto train = [](int ranks) {
+    TrainerOptions options = Options(ranks);
+    options.run.mutable_labelled_subset()->set_examples(4);
+    std::vector<double> losses;
+    std::vector<size_t> terms;
+    InWorld(ranks, options, [&](int rank, Trainer& trainer) {
+      for (int64_t step = 0; step < 20; ++step) {
+        const auto result = trainer.Step(step, Values(), {});
+        ASSERT_TRUE(result.ok()) << result.status();
+        if (rank != 0) continue;
+        losses.push_back(result->loss);
+        terms.push_back(result->terms.count("hard"));
+      }
+    });
+    return std::pair(losses, terms);
+  };
+  const auto [one, one_terms] = train(1);
+  const auto [two, two_terms] = train(2);
+  EXPECT_EQ(one_terms, two_terms);
+  // A step without a label has no such term, rather than a loss of 0.
+  EXPECT_THAT(one_terms, ::testing::Contains(0u));
+  EXPECT_THAT(one_terms, ::testing::Contains(1u));
+  ASSERT_EQ(one.size(), two.size());
+  for (size_t step = 0; step < one.size(); ++step) {
+    EXPECT_NEAR(one[step], two[step], 1e-5) << "step " << step;
+  }
+}
+
 TEST(TrainerTest, ACheckpointOfAnotherStepIsRefused) {
   InWorld(1, Options(1), [](int, Trainer& trainer) {
     EXPECT_EQ(trainer.Restore(5, *trainer.SharedState(4), *trainer.RankState(5)).code(),
+              absl::StatusCode::kDataLoss);
+    EXPECT_EQ(trainer.Restore(5, *trainer.SharedState(5), *trainer.RankState(4)).code(),
               absl::StatusCode::kDataLoss);
   });
 }
