@@ -17,11 +17,15 @@ constexpr size_t kMaxPartBytes = size_t{64} << 30;
 constexpr char kModelPrefix[] = "model/";
 
 absl::StatusOr<std::string> DigestOfCheckpoint(FileSystem& files, const std::string& folder) {
-  ASSIGN_OR_RETURN(const Safetensors shared,
-                   ReadSafetensors(files, JoinPath(folder, "shared.safetensors"), kMaxPartBytes));
+  const auto shared = ReadSafetensors(files, JoinPath(folder, "shared.safetensors"), kMaxPartBytes);
+  // The checkpoint is whole, so a part that is none is damaged.
+  if (absl::IsInvalidArgument(shared.status()) || absl::IsNotFound(shared.status())) {
+    return absl::DataLossError(shared.status().message());
+  }
+  RETURN_IF_ERROR(shared.status());
   std::map<std::string, TensorView> model;
   const std::string prefix = kModelPrefix;
-  for (const auto& [name, tensor] : shared.tensors) {
+  for (const auto& [name, tensor] : shared->tensors) {
     if (name.rfind(prefix, 0) == 0) model[name.substr(prefix.size())] = tensor;
   }
   return ModelDigest(model);
@@ -37,6 +41,7 @@ absl::StatusOr<std::string> LatestModelDigest(FileSystem& files, const std::stri
   if (!absl::IsNotFound(exported.status())) return exported.status();
   const std::string checkpoints = JoinPath(folder, "checkpoints");
   const auto names = files.List(checkpoints);
+  if (!names.ok() && !absl::IsNotFound(names.status())) return names.status();
   // Names are padded, so the newest is the last; without a manifest it is none.
   for (size_t i = names.ok() ? names->size() : 0; i > 0; --i) {
     const std::string checkpoint = JoinPath(checkpoints, (*names)[i - 1]);
