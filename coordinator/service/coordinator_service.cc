@@ -104,6 +104,10 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
       if (!writing_) WriteNext();
       return stream_ != nullptr;
     }
+    bool Gone() override {
+      absl::MutexLock lock(&mu_);
+      return stream_ == nullptr;
+    }
 
    private:
     friend class WatchStream;

@@ -70,8 +70,15 @@ void Driver::EndAll(const absl::Status& reason) {
 
 absl::Status Driver::Watch(std::shared_ptr<PlanWatcher> watcher) {
   return Post([this, watcher = std::move(watcher)](Coordinator& coordinator, absl::Time) {
+    // Those who went while nothing changed: otherwise they would gather.
+    std::erase_if(watchers_, [](const auto& other) { return other->Gone(); });
     const absl::StatusOr<v1::PlanStatus> status = coordinator.GetPlan();
-    if (!status.ok() || watcher->Offer(*status)) watchers_.push_back(watcher);
+    if (status.ok()) {
+      if (!watcher->Offer(*status)) return;
+      // While nobody watched nothing was kept; the others have heard this already.
+      last_status_ = status->SerializeAsString();
+    }
+    watchers_.push_back(watcher);
   });
 }
 

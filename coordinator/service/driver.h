@@ -36,6 +36,8 @@ class PlanWatcher {
   virtual ~PlanWatcher() = default;
   // False: gone, forget it.
   virtual bool Offer(const v1::PlanStatus& status) = 0;
+  // Nobody listens any more.
+  virtual bool Gone() = 0;
 };
 
 // Thread-safe: everything runs on `executor`, which must be serial. All pointers
@@ -79,6 +81,7 @@ class Driver {
   const std::unique_ptr<Coordinator> coordinator_;
   std::map<uint64_t, std::shared_ptr<DirectiveSink>> sinks_;
   std::vector<std::shared_ptr<PlanWatcher>> watchers_;
+  // What they heard last.
   std::string last_status_;
   TimerQueue::TimerId timer_ = 0;
   absl::Time timer_at_ = absl::InfiniteFuture();

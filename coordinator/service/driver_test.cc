@@ -25,7 +25,9 @@ class FakeWatcher : public PlanWatcher {
     offered.push_back(status);
     return true;
   }
+  bool Gone() override { return gone; }
   std::vector<v1::PlanStatus> offered;
+  bool gone = false;
 };
 
 class DriverTest : public ::testing::Test {
@@ -139,6 +141,19 @@ TEST_F(DriverTest, AWatcherHearsOfThePlanAndOfEveryChangeOnce) {
   ASSERT_TRUE(driver_->Post([](Coordinator&, absl::Time) {}).ok());
   executor_.RunAll();
   EXPECT_EQ(watcher->offered.size(), 1u);
+}
+
+TEST_F(DriverTest, AWatcherThatWentIsForgottenWhenTheNextOneComes) {
+  auto gone = std::make_shared<FakeWatcher>();
+  auto stays = std::make_shared<FakeWatcher>();
+  ASSERT_TRUE(driver_->Watch(gone).ok());
+  ASSERT_TRUE(driver_->Watch(stays).ok());
+  executor_.RunAll();
+  gone->gone = true;
+  ASSERT_TRUE(driver_->Watch(std::make_shared<FakeWatcher>()).ok());
+  executor_.RunAll();
+  EXPECT_EQ(gone.use_count(), 1);
+  EXPECT_EQ(stays.use_count(), 2);
 }
 
 }  // namespace
