@@ -23,6 +23,7 @@ class CoordinatorClient::Stubs {
 namespace {
 
 using Coordinator = v1::CoordinatorService::Stub;
+using Admin = v1::AdminService::Stub;
 
 void SetDeadline(grpc::ClientContext& context, absl::Duration time) {
   context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(time));
@@ -43,54 +44,59 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Create(
       new CoordinatorClient(options, std::move(tools), std::make_unique<Stubs>(channel)));
 }
 
-template <typename Request, typename Response, typename Method>
-absl::Status CoordinatorClient::Call(Method method, const Request& request, Response* response) {
-  const absl::Status status = Retry(options_.retry, tools_, [&](absl::Duration time) {
-    grpc::ClientContext context;
-    SetDeadline(context, time);
-    response->Clear();
-    return FromGrpcStatus((stubs_->coordinator.get()->*method)(&context, request, response));
-  });
-  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+absl::Status CoordinatorClient::OutOfReach(const absl::Status& status) const {
   return absl::UnavailableError(absl::StrCat("the coordinator at ", options_.coordinator,
                                              " does not answer; is it running? (",
                                              std::string(status.message()), ")"));
 }
 
+template <typename Stub, typename Request, typename Response, typename Method>
+absl::Status CoordinatorClient::Call(Stub& stub, Method method, const Request& request,
+                                     Response* response) {
+  const absl::Status status = Retry(options_.retry, tools_, [&](absl::Duration time) {
+    grpc::ClientContext context;
+    SetDeadline(context, time);
+    response->Clear();
+    return FromGrpcStatus((stub.*method)(&context, request, response));
+  });
+  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+  return OutOfReach(status);
+}
+
 absl::StatusOr<std::string> CoordinatorClient::SubmitPlan(const v1::SubmitPlanRequest& request) {
   v1::SubmitPlanResponse response;
-  RETURN_IF_ERROR(Call(&Coordinator::SubmitPlan, request, &response));
+  RETURN_IF_ERROR(Call(*stubs_->coordinator, &Coordinator::SubmitPlan, request, &response));
   return response.plan_id();
 }
 
 absl::StatusOr<v1::PlanStatus> CoordinatorClient::GetPlan() {
   v1::PlanStatus status;
-  RETURN_IF_ERROR(Call(&Coordinator::GetPlan, v1::GetPlanRequest(), &status));
+  RETURN_IF_ERROR(Call(*stubs_->coordinator, &Coordinator::GetPlan, v1::GetPlanRequest(), &status));
   return status;
 }
 
 absl::StatusOr<v1::ScheduleVersion> CoordinatorClient::UpdateSchedule(
     const v1::UpdateScheduleRequest& request) {
   v1::UpdateScheduleResponse response;
-  RETURN_IF_ERROR(Call(&Coordinator::UpdateSchedule, request, &response));
+  RETURN_IF_ERROR(Call(*stubs_->coordinator, &Coordinator::UpdateSchedule, request, &response));
   return response.version();
 }
 
 absl::StatusOr<v1::CommitCheckpointResponse> CoordinatorClient::CommitCheckpoint(
     const v1::CommitCheckpointRequest& request) {
   v1::CommitCheckpointResponse response;
-  RETURN_IF_ERROR(Call(&Coordinator::CommitCheckpoint, request, &response));
+  RETURN_IF_ERROR(Call(*stubs_->coordinator, &Coordinator::CommitCheckpoint, request, &response));
   return response;
 }
 
 absl::Status CoordinatorClient::FinishRun(const v1::FinishRunRequest& request) {
   v1::FinishRunResponse response;
-  return Call(&Coordinator::FinishRun, request, &response);
+  return Call(*stubs_->coordinator, &Coordinator::FinishRun, request, &response);
 }
 
 absl::Status CoordinatorClient::FailRun(const v1::FailRunRequest& request) {
   v1::FailRunResponse response;
-  return Call(&Coordinator::FailRun, request, &response);
+  return Call(*stubs_->coordinator, &Coordinator::FailRun, request, &response);
 }
 
 absl::Status CoordinatorClient::StopPlan(const std::string& idempotency_key,
@@ -98,23 +104,15 @@ absl::Status CoordinatorClient::StopPlan(const std::string& idempotency_key,
   v1::StopPlanRequest request;
   request.set_idempotency_key(idempotency_key);
   request.set_reason(reason);
-  return Retry(options_.retry, tools_, [&](absl::Duration time) {
-    grpc::ClientContext context;
-    SetDeadline(context, time);
-    v1::StopPlanResponse response;
-    return FromGrpcStatus(stubs_->admin->StopPlan(&context, request, &response));
-  });
+  v1::StopPlanResponse response;
+  return Call(*stubs_->admin, &Admin::StopPlan, request, &response);
 }
 
 absl::Status CoordinatorClient::ResumePlan(const std::string& idempotency_key) {
   v1::ResumePlanRequest request;
   request.set_idempotency_key(idempotency_key);
-  return Retry(options_.retry, tools_, [&](absl::Duration time) {
-    grpc::ClientContext context;
-    SetDeadline(context, time);
-    v1::ResumePlanResponse response;
-    return FromGrpcStatus(stubs_->admin->ResumePlan(&context, request, &response));
-  });
+  v1::ResumePlanResponse response;
+  return Call(*stubs_->admin, &Admin::ResumePlan, request, &response);
 }
 
 absl::Status CoordinatorClient::StoreSet(const v1::StoreScope& scope, const std::string& key,
@@ -124,7 +122,7 @@ absl::Status CoordinatorClient::StoreSet(const v1::StoreScope& scope, const std:
   request.set_key(key);
   request.set_value(value);
   v1::StoreSetResponse response;
-  return Call(&Coordinator::StoreSet, request, &response);
+  return Call(*stubs_->coordinator, &Coordinator::StoreSet, request, &response);
 }
 
 absl::StatusOr<std::vector<std::string>> CoordinatorClient::StoreGet(
@@ -135,7 +133,10 @@ absl::StatusOr<std::vector<std::string>> CoordinatorClient::StoreGet(
   grpc::ClientContext context;
   SetDeadline(context, timeout);
   v1::StoreGetResponse response;
-  RETURN_IF_ERROR(FromGrpcStatus(stubs_->coordinator->StoreGet(&context, request, &response)));
+  const absl::Status status =
+      FromGrpcStatus(stubs_->coordinator->StoreGet(&context, request, &response));
+  if (absl::IsUnavailable(status)) return OutOfReach(status);
+  RETURN_IF_ERROR(status);
   return std::vector<std::string>(response.values().begin(), response.values().end());
 }
 
@@ -148,7 +149,10 @@ absl::StatusOr<int64_t> CoordinatorClient::StoreAdd(const v1::StoreScope& scope,
   grpc::ClientContext context;
   SetDeadline(context, options_.retry.attempt);
   v1::StoreAddResponse response;
-  RETURN_IF_ERROR(FromGrpcStatus(stubs_->coordinator->StoreAdd(&context, request, &response)));
+  const absl::Status status =
+      FromGrpcStatus(stubs_->coordinator->StoreAdd(&context, request, &response));
+  if (absl::IsUnavailable(status)) return OutOfReach(status);
+  RETURN_IF_ERROR(status);
   return response.value();
 }
 

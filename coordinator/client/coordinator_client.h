@@ -43,6 +43,8 @@ class CoordinatorClient final : public RunCalls {
       const v1::CommitCheckpointRequest& request) override;
   absl::Status FinishRun(const v1::FinishRunRequest& request) override;
   absl::Status FailRun(const v1::FailRunRequest& request) override;
+
+  // The rendezvous. Get waits up to `timeout`; Get and Add are not repeated.
   absl::Status StoreSet(const v1::StoreScope& scope, const std::string& key,
                         const std::string& value) override;
   absl::StatusOr<std::vector<std::string>> StoreGet(const v1::StoreScope& scope,
@@ -56,8 +58,9 @@ class CoordinatorClient final : public RunCalls {
   CoordinatorClient(const CoordinatorClientOptions& options, RetryTools tools,
                     std::unique_ptr<Stubs> stubs);
 
-  template <typename Request, typename Response, typename Method>
-  absl::Status Call(Method method, const Request& request, Response* response);
+  absl::Status OutOfReach(const absl::Status& status) const;
+  template <typename Stub, typename Request, typename Response, typename Method>
+  absl::Status Call(Stub& stub, Method method, const Request& request, Response* response);
 
   const CoordinatorClientOptions options_;
   const RetryTools tools_;
