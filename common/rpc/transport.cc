@@ -11,6 +11,9 @@
 namespace distill {
 namespace {
 
+constexpr absl::Duration kMinReconnect = absl::Milliseconds(100);
+constexpr absl::Duration kMaxReconnect = absl::Seconds(1);
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
@@ -85,6 +88,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(const TransportOpti
   arguments.SetMaxReceiveMessageSize(options.max_receive_bytes);
   // Otherwise channels of one process with equal arguments share a connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // gRPC's own wait grows to two minutes, longer than anybody goes on calling.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(kMinReconnect));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kMaxReconnect));
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
