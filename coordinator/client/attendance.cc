@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/rpc/client_stream.h"
 #include "common/status/status_macros.h"
@@ -108,7 +109,18 @@ void Attendance::After(absl::Duration delay, std::function<void(Attendance&)> wh
       .IgnoreError();
 }
 
+void Attendance::Done() {
+  absl::MutexLock lock(&mu_);
+  --busy_;
+}
+
 void Attendance::Connect() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (left_) return;
+    ++busy_;
+  }
+  const absl::Cleanup done = [this] { Done(); };
   auto channel = CreateChannel(options_.transport, options_.coordinator);
   if (!channel.ok()) {  // validated at the start
     events_.on_given_up(channel.status());
@@ -117,7 +129,6 @@ void Attendance::Connect() {
   auto stream = std::make_shared<Stream>(shared_from_this(), *std::move(channel));
   {
     absl::MutexLock lock(&mu_);
-    if (left_) return;
     stream_ = stream;
     welcomed_ = false;
   }
@@ -172,6 +183,7 @@ void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Sta
     if (stream_ != stream) return;
     stream_ = nullptr;
     if (left_) return;
+    ++busy_;
     const absl::Duration now = clock_->MonotonicNow();
     was_welcomed = welcomed_;
     if (welcomed_) alone_since_ = now;
@@ -179,6 +191,7 @@ void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Sta
     if (give_up) left_ = true;
     delay = backoff_.Next();
   }
+  const absl::Cleanup done = [this] { Done(); };
   const absl::Status reason =
       status.ok() ? absl::UnavailableError("the coordinator ended the stream") : status;
   if (give_up) {
@@ -205,6 +218,8 @@ void Attendance::Leave(const std::string& reason) {
   {
     absl::MutexLock lock(&mu_);
     left_ = true;
+    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return busy_ == 0; };
+    mu_.Await(absl::Condition(&idle));
     stream = stream_;
   }
   if (stream == nullptr) return;

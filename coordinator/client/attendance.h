@@ -76,6 +76,7 @@ class Attendance : public std::enable_shared_from_this<Attendance> {
       ABSL_LOCKS_EXCLUDED(mu_);
   void Beat(const std::shared_ptr<Stream>& stream, absl::Duration interval)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void Done() ABSL_LOCKS_EXCLUDED(mu_);
   void After(absl::Duration delay, std::function<void(Attendance&)> what);
 
   const AttendanceOptions options_;
@@ -88,6 +89,8 @@ class Attendance : public std::enable_shared_from_this<Attendance> {
   std::shared_ptr<Stream> stream_ ABSL_GUARDED_BY(mu_);
   bool welcomed_ ABSL_GUARDED_BY(mu_) = false;
   bool left_ ABSL_GUARDED_BY(mu_) = false;
+  // Calls of Connect and OnClosed under way, which open streams and run events.
+  int busy_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t fence_ ABSL_GUARDED_BY(mu_) = 0;
   // When the last stream was lost.
   absl::Duration alone_since_ ABSL_GUARDED_BY(mu_);
