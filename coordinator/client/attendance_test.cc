@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -17,6 +18,16 @@
 
 namespace distill {
 namespace {
+
+// Looks every millisecond until `condition` holds; false: not within kTestPatience.
+bool Eventually(const std::function<bool()>& condition) {
+  const absl::Time end = absl::Now() + kTestPatience;
+  while (!condition()) {
+    if (absl::Now() > end) return false;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return true;
+}
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;

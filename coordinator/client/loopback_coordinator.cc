@@ -9,15 +9,6 @@
 
 namespace distill {
 
-bool Eventually(const std::function<bool()>& condition) {
-  const absl::Time end = absl::Now() + kTestPatience;
-  while (!condition()) {
-    if (absl::Now() > end) return false;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return true;
-}
-
 v1::SubmitPlanRequest SmallPlan(const std::string& idempotency_key) {
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(idempotency_key);

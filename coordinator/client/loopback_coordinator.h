@@ -21,9 +21,6 @@ namespace distill {
 // Bounds every wait of these tests.
 inline constexpr absl::Duration kTestPatience = absl::Seconds(20);
 
-// Looks every millisecond until `condition` holds; false: not within kTestPatience.
-bool Eventually(const std::function<bool()>& condition);
-
 // A plan of one run "r" of 5 steps with one rank.
 v1::SubmitPlanRequest SmallPlan(const std::string& idempotency_key);
 

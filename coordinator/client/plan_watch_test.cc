@@ -3,16 +3,28 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "coordinator/client/loopback_coordinator.h"
 
 namespace distill {
 namespace {
+
+// Looks every millisecond until `condition` holds; false: not within kTestPatience.
+bool Eventually(const std::function<bool()>& condition) {
+  const absl::Time end = absl::Now() + kTestPatience;
+  while (!condition()) {
+    if (absl::Now() > end) return false;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return true;
+}
 
 // What a watch heard. Thread-safe.
 class Heard {
