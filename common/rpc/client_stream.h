@@ -42,7 +42,7 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
     this->AddHold();
     this->StartRead(&in_);
     this->StartCall();
-    Wake();
+    Pump();
   }
 
   // Thread-safe.
@@ -161,7 +161,9 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
 
   absl::Mutex mu_;
   std::shared_ptr<ClientStream> self_ ABSL_GUARDED_BY(mu_);
-  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  // A write or its preparation is under way. From the start, so that a Wake before Begin
+  // leaves the first write to it.
+  bool writing_ ABSL_GUARDED_BY(mu_) = true;
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   // No more messages were announced; and told to the server.
