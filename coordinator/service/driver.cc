@@ -117,17 +117,19 @@ void Driver::TellWatchers() {
 
 void Driver::SetTimer() {
   const absl::Time next = coordinator_->NextDeadline().value_or(absl::InfiniteFuture());
+  if (timer_dropped_.exchange(false)) timer_ = 0;
   if (next == timer_at_ && timer_ != 0) return;
   if (timer_ != 0) timers_->Cancel(timer_);
   timer_ = 0;
   timer_at_ = next;
   if (next == absl::InfiniteFuture()) return;
-  auto id = timers_->ScheduleAt(next - absl::UnixEpoch(), [this] {
-    // A full executor is busy with events, and each of them sets the timer anew.
-    Post([this](Coordinator& coordinator, absl::Time now) {
-      timer_ = 0;
+  auto id = timers_->ScheduleAt(next - absl::UnixEpoch(), [this, next] {
+    const absl::Status posted = Post([this, next](Coordinator& coordinator, absl::Time now) {
+      if (timer_at_ == next) timer_ = 0;
       coordinator.OnTime(now);
-    }).IgnoreError();
+    });
+    // A full executor is busy with events, of which the next sets the timer anew.
+    if (!posted.ok()) timer_dropped_ = true;
   });
   if (id.ok()) timer_ = *id;
 }

@@ -3,6 +3,8 @@
 #ifndef COORDINATOR_SERVICE_DRIVER_H_
 #define COORDINATOR_SERVICE_DRIVER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -86,6 +88,9 @@ class Driver {
   TimerQueue::TimerId timer_ = 0;
   absl::Time timer_at_ = absl::InfiniteFuture();
   bool lost_ = false;
+
+  // Of any thread: the timer fired and the executor was full.
+  std::atomic<bool> timer_dropped_{false};
 };
 
 }  // namespace distill
