@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/process/process_runtime.h"
@@ -72,6 +73,11 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
                   loss.Set(status);
                   shutdown.Request("another coordinator took over");
                 });
+  // Nothing runs in the driver when it goes, however this function ends.
+  const absl::Cleanup stop = [&] {
+    executor.Stop();
+    runtime->StopTimers();
+  };
   CoordinatorServiceImpl service(&driver, &rendezvous);
   AdminServiceImpl admin(&driver);
   ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
@@ -91,8 +97,6 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
   driver.EndAll(absl::UnavailableError("the coordinator stops"));
   server->Shutdown(kShutdownGrace);
   rendezvous.SetWorlds({});
-  executor.Stop();
-  runtime->StopTimers();
   return Annotate(loss.Get(), "coordinator");
 }
 
