@@ -51,19 +51,27 @@ LabelClient::LabelClient(const LabelClientOptions& options, Executor* executor, 
       source_(options.source, std::move(random), clock->MonotonicNow()) {}
 
 void LabelClient::Post(std::function<void(absl::Duration)> event) {
+  absl::MutexLock lock(&mu_);
+  if (!closed_) Schedule(std::move(event));
+}
+
+void LabelClient::Schedule(std::function<void(absl::Duration)> event) {
   const absl::Status posted =
       executor_->Schedule([self = shared_from_this(), event = std::move(event)] {
         const absl::Duration now = self->clock_->MonotonicNow();
         event(now);
         self->Settle(now);
       });
-  if (posted.ok()) return;
   // The executor is stopped or cannot keep up: no event may be lost, so this is the end.
-  End(Annotate(posted, "soft labels"));
+  if (!posted.ok()) EndLocked(Annotate(posted, "soft labels"));
 }
 
 void LabelClient::End(const absl::Status& reason) {
   absl::MutexLock lock(&mu_);
+  EndLocked(reason);
+}
+
+void LabelClient::EndLocked(const absl::Status& reason) {
   if (!ended_.has_value()) ended_ = reason;
 }
 
@@ -91,8 +99,10 @@ absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
 }
 
 void LabelClient::Close(const absl::Status& reason) {
-  End(reason);
-  Post([this](absl::Duration) {
+  absl::MutexLock lock(&mu_);
+  EndLocked(reason);
+  if (std::exchange(closed_, true)) return;
+  Schedule([this](absl::Duration) {
     stopped_ = true;
     if (timer_ != 0) timers_->Cancel(timer_);
     for (auto& [name, teacher] : teachers_) teacher.channel->Close();
@@ -267,10 +277,12 @@ void LabelClient::SetTimer() {
   timer_ = 0;
   timer_at_ = next;
   if (next == absl::InfiniteDuration()) return;
-  auto id = timers_->ScheduleAt(next, [weak = weak_from_this()] {
+  auto id = timers_->ScheduleAt(next, [weak = weak_from_this(), next] {
     const std::shared_ptr<LabelClient> self = weak.lock();
     if (self == nullptr) return;
-    self->Post([raw = self.get()](absl::Duration) { raw->timer_ = 0; });
+    self->Post([raw = self.get(), next](absl::Duration) {
+      if (raw->timer_at_ == next) raw->timer_ = 0;
+    });
   });
   if (id.ok()) timer_ = *id;
 }

@@ -40,9 +40,9 @@ struct LabelClientOptions {
 // float32 [rows, classes] by output.
 using StepLabels = std::map<std::string, TensorView>;
 
-// Thread-safe. Everything is decided on `executor`, a serial one. An answer that is
-// damaged or not finite is asked of another teacher. All pointers outlive the client,
-// and the executor must be stopped, or Close called and its closures run, before them.
+// Thread-safe. Everything is decided on `executor`, a serial one that runs nothing inside
+// Schedule. An answer that is damaged or not finite is asked of another teacher. Call Close,
+// and let the executor run what it led to, before any of the pointers goes.
 class LabelClient : public std::enable_shared_from_this<LabelClient> {
  public:
   static std::shared_ptr<LabelClient> Create(const LabelClientOptions& options, Executor* executor,
@@ -77,10 +77,13 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   LabelClient(const LabelClientOptions& options, Executor* executor, TimerQueue* timers,
               Clock* clock, std::function<double()> random);
 
-  // Runs `event` on the executor, then what the source decides.
-  void Post(std::function<void(absl::Duration now)> event);
+  // Runs `event` on the executor, then what the source decides; nothing after Close, since
+  // streams tell their end after the executor may be gone.
+  void Post(std::function<void(absl::Duration now)> event) ABSL_LOCKS_EXCLUDED(mu_);
+  void Schedule(std::function<void(absl::Duration now)> event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The first reason counts.
   void End(const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndLocked(const absl::Status& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Settle(absl::Duration now);
   void Do(const LabelAction& action, absl::Duration now);
   void Open(const TeacherEndpoint& endpoint, absl::Duration now);
@@ -108,6 +111,7 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   mutable absl::Mutex mu_;
   std::optional<Ready> ready_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   LabelSource::Counters counters_ ABSL_GUARDED_BY(mu_);
 };
 
