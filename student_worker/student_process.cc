@@ -83,9 +83,8 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
   ASSIGN_OR_RETURN(attendance, Attendance::Start(options, events, &runtime->timers(),
                                                  &runtime->clock(), runtime->random()));
-  RETURN_IF_ERROR(runtime->NotifyStarted(flags.bind_host));
-
-  const absl::Status status = worker.Run();
+  absl::Status status = runtime->NotifyStarted(flags.bind_host);
+  if (status.ok()) status = worker.Run();
   runtime->SetState(ProcessRuntime::State::kDraining, "stopping");
   LogLine(runtime->clock(), flags.name,
           status.ok() ? "stops" : "stops: " + std::string(status.message()));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "cli/process/process_runtime.h"
@@ -36,7 +37,7 @@ class Serves {
     state_.set_state(v1::TeacherState::IDLE);
   }
 
-  // Before the first order.
+  // Until then nothing is reported.
   void set_attendance(std::shared_ptr<Attendance> attendance) {
     absl::MutexLock lock(&mu_);
     attendance_ = std::move(attendance);
@@ -170,6 +171,12 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   ThreadExecutor loader({.name = "loader", .threads = 1, .max_queued = 16});
   LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics);
   labels.StopServing(absl::UnavailableError("no model has been assigned to this server yet"));
+  // Nothing runs in the label server when it goes, however this function ends.
+  const absl::Cleanup stop = [&] {
+    device.Stop();
+    control.Stop();
+    runtime->StopTimers();
+  };
   TeacherServiceImpl service(&labels);
   ASSIGN_OR_RETURN(
       const std::unique_ptr<RpcServer> server,
@@ -200,7 +207,10 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
                                      &runtime->timers(), &runtime->clock(), runtime->random()));
   serves.set_attendance(attendance);
   serves.Report();
-  RETURN_IF_ERROR(runtime->NotifyStarted(server->address()));
+  if (const absl::Status status = runtime->NotifyStarted(server->address()); !status.ok()) {
+    outcome.Set(status);
+    shutdown.Request("nobody hears that this server has started");
+  }
   LogLine(runtime->clock(), flags.name, "serves on " + server->address());
 
   shutdown.Wait();
@@ -215,7 +225,6 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   loader.Stop();
   device.Stop();
   control.Stop();
-  runtime->StopTimers();
   return outcome.Get();
 }
 
