@@ -95,8 +95,8 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
   runtime->SetState(ProcessRuntime::State::kDraining, shutdown.reason());
   server->SetServing(false);
   driver.EndAll(absl::UnavailableError("the coordinator stops"));
+  rendezvous.SetWorlds({});  // ends the calls that wait there
   server->Shutdown(kShutdownGrace);
-  rendezvous.SetWorlds({});
   return Annotate(loss.Get(), "coordinator");
 }
 

@@ -77,11 +77,19 @@ class Serves {
   }
 
  private:
+  // Whether no newer order has come.
+  bool IsCurrent(const v1::Serve& order) {
+    absl::MutexLock lock(&mu_);
+    return order_.has_value() && order_->SerializeAsString() == order.SerializeAsString();
+  }
+
   void Load(const v1::Serve& order) {
+    if (!IsCurrent(order)) return;
     server_->StopServing(absl::UnavailableError("another model is being loaded"));
     PosixFileSystem files;
     absl::StatusOr<Serving> serving = LoadServing(
         files, flags_.run_dir, order, runtime_->incarnation(), device_, &runtime_->clock());
+    if (!IsCurrent(order)) return;  // the next load is queued
     if (!serving.ok()) {
       server_->StopServing(absl::UnavailableError("the model could not be loaded"));
       SetState(v1::TeacherState::FAILED, order, serving.status());

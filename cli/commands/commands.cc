@@ -1,6 +1,8 @@
 #include "cli/commands/commands.h"
 
+#include <limits.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <memory>
@@ -11,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/commands/model_digest.h"
@@ -137,7 +140,8 @@ ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
   if (const absl::Status status = directory.Adopt(plan); !status.ok()) {
-    return Fail(status, ExitCode::kRefused);
+    if (absl::IsAlreadyExists(status)) return Fail(status, ExitCode::kRefused);
+    return Fail(status);
   }
   const absl::Duration began = tools.clock->MonotonicNow();
   v1::SubmitPlanRequest request;
@@ -193,6 +197,15 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   return RunHere(tools, directory, *plan);
 }
 
+// Whether a process of that number is a distillctl: numbers are used again.
+bool IsDistillctl(int64_t pid) {
+  if (pid <= 1) return false;
+  char path[PATH_MAX] = {};
+  const ssize_t length =
+      readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), path, sizeof(path) - 1);
+  return length > 0 && absl::EndsWith(std::string(path, length), absl::StrCat("/", kDistillctl));
+}
+
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
   const auto client = ConnectTo(tools, directory);
@@ -202,7 +215,7 @@ ExitCode Do(const CommandTools& tools, const StopCommand& command) {
   const auto processes = directory.ReadProcesses();
   if (!processes.ok()) return Fail(processes.status());
   for (const ProcessEntry& process : *processes) {
-    if (process.role != kDistillctl || process.pid <= 1) continue;
+    if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
     if (kill(static_cast<pid_t>(process.pid), SIGTERM) == 0) {
       Say(absl::StrCat("told distillctl (pid ", process.pid,
                        ") to stop; continue with: ", "distillctl resume ", command.run_dir));

@@ -51,7 +51,9 @@ class ModelDigestTest : public ::testing::Test {
     shared.tensors["optimizer/momentum"] =
         MakeTensorView(ElementType::kFloat32, {1}, std::vector<float>{momentum});
     ASSERT_TRUE(WriteSafetensors(files_, folder + "/shared.safetensors", shared).ok());
-    if (whole) ASSERT_TRUE(files_.Write(folder + "/manifest.json", "{}").ok());
+    if (whole) {
+      ASSERT_TRUE(files_.Write(folder + "/manifest.json", "{}").ok());
+    }
   }
   std::string Digest(const std::string& run) {
     const auto digest = LatestModelDigest(files_, "/runs", run);

@@ -25,6 +25,16 @@ Json PortOf(const std::string& address) {
   return port;
 }
 
+// Fields of what people may have edited: empty and 0 for another type.
+std::string TextOf(const Json& entry, const char* field) {
+  const auto it = entry.find(field);
+  return it != entry.end() && it->is_string() ? it->get<std::string>() : "";
+}
+int64_t NumberOf(const Json& entry, const char* field) {
+  const auto it = entry.find(field);
+  return it != entry.end() && it->is_number_integer() ? it->get<int64_t>() : 0;
+}
+
 }  // namespace
 
 std::string RunDirectory::LogPath(const std::string& process) const {
@@ -96,12 +106,12 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
   for (const Json& entry : list) {
     if (!entry.is_object()) continue;
     ProcessEntry process;
-    process.role = entry.value("role", "");
-    process.name = entry.value("name", "");
-    process.rank = entry.value("rank", 0);
-    process.pid = entry.value("pid", int64_t{0});
-    process.address = entry.value("address", "");
-    process.ops_address = entry.value("ops_address", "");
+    process.role = TextOf(entry, "role");
+    process.name = TextOf(entry, "name");
+    process.rank = static_cast<int>(NumberOf(entry, "rank"));
+    process.pid = NumberOf(entry, "pid");
+    process.address = TextOf(entry, "address");
+    process.ops_address = TextOf(entry, "ops_address");
     processes.push_back(std::move(process));
   }
   return processes;

@@ -68,5 +68,17 @@ TEST(RunDirectoryTest, ProcessesAreListedWithTheirPorts) {
   EXPECT_EQ((*read)[0].ops_address, "127.0.0.1:5001");
 }
 
+TEST(RunDirectoryTest, AListThatSomebodyEditedDoesNotCrash) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  ASSERT_TRUE(files.Write("/runs/a/processes.json", R"([{"role": 3, "pid": "x"}, 5])").ok());
+  auto read = directory.ReadProcesses();
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ((*read)[0].pid, 0);
+  ASSERT_TRUE(files.Write("/runs/a/processes.json", "{").ok());
+  EXPECT_EQ(directory.ReadProcesses().status().code(), absl::StatusCode::kDataLoss);
+}
+
 }  // namespace
 }  // namespace distill

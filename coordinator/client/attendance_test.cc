@@ -39,7 +39,8 @@ class ScriptedCoordinator {
  public:
   using Script = std::function<grpc::Status(grpc::ServerContext&, AttendStream&)>;
   explicit ScriptedCoordinator(Script script) : service_(std::move(script)) {
-    auto server = RpcServer::Start({.listen = "127.0.0.1:0", .services = {&service_}});
+    auto server =
+        RpcServer::Start({.listen = "127.0.0.1:0", .transport = {}, .services = {&service_}});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }

@@ -36,7 +36,8 @@ LoopbackCoordinator::LoopbackCoordinator(std::shared_ptr<MemoryDisk> disk, FakeC
       [](const absl::Status& status) { ADD_FAILURE() << "taken over: " << status; });
   service_ = std::make_unique<CoordinatorServiceImpl>(driver_.get(), &rendezvous_);
   admin_ = std::make_unique<AdminServiceImpl>(driver_.get());
-  auto server = RpcServer::Start({.listen = listen, .services = {service_.get(), admin_.get()}});
+  auto server = RpcServer::Start(
+      {.listen = listen, .transport = {}, .services = {service_.get(), admin_.get()}});
   EXPECT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   EXPECT_TRUE(driver_->Begin().ok());

@@ -84,7 +84,9 @@ absl::Status Commit(const SessionTools& tools, WorldControl& control, Trainer& t
   for (const std::string& path : response.obsolete_paths()) {
     // What comes over the wire removes nothing but checkpoints of this run.
     if (path.rfind(mine, 0) != 0 || path.find("..") != std::string::npos) continue;
-    RETURN_IF_ERROR(tools.files->RemoveTree(JoinPath(tools.run_dir, path)));
+    // The new checkpoint is committed; what cannot be removed now is named again with the
+    // next one.
+    tools.files->RemoveTree(JoinPath(tools.run_dir, path)).IgnoreError();
   }
   return absl::OkStatus();
 }

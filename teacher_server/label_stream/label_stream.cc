@@ -147,10 +147,11 @@ absl::Status LabelStream::OnAsk(v1::Ask ask) {
         absl::StrCat("an ask beyond the credit of ", request_credit_, " requests; grant first"));
   }
   // Credit is the student's to give, memory is not: what it does not read counts too.
-  if (unanswered_.size() + outgoing_.size() + urgent_.size() >= options_.max_unanswered) {
+  if (unanswered_.size() + outgoing_.size() + urgent_.size() >= options_.max_unanswered ||
+      unsent_bytes_ > options_.max_unsent_bytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(options_.max_unanswered, " asks of this stream are unanswered or their ",
-                     "answers unread; read answers and grant bytes before asking on"));
+        absl::StrCat(unanswered_.size(), " asks of this stream are unanswered and ", unsent_bytes_,
+                     " bytes of answers unread; read answers and grant bytes before asking on"));
   }
   const uint64_t id = ask.request_id();
   if (unanswered_.count(id) > 0) {
@@ -224,6 +225,7 @@ void LabelStream::Answer(uint64_t request_id, LabelAnswer answer) {
   Outgoing& outgoing = outgoing_.emplace_back();
   outgoing.request_id = request_id;
   for (const auto& bytes : answer.payload) outgoing.total += bytes->size();
+  unsent_bytes_ += outgoing.total;
   outgoing.answer = std::move(answer);
 }
 
@@ -284,6 +286,7 @@ LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
   }
   labels->set_crc32c(crc);
   outgoing.sent += length;
+  unsent_bytes_ -= length;
   byte_credit_ -= length;
   if (outgoing.sent == outgoing.total) {
     labels->set_last(true);

@@ -23,6 +23,8 @@ struct LabelStreamOptions {
   uint32_t max_request_examples = 256;
   // Asks whose answer is not out, whatever the credit.
   uint32_t max_unanswered = 1024;
+  // Bytes of answers that are not out; an ask beyond them ends the stream.
+  uint64_t max_unsent_bytes = uint64_t{64} << 20;
 };
 
 // What the server serves; a stream keeps to the one it was opened on.
@@ -137,6 +139,7 @@ class LabelStream {
   // opened, draining and failed.
   std::deque<v1::LabelResponse> urgent_;
   std::deque<Outgoing> outgoing_;
+  uint64_t unsent_bytes_ = 0;
 };
 
 }  // namespace distill

@@ -221,6 +221,28 @@ TEST(LabelStreamTest, AStudentThatReadsNothingIsCutOffHoweverMuchRequestCreditIt
   EXPECT_EQ(taken, 4);
 }
 
+TEST(LabelStreamTest, AStudentThatGrantsNoBytesIsCutOffBeforeItsAnswersFillTheMemory) {
+  LabelStreamOptions options;
+  options.max_unsent_bytes = 10;
+  LabelStream stream = Opened(/*requests=*/1000, /*bytes=*/0, options);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_TRUE(stream.OnMessage(Ask(id)).ok()) << id;
+    stream.Answer(id, AnswerOf({"abcd"}));
+  }
+  EXPECT_EQ(stream.OnMessage(Ask(4)).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(LabelStreamTest, AStudentThatReadsItsAnswersMayAskForEver) {
+  LabelStreamOptions options;
+  options.max_unsent_bytes = 10;
+  LabelStream stream = Opened(/*requests=*/1000, /*bytes=*/1 << 20, options);
+  for (uint64_t id = 1; id <= 100; ++id) {
+    ASSERT_TRUE(stream.OnMessage(Ask(id)).ok()) << id;
+    stream.Answer(id, AnswerOf({"abcdefgh"}));
+    ASSERT_TRUE(stream.NextFrame().has_value());
+  }
+}
+
 TEST(LabelStreamTest, ABadAskFailsAloneAndTheStreamGoesOn) {
   LabelStream stream = Opened(100);
   const auto failure = [&](const std::function<void(v1::Ask*)>& change) {
