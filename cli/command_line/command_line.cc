@@ -19,7 +19,7 @@ constexpr char kDescription[] =
 
 constexpr char kFooter[] =
     "Exit codes: 0 done, 1 run failed, 2 usage, 3 configuration, 4 unreachable, 5 refused,\n"
-    "6 preempted after a checkpoint, 7 data, 130 interrupted.";
+    "6 stopped and resumable, 7 data, 130 interrupted.";
 
 // The grammar, writing what it reads into its members.
 class Grammar {
@@ -64,8 +64,12 @@ class Grammar {
     resume_->add_option("dir", resume_command_.run_dir, "A run directory")->required();
     stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
     stop_->add_option("dir", stop_command_.run_dir, "A run directory")->required();
+    stop_->add_option("--coordinator", stop_command_.coordinator,
+                      "host:port, where the processes were started by hand");
     status_ = app_.add_subcommand("status", "What a plan is doing");
     status_->add_option("dir", status_command_.run_dir, "A run directory")->required();
+    status_->add_option("--coordinator", status_command_.coordinator,
+                        "host:port, where the processes were started by hand");
     status_->add_flag("--json", status_command_.json, "Machine-readable, on stdout");
     digest_ = app_.add_subcommand("digest", "SHA-256 of the latest weights of each run");
     digest_->add_option("dir", digest_command_.path, "DIR or DIR/RUN")->required();

@@ -37,10 +37,14 @@ struct ResumeCommand {
 };
 struct StopCommand {
   std::string run_dir;
+  // Of processes that were started by hand; empty: what runs on this machine.
+  std::string coordinator;
 };
 struct StatusCommand {
   std::string run_dir;
   bool json = false;
+  // As of StopCommand.
+  std::string coordinator;
 };
 struct DigestCommand {
   // DIR or DIR/RUN.

@@ -68,14 +68,17 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const CommandTools& t
 
 // The coordinator of a run directory.
 absl::StatusOr<std::unique_ptr<CoordinatorClient>> ConnectTo(const CommandTools& tools,
-                                                             const RunDirectory& directory) {
+                                                             const RunDirectory& directory,
+                                                             const std::string& coordinator) {
+  if (!coordinator.empty()) return Connect(tools, coordinator);
   ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, directory.ReadProcesses());
   for (const ProcessEntry& process : processes) {
     if (process.role == "coordinator") return Connect(tools, process.address);
   }
-  return absl::UnavailableError(absl::StrCat("nothing runs in ", directory.path(),
-                                             " on this machine; see its report.md, or continue ",
-                                             "with: distillctl resume ", directory.path()));
+  return absl::UnavailableError(
+      absl::StrCat("nothing that distillctl started runs in ", directory.path(),
+                   " on this machine. Continue with: distillctl resume ", directory.path(),
+                   "; or name the coordinator that was started by hand: --coordinator HOST:PORT"));
 }
 
 absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools) {
@@ -208,13 +211,15 @@ bool IsDistillctl(int64_t pid) {
 
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
-  const auto client = ConnectTo(tools, directory);
+  if (const auto plan = directory.ReadPlan(); !plan.ok()) return Fail(plan.status());
+  const auto client = ConnectTo(tools, directory, command.coordinator);
   if (!client.ok()) return Fail(client.status());
   // Only who answers for this directory is told to stop: pids are used again.
   if (const auto status = (*client)->GetPlan(); !status.ok()) return Fail(status.status());
   const auto processes = directory.ReadProcesses();
   if (!processes.ok()) return Fail(processes.status());
   for (const ProcessEntry& process : *processes) {
+    if (!command.coordinator.empty()) break;
     if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
     if (kill(static_cast<pid_t>(process.pid), SIGTERM) == 0) {
       Say(absl::StrCat("told distillctl (pid ", process.pid,
@@ -231,7 +236,14 @@ ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
-  const auto client = ConnectTo(tools, directory);
+  const auto done = tools.files->Exists(directory.FilePath("report.md"));
+  const auto processes = directory.ReadProcesses();
+  if (command.coordinator.empty() && done.ok() && *done && processes.ok() && processes->empty()) {
+    Print(absl::StrCat("plan ", plan->name(), " is done; see ", directory.FilePath("report.md"),
+                       "\n"));
+    return ExitCode::kDone;
+  }
+  const auto client = ConnectTo(tools, directory, command.coordinator);
   if (!client.ok()) return Fail(client.status());
   const auto status = (*client)->GetPlan();
   if (!status.ok()) return Fail(status.status());
@@ -272,7 +284,8 @@ ExitCode Do(const CommandTools& tools, const ConfigValidateCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt,
                              tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  Say(absl::StrCat(command.config, " is valid: ", plan->runs_size(), " runs"));
+  Say(absl::StrCat(command.config, " is valid: ", plan->runs_size(),
+                   " runs (data files were not opened)"));
   return ExitCode::kDone;
 }
 

@@ -60,9 +60,12 @@ class LocalRun {
     tools_.shutdown->OnRequest([this] { supervisor_.Wake(); });
     const absl::Cleanup forget = [this] { tools_.shutdown->OnRequest(nullptr); };
     Outcome outcome = Begin();
+    const bool was_done = Finished();
     if (outcome.code == ExitCode::kDone) outcome = Watch();
     StopProcesses();
-    if (outcome.code == ExitCode::kDone) outcome = CompareModels(tools_, directory_, plan_, began_);
+    if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
+      outcome = CompareModels(tools_, directory_, plan_, began_);
+    }
     // Without a coordinator of its own the list may be that of another distillctl.
     if (coordinator_address_.empty()) return outcome;
     processes_.clear();
@@ -73,6 +76,10 @@ class LocalRun {
   }
 
  private:
+  bool Finished() const {
+    const std::optional<v1::PlanStatus> status = latest_.Get();
+    return status.has_value() && status->state() == v1::PlanStatus::FINISHED;
+  }
   Outcome Failure(const absl::Status& status) {
     return {ExitCodeOf(status),
             absl::StrCat(std::string(status.message()), "\nOnce the cause is gone, ", HowToGoOn())};
@@ -227,6 +234,10 @@ class LocalRun {
       default:
         break;
     }
+    if (code == ExitCode::kConfiguration) {
+      return {code, absl::StrCat(status.message(), "\nCorrect the plan and run it in a new ",
+                                 "--run-dir: ", directory_.path(), " keeps the plan it has")};
+    }
     return {code, absl::StrCat(status.message(), "\nOnce the cause is gone, ", HowToGoOn())};
   }
 
@@ -257,7 +268,11 @@ class LocalRun {
       tools_.say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
       return std::nullopt;
     }
-    std::string message = exit.Describe();
+    std::string message = exit.clean()
+                              ? absl::StrCat(exit.name,
+                                             " left before the plan was done: somebody told it "
+                                             "to stop")
+                              : exit.Describe();
     const std::string tail = LogTail(directory_.LogPath(exit.name), 5);
     if (!exit.clean() && !tail.empty()) {
       absl::StrAppend(&message, "; the end of ", directory_.LogPath(exit.name), ":\n", tail);

@@ -104,4 +104,12 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
   return OutcomeOf(WriteReport(tools, directory, plan, began, output));
 }
 
+bool SayFormerReport(const LocalRunTools& tools, const RunDirectory& directory) {
+  const auto json = tools.files->Read(directory.FilePath("report.json"), kMaxReportBytes);
+  const auto markdown = tools.files->Read(directory.FilePath("report.md"), kMaxReportBytes);
+  if (!json.ok() || !markdown.ok() || !ReportFromJson(*json).ok()) return false;
+  tools.say(absl::StrCat("the plan is done; its report:\n", *markdown));
+  return true;
+}
+
 }  // namespace distill

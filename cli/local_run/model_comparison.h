@@ -53,6 +53,9 @@ struct Outcome {
 Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
                       const v1::PlanConfig& plan, absl::Duration began);
 
+// Says the table of the report that is there already; false where there is none.
+bool SayFormerReport(const LocalRunTools& tools, const RunDirectory& directory);
+
 }  // namespace distill
 
 #endif  // CLI_LOCAL_RUN_MODEL_COMPARISON_H_

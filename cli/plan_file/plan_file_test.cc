@@ -22,6 +22,15 @@ std::string Refusal(const std::vector<std::string>& settings) {
   return std::string(plan.status().message());
 }
 
+TEST(PlanFile, EveryExampleIsValid) {
+  PosixFileSystem files;
+  for (const char* example : {"fashion_mnist", "small", "own_data"}) {
+    const auto plan =
+        ReadPlan(files, std::string("examples/") + example + ".yaml", {}, std::nullopt);
+    EXPECT_TRUE(plan.ok()) << example << ": " << plan.status();
+  }
+}
+
 TEST(PlanFile, TheExampleIsReadResolvedAndChecked) {
   PosixFileSystem files;
   const auto plan = ReadPlan(files, kExample, {}, std::nullopt);

@@ -25,7 +25,7 @@ const char* DescriptionOf(ProcessKind kind) {
   switch (kind) {
     case ProcessKind::kCoordinator:
       return "Decides who trains what, keeps schedules and checkpoints.\n\nExample:\n"
-             "  coordinator --run-dir /shared/runs/first --listen 127.0.0.1:7000\n";
+             "  coordinator --run-dir /var/lib/distill --listen 127.0.0.1:7000\n";
     case ProcessKind::kTeacherServer:
       return "Runs a trained model and streams its outputs to students.\n\nExample:\n"
              "  teacher_server --run-dir /shared/runs/first --coordinator 127.0.0.1:7000\n";
@@ -37,7 +37,10 @@ const char* DescriptionOf(ProcessKind kind) {
 }
 
 void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
-  app.add_option("--run-dir", flags.run_dir, "Folder of the plan; storage that all hosts share")
+  app.add_option("--run-dir", flags.run_dir,
+                 kind == ProcessKind::kCoordinator
+                     ? "Folder of its journal: a local disk, not a network file system"
+                     : "Folder of the plan; storage that all hosts share")
       ->required();
   app.add_option("--name", flags.name, "Unique among the processes of the plan")
       ->capture_default_str();

@@ -16,7 +16,8 @@ enum class ProcessKind { kCoordinator, kTeacherServer, kStudentWorker };
 
 struct ProcessFlags {
   std::string name;
-  // The folder of the plan, on storage that all hosts share.
+  // The folder of the plan, on storage that all hosts share; of the coordinator, where
+  // its journal lies.
   std::string run_dir;
   // host:port of the coordinator; unused by the coordinator itself.
   std::string coordinator;

@@ -8,7 +8,7 @@ import unittest
 
 from tests.support.local_plan import LocalPlanTest, command, wait_until
 
-DONE, REFUSED, PREEMPTED, UNREACHABLE = 0, 5, 6, 4
+DONE, REFUSED, PREEMPTED = 0, 5, 6
 SIGTERM_EXIT = 128 + signal.SIGTERM
 
 
@@ -38,8 +38,13 @@ class LocalRunTest(LocalPlanTest):
 
     def test_a_finished_plan_can_be_resumed_and_is_still_finished(self):
         before = self.undisturbed.digests()
+        report = os.path.join(self.undisturbed.path, "report.json")
+        with open(report, encoding="utf-8") as file:
+            first = file.read()
         self.assert_ends_with(self.undisturbed.resume(), DONE)
         self.assertEqual(self.undisturbed.digests(), before)
+        with open(report, encoding="utf-8") as file:
+            self.assertEqual(file.read(), first)
 
     def test_a_folder_that_is_not_empty_is_refused_with_the_way_out(self):
         plan = self.undisturbed
@@ -50,10 +55,10 @@ class LocalRunTest(LocalPlanTest):
         self.assertIn("--run-dir", err)
         self.assertEqual(plan.digests(), before)
 
-    def test_status_says_that_nothing_runs_after_the_end_and_how_to_go_on(self):
-        code, _, err = command("status", self.undisturbed.path)
-        self.assertEqual(code, UNREACHABLE, err)
-        self.assertIn("distillctl resume", err)
+    def test_status_after_the_end_names_the_report(self):
+        code, out, err = command("status", self.undisturbed.path)
+        self.assertEqual(code, DONE, err)
+        self.assertIn("report.md", out)
 
     def test_a_teacher_told_to_stop_drains_and_the_run_goes_on(self):
         plan = self.plan("drained").run()
