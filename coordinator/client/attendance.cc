@@ -155,6 +155,10 @@ void Attendance::OnDirective(const std::shared_ptr<Stream>& stream,
   }
   if (!directive.has_welcome()) {
     events_.on_directive(directive);
+    v1::AttendReport ack;
+    ack.set_run_id(directive.run_id());
+    ack.mutable_ack()->set_sequence(directive.sequence());
+    stream->Send(std::move(ack));
     return;
   }
   const absl::Duration interval = std::clamp(ToDuration(directive.welcome().heartbeat_interval()),

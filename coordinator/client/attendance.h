@@ -35,7 +35,8 @@ struct AttendanceOptions {
 // What happens; called on gRPC's and the timers' threads, never two at once of
 // on_directive, never under a lock. Must return soon.
 struct AttendanceEvents {
-  // In order. Directives of an older fence than the newest seen are not passed on.
+  // In order; acknowledged when it has returned. Directives of an older fence than the
+  // newest seen are not passed on.
   std::function<void(const v1::Directive&)> on_directive;
   // A stream was welcomed: report again what the coordinator has to know.
   std::function<void()> on_welcome;

@@ -193,6 +193,28 @@ TEST_F(AttendanceTest, AHelloIsWelcomedAndHeartbeatsKeepTheMemberAlive) {
   EXPECT_EQ(lost_, 0);
 }
 
+TEST_F(AttendanceTest, WhatWasPassedOnIsAcknowledgedAndWhatIsOutOfDateIsNot) {
+  std::vector<uint64_t> acknowledged;
+  absl::Notification done;
+  ScriptedCoordinator coordinator([&](grpc::ServerContext&, AttendStream& stream) {
+    stream.Write(Welcome(/*fence=*/5));
+    stream.Write(Order(/*fence=*/5, /*sequence=*/2));
+    stream.Write(Order(/*fence=*/4, /*sequence=*/3));
+    stream.Write(Order(/*fence=*/5, /*sequence=*/4));
+    v1::AttendReport report;
+    while (acknowledged.size() < 2 && stream.Read(&report)) {
+      if (report.has_ack()) acknowledged.push_back(report.ack().sequence());
+    }
+    done.Notify();
+    return ReadAll(stream);
+  });
+  Attend(coordinator.address());
+  ASSERT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  EXPECT_EQ(acknowledged, (std::vector<uint64_t>{2, 4}));
+  attendance_->Leave("the test ends");
+  attendance_ = nullptr;
+}
+
 TEST_F(AttendanceTest, AReportBeforeHelloEndsTheStreamAsInvalid) {
   LoopbackCoordinator coordinator(disk_, &clock_, &timers_);
   const auto channel = CreateChannel({}, coordinator.address());
