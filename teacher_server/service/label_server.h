@@ -45,6 +45,7 @@ class FrameSink {
 // A model that is loaded.
 struct Serving {
   ServedModel model;
+  // Whoever holds it too lets its batches end before the server goes: they tell the server.
   std::shared_ptr<Runner> runner;
   std::shared_ptr<const DataSet> data;
   // Zero batch or queue sizes: those of BatcherOptions. A queue holds one batch at least.
