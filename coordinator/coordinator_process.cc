@@ -3,9 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
-#include "absl/synchronization/mutex.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/process/process_runtime.h"
 #include "common/executor/thread_executor.h"
@@ -32,23 +30,6 @@ CoordinatorOptions Options() {
   return options;
 }
 
-// Why the coordinator may not go on, if so. Thread-safe.
-class Loss {
- public:
-  void Set(const absl::Status& status) {
-    absl::MutexLock lock(&mu_);
-    status_ = status;
-  }
-  absl::Status Get() {
-    absl::MutexLock lock(&mu_);
-    return status_;
-  }
-
- private:
-  absl::Mutex mu_;
-  absl::Status status_ ABSL_GUARDED_BY(mu_);
-};
-
 }  // namespace
 
 absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown) {
@@ -66,12 +47,10 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
       .AddGauge("distill_coordinator_generation", "The coordinator's fence: rises with each start")
       ->Set(static_cast<double>(coordinator->state().fence()));
 
-  Loss loss;
   ThreadExecutor executor({.name = "coordinator", .threads = 1, .max_queued = 16384});
   Driver driver(std::move(coordinator), &executor, &runtime->timers(), &runtime->clock(),
                 [&](const absl::Status& status) {
-                  loss.Set(status);
-                  shutdown.Request("another coordinator took over");
+                  shutdown.Request("another coordinator took over", status);
                 });
   // Nothing runs in the driver when it goes, however this function ends.
   const absl::Cleanup stop = [&] {
@@ -97,7 +76,7 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
   driver.EndAll(absl::UnavailableError("the coordinator stops"));
   rendezvous.SetWorlds({});  // ends the calls that wait there
   server->Shutdown(kShutdownGrace);
-  return Annotate(loss.Get(), "coordinator");
+  return Annotate(shutdown.failure(), "coordinator");
 }
 
 }  // namespace distill

@@ -136,23 +136,6 @@ class Serves {
   v1::TeacherState state_ ABSL_GUARDED_BY(mu_);
 };
 
-// Why the process ends, if not by a signal. Thread-safe.
-class Outcome {
- public:
-  void Set(const absl::Status& status) {
-    absl::MutexLock lock(&mu_);
-    status_ = status;
-  }
-  absl::Status Get() {
-    absl::MutexLock lock(&mu_);
-    return status_;
-  }
-
- private:
-  absl::Mutex mu_;
-  absl::Status status_ ABSL_GUARDED_BY(mu_);
-};
-
 AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
                             const std::string& address) {
   AttendanceOptions options;
@@ -193,7 +176,6 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   server->SetServing(true);
 
   Serves serves(flags, runtime.get(), &loader, &device, &labels);
-  Outcome outcome;
   AttendanceEvents events;
   events.on_directive = [&](const v1::Directive& directive) {
     if (directive.has_serve()) serves.OnOrder(directive.serve());
@@ -207,8 +189,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
     LogLine(runtime->clock(), flags.name, "lost the coordinator: " + std::string(status.message()));
   };
   events.on_given_up = [&](const absl::Status& status) {
-    outcome.Set(status);
-    shutdown.Request("no coordinator");
+    shutdown.Request("no coordinator", status);
   };
   ASSIGN_OR_RETURN(const std::shared_ptr<Attendance> attendance,
                    Attendance::Start(OptionsOf(flags, *runtime, server->address()), events,
@@ -216,8 +197,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   serves.set_attendance(attendance);
   serves.Report();
   if (const absl::Status status = runtime->NotifyStarted(server->address()); !status.ok()) {
-    outcome.Set(status);
-    shutdown.Request("nobody hears that this server has started");
+    shutdown.Request("nobody hears that this server has started", status);
   }
   LogLine(runtime->clock(), flags.name, "serves on " + server->address());
 
@@ -233,7 +213,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   loader.Stop();
   device.Stop();
   control.Stop();
-  return outcome.Get();
+  return shutdown.failure();
 }
 
 }  // namespace distill

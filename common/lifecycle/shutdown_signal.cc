@@ -59,13 +59,14 @@ ShutdownSignal::ShutdownSignal() : listener_(std::make_unique<Listener>(this)) {
 
 ShutdownSignal::~ShutdownSignal() = default;
 
-void ShutdownSignal::Request(const std::string& reason) {
+void ShutdownSignal::Request(const std::string& reason, const absl::Status& failure) {
   absl::MutexLock running(&callback_mu_);
   std::function<void()> callback;
   {
     absl::MutexLock lock(&mu_);
     if (!reason_.empty()) return;
     reason_ = reason;
+    failure_ = failure;
     callback = std::move(callback_);
     requested_.Notify();
   }
@@ -83,6 +84,11 @@ bool ShutdownSignal::requested() const { return requested_.HasBeenNotified(); }
 std::string ShutdownSignal::reason() const {
   absl::MutexLock lock(&mu_);
   return reason_;
+}
+
+absl::Status ShutdownSignal::failure() const {
+  absl::MutexLock lock(&mu_);
+  return failure_;
 }
 
 void ShutdownSignal::OnRequest(std::function<void()> callback) {

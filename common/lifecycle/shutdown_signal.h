@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -33,8 +34,8 @@ class ShutdownSignal {
   ShutdownSignal& operator=(const ShutdownSignal&) = delete;
 
   // Stops the process from inside, as the first signal would; later calls and
-  // signals keep the first reason.
-  void Request(const std::string& reason);
+  // signals keep the first reason. `failure`: what the process is to end with.
+  void Request(const std::string& reason, const absl::Status& failure = absl::OkStatus());
 
   // Blocks until the first signal or Request.
   void Wait();
@@ -43,6 +44,8 @@ class ShutdownSignal {
   bool requested() const;
   // "SIGTERM", "SIGINT" or the reason of Request; empty before.
   std::string reason() const;
+  // Of the Request that came first; OK after a signal.
+  absl::Status failure() const;
 
   // Runs on the signal's thread at the first signal or Request, or here and now
   // when that is past. At most one, the latest; must not block, nor call this object.
@@ -56,6 +59,7 @@ class ShutdownSignal {
   absl::Mutex callback_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   mutable absl::Mutex mu_;
   std::string reason_ ABSL_GUARDED_BY(mu_);
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
   std::function<void()> callback_ ABSL_GUARDED_BY(mu_);
   absl::Notification requested_;
   std::unique_ptr<Listener> listener_;

@@ -26,6 +26,15 @@ TEST(ShutdownSignal, ARequestFromInsideDoesTheSameAndTheFirstReasonStays) {
   EXPECT_EQ(shutdown.reason(), "the plan is finished");
 }
 
+TEST(ShutdownSignal, TheFirstRequestSaysWhatTheProcessEndsWith) {
+  ShutdownSignal shutdown;
+  EXPECT_TRUE(shutdown.failure().ok());
+  shutdown.Request("lost", absl::AbortedError("another one took over"));
+  shutdown.Request("later", absl::InternalError("not the cause"));
+  EXPECT_EQ(shutdown.failure().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(shutdown.reason(), "lost");
+}
+
 TEST(ShutdownSignal, ACallbackThatComesLateRunsAtOnce) {
   ShutdownSignal shutdown;
   shutdown.Request("done");
