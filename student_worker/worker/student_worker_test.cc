@@ -116,9 +116,7 @@ class StudentWorkerTest : public ::testing::Test {
   }
   std::vector<uint64_t> Generations() {
     absl::MutexLock lock(&mu_);
-    std::vector<uint64_t> generations;
-    for (const WorldControl* world : worlds_) generations.push_back(world->world().generation());
-    return generations;
+    return generations_;
   }
   // Of a session that has begun and not ended.
   WorldControl& Session(size_t i) {
@@ -139,6 +137,7 @@ class StudentWorkerTest : public ::testing::Test {
     {
       absl::MutexLock lock(&mu_);
       worlds_.push_back(&control);
+      generations_.push_back(control.world().generation());
     }
     if (!failure_.ok()) return std::exchange(failure_, absl::OkStatus());
     const absl::Status end = control.WaitForGrant(1'000'000, kPatience).status();
@@ -148,7 +147,9 @@ class StudentWorkerTest : public ::testing::Test {
   }
 
   absl::Mutex mu_;
+  // Gone with their session; the generations stay.
   std::vector<WorldControl*> worlds_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> generations_ ABSL_GUARDED_BY(mu_);
   std::vector<absl::Status> ends_ ABSL_GUARDED_BY(mu_);
 
  protected:
