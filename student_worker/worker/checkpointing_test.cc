@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/files/fake_file_system.h"
+#include "coordinator/client/fake_run_calls.h"
 #include "distillation/models/export/manifest.h"
 #include "student_worker/collectives/fake_key_value_store.h"
 #include "student_worker/collectives/gloo_collectives.h"
@@ -105,36 +106,6 @@ class FakeTrainer final : public Trainer {
   const absl::Status agreement_;
 };
 
-// Only rank 0 asks it anything.
-class FakeCoordinator final : public RunCalls {
- public:
-  absl::StatusOr<v1::CommitCheckpointResponse> CommitCheckpoint(
-      const v1::CommitCheckpointRequest& request) override {
-    commits.push_back(request);
-    return response;
-  }
-  absl::Status FinishRun(const v1::FinishRunRequest& request) override {
-    finished.push_back(request);
-    return absl::OkStatus();
-  }
-  absl::Status FailRun(const v1::FailRunRequest&) override { return absl::UnimplementedError(""); }
-  absl::Status StoreSet(const v1::StoreScope&, const std::string&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<std::vector<std::string>> StoreGet(const v1::StoreScope&,
-                                                    const std::vector<std::string>&,
-                                                    absl::Duration) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<int64_t> StoreAdd(const v1::StoreScope&, const std::string&, int64_t) override {
-    return absl::UnimplementedError("");
-  }
-
-  std::vector<v1::CommitCheckpointRequest> commits;
-  std::vector<v1::FinishRunRequest> finished;
-  absl::StatusOr<v1::CommitCheckpointResponse> response = v1::CommitCheckpointResponse();
-};
-
 class FullDisk final : public FakeFileSystem {
  public:
   absl::Status Write(const std::string& path, std::string_view) override {
@@ -183,7 +154,8 @@ class CheckpointingTest : public ::testing::Test {
   FakeFileSystem shared_disk_;
   FullDisk full_disk_;
   std::vector<FileSystem*> files_ = {&shared_disk_, &shared_disk_};
-  FakeCoordinator coordinator_;
+  // Only rank 0 asks it anything.
+  FakeRunCalls coordinator_;
   absl::Status agreement_;
 };
 
@@ -227,7 +199,7 @@ TEST_F(CheckpointingTest, RanksWhoseModelsDifferWriteNothing) {
 }
 
 TEST_F(CheckpointingTest, ACommitThatIsRefusedFailsRankZeroAndRemovesNothing) {
-  coordinator_.response = absl::AbortedError("an older fence");
+  coordinator_.commit_answer = absl::AbortedError("an older fence");
   EXPECT_EQ(Save()[0].code(), absl::StatusCode::kAborted);
 }
 
@@ -236,17 +208,17 @@ TEST_F(CheckpointingTest, OnlyCheckpointsOfThisRunAreRemovedAsObsolete) {
   const std::vector<std::string> kept = {"r/export", "r/checkpoints",
                                          "other/checkpoints/step-000002-g1",
                                          "rr/checkpoints/step-000002-g1", "other/export"};
-  coordinator_.response->add_obsolete_paths(obsolete);
+  coordinator_.commit_answer->add_obsolete_paths(obsolete);
   for (const std::string& path : kept) {
     ASSERT_TRUE(shared_disk_.MakeDirectories("/runs/" + path).ok());
-    coordinator_.response->add_obsolete_paths(path);
+    coordinator_.commit_answer->add_obsolete_paths(path);
   }
   ASSERT_TRUE(shared_disk_.MakeDirectories("/runs/" + obsolete).ok());
-  coordinator_.response->add_obsolete_paths("");
-  coordinator_.response->add_obsolete_paths(".");
-  coordinator_.response->add_obsolete_paths("/runs/other/export");
+  coordinator_.commit_answer->add_obsolete_paths("");
+  coordinator_.commit_answer->add_obsolete_paths(".");
+  coordinator_.commit_answer->add_obsolete_paths("/runs/other/export");
   // The fake disk refuses "..", a real one goes there: it must not even be asked.
-  coordinator_.response->add_obsolete_paths(obsolete + "/../../../other/export");
+  coordinator_.commit_answer->add_obsolete_paths(obsolete + "/../../../other/export");
   for (const absl::Status& status : Save()) EXPECT_TRUE(status.ok()) << status;
   EXPECT_FALSE(Exists(obsolete));
   EXPECT_TRUE(Exists(kFolder));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "coordinator/client/fake_run_calls.h"
 
 namespace distill {
 namespace {
@@ -61,37 +62,6 @@ v1::Directive Grant(uint64_t generation, int64_t through_step) {
   return directive;
 }
 
-// Keeps what fails; has no rendezvous.
-class FakeCoordinator final : public RunCalls {
- public:
-  absl::StatusOr<v1::CommitCheckpointResponse> CommitCheckpoint(
-      const v1::CommitCheckpointRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status FinishRun(const v1::FinishRunRequest&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::Status FailRun(const v1::FailRunRequest& request) override {
-    failures.push_back(request);
-    return answer;
-  }
-  absl::Status StoreSet(const v1::StoreScope&, const std::string&, const std::string&) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<std::vector<std::string>> StoreGet(const v1::StoreScope&,
-                                                    const std::vector<std::string>&,
-                                                    absl::Duration) override {
-    return absl::UnimplementedError("");
-  }
-  absl::StatusOr<int64_t> StoreAdd(const v1::StoreScope&, const std::string&, int64_t) override {
-    return absl::UnimplementedError("");
-  }
-
-  // Of the training thread, until it is joined.
-  std::vector<v1::FailRunRequest> failures;
-  absl::Status answer;
-};
-
 // A worker whose session in a world lasts until the world ends, or fails as it is told.
 class StudentWorkerTest : public ::testing::Test {
  protected:
@@ -128,7 +98,8 @@ class StudentWorkerTest : public ::testing::Test {
     return ends_;
   }
 
-  FakeCoordinator coordinator_;
+  // Called by one thread of training, read once it waits or is joined.
+  FakeRunCalls coordinator_;
   // If not OK, what the next session fails with at once.
   absl::Status failure_;
 
@@ -270,7 +241,7 @@ TEST_F(StudentWorkerTest, ALostPeerIsWorthAnotherWorld) {
 
 TEST_F(StudentWorkerTest, AFailureThatCannotBeToldStopsTheWorker) {
   failure_ = absl::InternalError("diverged");
-  coordinator_.answer = absl::UnavailableError("the coordinator is gone");
+  coordinator_.fail_answer = absl::UnavailableError("the coordinator is gone");
   Run();
   worker_.OnDirective(World(3));
   EXPECT_EQ(Returned(), absl::InternalError("diverged"));

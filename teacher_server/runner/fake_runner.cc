@@ -48,6 +48,14 @@ bool FakeRunner::CompleteOldest(absl::Status status) {
   return true;
 }
 
+bool FakeRunner::AwaitInFlight(int count, absl::Duration timeout) const {
+  absl::MutexLock lock(&mu_);
+  const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return static_cast<int>(pending_.size()) >= count;
+  };
+  return mu_.AwaitWithTimeout(absl::Condition(&there), timeout);
+}
+
 int FakeRunner::in_flight() const {
   absl::MutexLock lock(&mu_);
   return static_cast<int>(pending_.size());

@@ -30,6 +30,8 @@ class FakeRunner final : public Runner {
   // False when none is in flight.
   bool CompleteOldest(absl::Status status = absl::OkStatus());
   int in_flight() const;
+  // Waits until so many are in flight, or `timeout` is over: false.
+  bool AwaitInFlight(int count, absl::Duration timeout) const;
 
   // The logits it gives a row: class c gets c * (sum of the row's values).
   static absl::StatusOr<InferenceResult> Answer(const ModelDescription& description,

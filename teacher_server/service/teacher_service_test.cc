@@ -16,7 +16,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "common/clock/clock.h"
 #include "common/clock/thread_timer_queue.h"
 #include "common/executor/thread_executor.h"
@@ -229,11 +228,8 @@ class TeacherServiceTest : public ::testing::Test {
     student->AwaitOpened();
     return student;
   }
-  // The fake cannot tell when a batch comes to it.
   static void AwaitRunning(const FakeRunner& runner) {
-    const absl::Time end = absl::Now() + kPatience;
-    while (runner.in_flight() == 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
-    EXPECT_EQ(runner.in_flight(), 1);
+    EXPECT_TRUE(runner.AwaitInFlight(1, kPatience));
   }
   static void CompleteNext(FakeRunner& runner) {
     AwaitRunning(runner);

@@ -107,12 +107,7 @@ class Teacher {
   }
 
   const std::string& address() const { return rpc_->address(); }
-  // The fake cannot tell when a batch comes to it.
-  void AwaitRunning() const {
-    const absl::Time end = absl::Now() + kPatience;
-    while (runner_->in_flight() == 0 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
-    ASSERT_EQ(runner_->in_flight(), 1);
-  }
+  void AwaitRunning() const { ASSERT_TRUE(runner_->AwaitInFlight(1, kPatience)); }
 
  private:
   SystemClock clock_;
