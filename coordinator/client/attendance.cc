@@ -42,9 +42,13 @@ class Attendance::Stream final : public ClientStream<v1::AttendReport, v1::Direc
     bool full = false;
     {
       absl::MutexLock lock(&outbox_mu_);
-      const auto is_progress = [](const v1::AttendReport& r) { return r.has_progress(); };
-      const auto older = std::find_if(outbox_.begin(), outbox_.end(), is_progress);
-      if (report.has_progress() && older != outbox_.end()) {
+      // A newer one says all that an unsent one of its kind does.
+      const bool replaces = report.has_progress() || report.has_ack();
+      const auto older =
+          std::find_if(outbox_.begin(), outbox_.end(), [&](const v1::AttendReport& unsent) {
+            return unsent.report_case() == report.report_case();
+          });
+      if (replaces && older != outbox_.end()) {
         *older = std::move(report);
       } else if (outbox_.size() < kMaxUnsent) {
         outbox_.push_back(std::move(report));
