@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/peer_identity.h"
 
 namespace distill {
 
@@ -48,11 +49,6 @@ void SetKeepalive(const TransportOptions& options, bool server, grpc::ChannelArg
 absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(const TransportOptions& options,
                                                              const std::string& address);
 
-// Who calls. `role` is empty on plaintext: the peer has proved nothing.
-struct PeerIdentity {
-  std::string address;  // As gRPC writes it, for example "ipv4:127.0.0.1:40000".
-  std::string role;
-};
 PeerIdentity PeerOf(const grpc::ServerContextBase& context);
 
 }  // namespace distill

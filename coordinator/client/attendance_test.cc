@@ -14,6 +14,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "common/rpc/peer_identity.h"
 #include "coordinator/client/loopback_coordinator.h"
 #include "proto/coordinator.grpc.pb.h"
 
@@ -360,7 +361,9 @@ TEST_F(AttendanceTest, LeavingTellsTheCoordinator) {
   EXPECT_EQ(coordinator.Member("student-0").state(), v1::MemberStatus::GONE);
   EXPECT_EQ(lost_, 0);
   // Its name is free at once for another process.
-  coordinator.Do([this](Coordinator& c) { EXPECT_TRUE(c.OnHello(99, Student(2), Now()).ok()); });
+  coordinator.Do([this](Coordinator& c) {
+    EXPECT_TRUE(c.OnHello(99, PeerIdentity{}, Student(2), Now()).ok());
+  });
 }
 
 TEST_F(AttendanceTest, NoEventRunsAfterLeaveHasReturned) {

@@ -108,6 +108,7 @@ TEST_F(CoordinatorClientTest, AStoppedPlanGoesOnWhenResumed) {
   ASSERT_TRUE(client_->SubmitPlan(SmallPlan("k")).ok());
   ASSERT_TRUE(client_->StopPlan("s", "enough").ok());
   EXPECT_EQ(State(), v1::PlanStatus::STOPPED);
+  EXPECT_THAT(client_->GetPlan()->runs(0).message(), HasSubstr("enough (asked by ipv4:127.0.0.1:"));
   ASSERT_TRUE(client_->ResumePlan("r").ok());
   EXPECT_EQ(State(), v1::PlanStatus::RUNNING);
   ASSERT_TRUE(client_->StopPlan("s", "enough").ok());  // the same call, come late

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "common/rpc/peer_identity.h"
 #include "coordinator/client/loopback_coordinator.h"
 
 namespace distill {
@@ -99,8 +100,9 @@ TEST_F(PlanWatchTest, HearsTheStatusThatIsAndEachChangeOnce) {
   hello.set_role(v1::STUDENT_WORKER);
   hello.set_worker("student-0");
   hello.set_incarnation(1);
-  coordinator_->Do(
-      [&](Coordinator& coordinator) { EXPECT_TRUE(coordinator.OnHello(7, hello, Now()).ok()); });
+  coordinator_->Do([&](Coordinator& coordinator) {
+    EXPECT_TRUE(coordinator.OnHello(7, PeerIdentity{}, hello, Now()).ok());
+  });
   ASSERT_TRUE(Eventually([&] { return heard_.statuses().size() >= 2; }));
   const auto statuses = heard_.statuses();
   EXPECT_EQ(statuses.size(), 2u);

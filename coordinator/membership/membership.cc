@@ -1,12 +1,22 @@
 #include "coordinator/membership/membership.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
 namespace distill {
 
 using v1::MemberStatus;
+
+namespace {
+
+// Nothing for a member that is known from the journal only.
+std::string From(const PeerIdentity& peer) {
+  return peer.address.empty() ? "" : absl::StrCat(", from ", peer.address);
+}
+
+}  // namespace
 
 absl::Status MembershipOptions::Validate() const {
   if (absl::ZeroDuration() < suspect_after && suspect_after < gone_after) return absl::OkStatus();
@@ -15,7 +25,7 @@ absl::Status MembershipOptions::Validate() const {
       ") must be above 0 and below gone_after (", absl::FormatDuration(gone_after), ")"));
 }
 
-absl::Status Membership::Hello(const v1::Hello& hello, absl::Time now) {
+absl::Status Membership::Hello(const v1::Hello& hello, const PeerIdentity& peer, absl::Time now) {
   if (hello.worker().empty() || hello.incarnation() == 0 || hello.role() == v1::ROLE_UNSPECIFIED) {
     return absl::InvalidArgumentError("hello needs a worker name, an incarnation and a role");
   }
@@ -28,15 +38,16 @@ absl::Status Membership::Hello(const v1::Hello& hello, absl::Time now) {
     }
   } else if (it->second.hello.incarnation() != hello.incarnation() &&
              it->second.state != MemberStatus::GONE) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("worker \"", hello.worker(), "\" (process ", it->second.hello.process_id(),
-                     ") is alive: stop it or use another name; if it died, retry in ",
-                     absl::FormatDuration(options_.gone_after)));
+    return absl::AlreadyExistsError(absl::StrCat(
+        "worker \"", hello.worker(), "\" (process ", it->second.hello.process_id(),
+        From(it->second.peer), ") is alive: stop it or use another name; if it died, retry in ",
+        absl::FormatDuration(options_.gone_after)));
   }
   Member& member = members_[hello.worker()];
   // A restarted server has loaded nothing yet.
   if (member.hello.incarnation() != hello.incarnation()) member.teacher_state.Clear();
   member.hello = hello;
+  member.peer = peer;
   member.state = MemberStatus::ALIVE;
   member.last_heard = now;
   member.expected = false;

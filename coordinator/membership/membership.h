@@ -22,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/rpc/peer_identity.h"
 #include "proto/coordinator.pb.h"
 
 namespace distill {
@@ -42,6 +43,7 @@ class Membership {
 
   struct Member {
     v1::Hello hello;
+    PeerIdentity peer;  // Whose stream said it.
     State state = v1::MemberStatus::ALIVE;
     absl::Time last_heard;
     // Known from the journal only: has not said hello to this coordinator yet.
@@ -64,7 +66,7 @@ class Membership {
   //   ALREADY_EXISTS      another incarnation of this name is not GONE: retry after
   //                       gone_after, or give the process a name of its own
   //   RESOURCE_EXHAUSTED  max_members names are known
-  absl::Status Hello(const v1::Hello& hello, absl::Time now);
+  absl::Status Hello(const v1::Hello& hello, const PeerIdentity& peer, absl::Time now);
 
   // A member of a world that the journal knows: it counts as heard of at `now`, so
   // that after a coordinator's restart it has gone_after to say hello.

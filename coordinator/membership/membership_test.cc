@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/rpc/peer_identity.h"
+
 namespace distill {
 namespace {
 
@@ -32,6 +34,8 @@ v1::TeacherState Ready(const std::string& model, const std::string& fingerprint)
   return state;
 }
 
+const PeerIdentity kPeer{"ipv4:10.0.0.7:40000", ""};
+
 absl::Time At(double seconds) { return absl::UnixEpoch() + absl::Seconds(seconds); }
 
 class MembershipTest : public ::testing::Test {
@@ -49,7 +53,7 @@ TEST(MembershipOptions, RefuseTimesInTheWrongOrder) {
 }
 
 TEST_F(MembershipTest, SilenceMakesAMemberSuspectAfterThreeAndGoneAfterFiveSeconds) {
-  ASSERT_TRUE(membership_.Hello(Student("a"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Student("a"), kPeer, At(0)).ok());
   EXPECT_EQ(membership_.NextDeadline(), At(3));
   EXPECT_TRUE(membership_.Advance(At(2.999)).empty());
   const auto changes = membership_.Advance(At(3));
@@ -64,7 +68,7 @@ TEST_F(MembershipTest, SilenceMakesAMemberSuspectAfterThreeAndGoneAfterFiveSecon
 }
 
 TEST_F(MembershipTest, AHeartbeatRevivesASuspectButNotOneWhoIsGone) {
-  ASSERT_TRUE(membership_.Hello(Student("a"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Student("a"), kPeer, At(0)).ok());
   membership_.Advance(At(4));
   EXPECT_TRUE(membership_.Heartbeat("a", 1, At(4)).ok());
   EXPECT_EQ(StateOf("a"), MemberStatus::ALIVE);
@@ -72,34 +76,36 @@ TEST_F(MembershipTest, AHeartbeatRevivesASuspectButNotOneWhoIsGone) {
   membership_.Advance(At(9));
   EXPECT_EQ(membership_.Heartbeat("a", 1, At(9)).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(StateOf("a"), MemberStatus::GONE);
-  EXPECT_TRUE(membership_.Hello(Student("a"), At(10)).ok());
+  EXPECT_TRUE(membership_.Hello(Student("a"), kPeer, At(10)).ok());
   EXPECT_EQ(StateOf("a"), MemberStatus::ALIVE);
 }
 
 TEST_F(MembershipTest, AnotherLivingIncarnationIsRefusedUntilTheFirstIsGone) {
-  ASSERT_TRUE(membership_.Hello(Student("a", 1), At(0)).ok());
-  EXPECT_TRUE(membership_.Hello(Student("a", 1), At(1)).ok());
+  ASSERT_TRUE(membership_.Hello(Student("a", 1), kPeer, At(0)).ok());
+  EXPECT_TRUE(membership_.Hello(Student("a", 1), kPeer, At(1)).ok());
   membership_.StreamLost("a", 1);
-  const absl::Status refused = membership_.Hello(Student("a", 2), At(2));
+  const absl::Status refused = membership_.Hello(Student("a", 2), kPeer, At(2));
   EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("worker \"a\""));
+  // Where the other one is to be found.
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("from ipv4:10.0.0.7:40000"));
   EXPECT_TRUE(membership_.IsPresent("a", 1));
   membership_.Advance(At(6));
-  EXPECT_TRUE(membership_.Hello(Student("a", 2), At(6)).ok());
+  EXPECT_TRUE(membership_.Hello(Student("a", 2), kPeer, At(6)).ok());
   EXPECT_TRUE(membership_.IsPresent("a", 2));
   EXPECT_FALSE(membership_.IsPresent("a", 1));
   EXPECT_EQ(membership_.Heartbeat("a", 1, At(6)).code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(MembershipTest, ALostStreamMakesSuspectAtOnceAndLeavingMakesGoneAtOnce) {
-  ASSERT_TRUE(membership_.Hello(Student("a"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Student("a"), kPeer, At(0)).ok());
   membership_.StreamLost("a", 2);
   EXPECT_EQ(StateOf("a"), MemberStatus::ALIVE);
   membership_.StreamLost("a", 1);
   EXPECT_EQ(StateOf("a"), MemberStatus::SUSPECT);
   membership_.Leaving("a", 1, "SIGTERM");
   EXPECT_EQ(StateOf("a"), MemberStatus::GONE);
-  EXPECT_TRUE(membership_.Hello(Student("a", 2), At(0)).ok());
+  EXPECT_TRUE(membership_.Hello(Student("a", 2), kPeer, At(0)).ok());
 }
 
 TEST_F(MembershipTest, AnExpectedMemberIsPresentButTakesNoPartUntilItSaysHello) {
@@ -107,26 +113,28 @@ TEST_F(MembershipTest, AnExpectedMemberIsPresentButTakesNoPartUntilItSaysHello) 
   EXPECT_TRUE(membership_.IsPresent("a", 1));
   EXPECT_TRUE(membership_.ProposeWorld(1, {}).empty());
   EXPECT_EQ(membership_.NextDeadline(), At(15));
-  EXPECT_TRUE(membership_.Hello(Student("a", 1), At(11)).ok());
+  EXPECT_TRUE(membership_.Hello(Student("a", 1), kPeer, At(11)).ok());
   EXPECT_EQ(StateOf("a"), MemberStatus::ALIVE);
 }
 
 TEST_F(MembershipTest, AHelloWithoutNameOrIncarnationOrBeyondTheBoundIsRefused) {
-  EXPECT_EQ(membership_.Hello(Student("", 1), At(0)).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(membership_.Hello(Student("a", 0), At(0)).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(membership_.Hello(Student("", 1), kPeer, At(0)).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(membership_.Hello(Student("a", 0), kPeer, At(0)).code(),
+            absl::StatusCode::kInvalidArgument);
   MembershipOptions options;
   options.max_members = 1;
   Membership small(options);
-  EXPECT_TRUE(small.Hello(Student("a"), At(0)).ok());
-  EXPECT_EQ(small.Hello(Student("b"), At(0)).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_TRUE(small.Hello(Student("a"), At(0)).ok());
+  EXPECT_TRUE(small.Hello(Student("a"), kPeer, At(0)).ok());
+  EXPECT_EQ(small.Hello(Student("b"), kPeer, At(0)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(small.Hello(Student("a"), kPeer, At(0)).ok());
 }
 
 TEST_F(MembershipTest, AWorldTakesTheIdleLivingStudentsByName) {
   for (const char* name : {"d", "b", "a", "c"}) {
-    ASSERT_TRUE(membership_.Hello(Student(name), At(0)).ok());
+    ASSERT_TRUE(membership_.Hello(Student(name), kPeer, At(0)).ok());
   }
-  ASSERT_TRUE(membership_.Hello(Teacher("aa"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Teacher("aa"), kPeer, At(0)).ok());
   membership_.StreamLost("b", 1);
   const auto world = membership_.ProposeWorld(2, {"a"});
   ASSERT_EQ(world.size(), 2u);
@@ -136,8 +144,8 @@ TEST_F(MembershipTest, AWorldTakesTheIdleLivingStudentsByName) {
 }
 
 TEST_F(MembershipTest, ReadyTeachersAreThoseOfTheModelAndFingerprintThatAreNotGone) {
-  ASSERT_TRUE(membership_.Hello(Teacher("t1"), At(0)).ok());
-  ASSERT_TRUE(membership_.Hello(Teacher("t0"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Teacher("t1"), kPeer, At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Teacher("t0"), kPeer, At(0)).ok());
   ASSERT_TRUE(membership_.SetTeacherState("t1", 1, Ready("m", "f"), At(1)).ok());
   EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
   ASSERT_TRUE(membership_.SetTeacherState("t0", 1, Ready("m", "f"), At(1)).ok());
@@ -148,12 +156,12 @@ TEST_F(MembershipTest, ReadyTeachersAreThoseOfTheModelAndFingerprintThatAreNotGo
   membership_.Leaving("t0", 1, "SIGTERM");
   EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
   // A restart under the same name has loaded nothing.
-  ASSERT_TRUE(membership_.Hello(Teacher("t0", 2), At(2)).ok());
+  ASSERT_TRUE(membership_.Hello(Teacher("t0", 2), kPeer, At(2)).ok());
   EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
 }
 
 TEST_F(MembershipTest, AStudentCannotReportAsATeacher) {
-  ASSERT_TRUE(membership_.Hello(Student("a"), At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Student("a"), kPeer, At(0)).ok());
   EXPECT_EQ(membership_.SetTeacherState("a", 1, Ready("m", "f"), At(0)).code(),
             absl::StatusCode::kInvalidArgument);
 }

@@ -29,7 +29,7 @@ void AttendStream::OnMessage(v1::AttendReport report) {
   } else if (report.has_hello()) {
     said_hello_ = true;
     auto self = std::static_pointer_cast<AttendStream>(shared_from_this());
-    status = driver_->Hello(session_, std::move(*report.mutable_hello()), std::move(self));
+    status = driver_->Hello(session_, peer_, std::move(*report.mutable_hello()), std::move(self));
   } else {
     status = absl::InvalidArgumentError("the first report of an Attend stream must be hello");
   }

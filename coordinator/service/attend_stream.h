@@ -6,9 +6,11 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/peer_identity.h"
 #include "common/rpc/server_stream.h"
 #include "coordinator/service/driver.h"
 #include "proto/coordinator.pb.h"
@@ -22,7 +24,8 @@ class AttendStream final : public ServerStream<v1::AttendReport, v1::Directive>,
  public:
   static constexpr size_t kMaxUnsent = 4096;
 
-  AttendStream(Driver* driver, uint64_t session) : driver_(driver), session_(session) {}
+  AttendStream(Driver* driver, PeerIdentity peer, uint64_t session)
+      : driver_(driver), peer_(std::move(peer)), session_(session) {}
 
   void Send(v1::Directive directive) override;
   void End(const absl::Status& status) override;
@@ -34,6 +37,7 @@ class AttendStream final : public ServerStream<v1::AttendReport, v1::Directive>,
   void OnEnded() override;
 
   Driver* const driver_;
+  const PeerIdentity peer_;
   const uint64_t session_;
   // Of gRPC's reading thread.
   bool said_hello_ = false;

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/status_conversion.h"
+#include "common/rpc/transport.h"
 #include "coordinator/service/attend_stream.h"
 
 namespace distill {
@@ -159,8 +161,9 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
 
 }  // namespace
 
-grpc::ServerBidiReactor<v1::AttendReport, v1::Directive>* CoordinatorServiceImpl::Attend(Context*) {
-  return std::make_shared<AttendStream>(driver_, ++last_session_)->Begin();
+grpc::ServerBidiReactor<v1::AttendReport, v1::Directive>* CoordinatorServiceImpl::Attend(
+    Context* context) {
+  return std::make_shared<AttendStream>(driver_, PeerOf(*context), ++last_session_)->Begin();
 }
 
 grpc::ServerUnaryReactor* CoordinatorServiceImpl::SubmitPlan(Context* context,
@@ -254,9 +257,12 @@ grpc::ServerUnaryReactor* CoordinatorServiceImpl::StoreAdd(Context* context,
 grpc::ServerUnaryReactor* AdminServiceImpl::StopPlan(Context* context,
                                                      const v1::StopPlanRequest* request,
                                                      v1::StopPlanResponse*) {
-  return Answer(driver_, context, [=](Coordinator& coordinator, absl::Time now) {
-    return coordinator.StopPlan(request->idempotency_key(), request->reason(), now);
-  });
+  return Answer(driver_, context,
+                [=, peer = PeerOf(*context)](Coordinator& coordinator, absl::Time now) {
+                  return coordinator.StopPlan(
+                      request->idempotency_key(),
+                      absl::StrCat(request->reason(), " (asked by ", peer.address, ")"), now);
+                });
 }
 
 grpc::ServerUnaryReactor* AdminServiceImpl::ResumePlan(Context* context,

@@ -28,11 +28,12 @@ absl::Status Driver::Post(Event event) {
   });
 }
 
-absl::Status Driver::Hello(uint64_t session, v1::Hello hello, std::shared_ptr<DirectiveSink> sink) {
-  return Post([this, session, hello = std::move(hello), sink = std::move(sink)](
-                  Coordinator& coordinator, absl::Time now) {
+absl::Status Driver::Hello(uint64_t session, PeerIdentity peer, v1::Hello hello,
+                           std::shared_ptr<DirectiveSink> sink) {
+  return Post([this, session, peer = std::move(peer), hello = std::move(hello),
+               sink = std::move(sink)](Coordinator& coordinator, absl::Time now) {
     sinks_[session] = sink;
-    const absl::Status status = coordinator.OnHello(session, hello, now);
+    const absl::Status status = coordinator.OnHello(session, peer, hello, now);
     if (status.ok()) return;
     sinks_.erase(session);
     sink->End(status);

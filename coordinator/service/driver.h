@@ -17,6 +17,7 @@
 #include "common/clock/clock.h"
 #include "common/clock/timer.h"
 #include "common/executor/executor.h"
+#include "common/rpc/peer_identity.h"
 #include "coordinator/service/decisions/coordinator.h"
 #include "proto/coordinator.pb.h"
 
@@ -59,7 +60,8 @@ class Driver {
   absl::Status Post(Event event);
 
   // A stream's hello, later reports, and end.
-  absl::Status Hello(uint64_t session, v1::Hello hello, std::shared_ptr<DirectiveSink> sink);
+  absl::Status Hello(uint64_t session, PeerIdentity peer, v1::Hello hello,
+                     std::shared_ptr<DirectiveSink> sink);
   absl::Status Report(uint64_t session, v1::AttendReport report);
   void Lost(uint64_t session);
 

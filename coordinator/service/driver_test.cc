@@ -6,6 +6,7 @@
 #include "common/clock/fake_clock.h"
 #include "common/clock/fake_timer_queue.h"
 #include "common/executor/manual_executor.h"
+#include "common/rpc/peer_identity.h"
 #include "coordinator/store/memory_store.h"
 
 namespace distill {
@@ -54,7 +55,7 @@ class DriverTest : public ::testing::Test {
     hello.set_role(v1::STUDENT_WORKER);
     hello.set_worker(worker);
     hello.set_incarnation(incarnation);
-    EXPECT_TRUE(driver_->Hello(session, hello, sink).ok());
+    EXPECT_TRUE(driver_->Hello(session, PeerIdentity{}, hello, sink).ok());
     executor_.RunAll();
     return sink;
   }

@@ -1,6 +1,8 @@
 #include "teacher_server/service/label_server.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,22 +50,36 @@ void LabelServer::StopServing(const absl::Status& why) {
   PostSurely([this, why] { SwitchTo(nullptr, why); });
 }
 
-uint64_t LabelServer::Connect(std::shared_ptr<FrameSink> sink) {
+uint64_t LabelServer::Connect(PeerIdentity peer, std::shared_ptr<FrameSink> sink) {
   std::shared_ptr<Stream> stream;
   {
     absl::MutexLock lock(&mu_);
     if (streams_.size() < kMaxStreams) {
-      stream = std::make_shared<Stream>(++last_stream_, sink);
+      stream = std::make_shared<Stream>(++last_stream_, std::move(peer), sink);
       streams_[stream->id] = stream;
     }
   }
   if (stream == nullptr) {
-    sink->End(absl::ResourceExhaustedError(
-        absl::StrCat("this teacher server has ", kMaxStreams, " streams already; ask another")));
+    sink->End(TooManyStreams());
     return 0;
   }
   PostSurely([this, stream] { Attach(stream); });
   return stream->id;
+}
+
+// A student that leaks streams does so from one address: its port varies.
+absl::Status LabelServer::TooManyStreams() {
+  std::map<std::string, size_t> streams_of;
+  for (const std::shared_ptr<Stream>& stream : Streams()) {
+    ++streams_of[stream->peer.address.substr(0, stream->peer.address.rfind(':'))];
+  }
+  const auto most =
+      std::max_element(streams_of.begin(), streams_of.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  const std::string whose =
+      most == streams_of.end() ? "" : absl::StrCat(" (", most->second, " from ", most->first, ")");
+  return absl::ResourceExhaustedError(absl::StrCat("this teacher server has ", kMaxStreams,
+                                                   " streams already", whose, "; ask another"));
 }
 
 void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message) {

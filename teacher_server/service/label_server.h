@@ -22,6 +22,7 @@
 #include "common/clock/clock.h"
 #include "common/clock/timer.h"
 #include "common/executor/executor.h"
+#include "common/rpc/peer_identity.h"
 #include "distillation/data/data_set.h"
 #include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
@@ -88,9 +89,9 @@ class LabelServer {
   // Streams end with UNAVAILABLE; opens are refused with `why`.
   void StopServing(const absl::Status& why);
 
-  // A stream's id. Beyond kMaxStreams the sink ends with RESOURCE_EXHAUSTED, and the id,
-  // 0, is nobody's.
-  uint64_t Connect(std::shared_ptr<FrameSink> sink);
+  // A stream's id. Beyond kMaxStreams the sink ends with RESOURCE_EXHAUSTED and the
+  // address that holds the most of them, and the id, 0, is nobody's.
+  uint64_t Connect(PeerIdentity peer, std::shared_ptr<FrameSink> sink);
   void OnMessage(uint64_t stream, v1::LabelRequest message);
   // The stream is over: what it still waits for is cancelled.
   void Lost(uint64_t stream);
@@ -115,6 +116,7 @@ class LabelServer {
   void PostSurely(Event event) ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<Stream> Find(uint64_t id) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<Stream>> Streams() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status TooManyStreams() ABSL_LOCKS_EXCLUDED(mu_);
 
   // All that follows: on the control thread.
   void Run(Event event);

@@ -14,15 +14,18 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/rpc/peer_identity.h"
 #include "distillation/labels/codec.h"
 #include "teacher_server/service/label_server.h"
 
 namespace distill {
 
 struct LabelServer::Stream {
-  Stream(uint64_t id, std::shared_ptr<FrameSink> sink) : id(id), sink(std::move(sink)) {}
+  Stream(uint64_t id, PeerIdentity peer, std::shared_ptr<FrameSink> sink)
+      : id(id), peer(std::move(peer)), sink(std::move(sink)) {}
 
   const uint64_t id;
+  const PeerIdentity peer;
   const std::shared_ptr<FrameSink> sink;
 
   absl::Mutex mu;

@@ -10,6 +10,7 @@
 #include "common/clock/fake_clock.h"
 #include "common/clock/fake_timer_queue.h"
 #include "common/executor/manual_executor.h"
+#include "common/rpc/peer_identity.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/section.h"
 #include "teacher_server/runner/fake_runner.h"
@@ -17,8 +18,8 @@
 namespace distill {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -165,7 +166,7 @@ class LabelServerTest : public ::testing::Test {
 
   std::shared_ptr<Student> Connect() {
     auto student = std::make_shared<Student>(&server_);
-    student->id = server_.Connect(student);
+    student->id = server_.Connect(PeerIdentity{"ipv4:10.0.0.7:40000", ""}, student);
     students_.push_back(student);
     return student;
   }
@@ -278,7 +279,7 @@ TEST_F(LabelServerTest, AnIdBeyondTheSplitFailsAlone) {
   Ask(student, 3, {2});
   while (runner->CompleteOldest()) Run();
   EXPECT_EQ(student->Code(2), absl::StatusCode::kOutOfRange);
-  EXPECT_THAT(student->failed[2].message(), HasSubstr("example 8 of split TRAIN"));
+  EXPECT_THAT(student->failed[2].message(), ContainsRegex("example 8 of split TRAIN"));
   EXPECT_EQ(student->Labels(1), Truth({0}));
   EXPECT_EQ(student->Labels(3), Truth({2}));
 }
@@ -471,7 +472,7 @@ TEST_F(LabelServerTest, StreamsAreBoundedAndALostOneMakesRoom) {
     EXPECT_FALSE(Connect()->end.has_value());
     Run();
   }
-  EXPECT_EQ(Connect()->end->code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Connect()->end->ToString(), ContainsRegex("EXHAUSTED: .*1024 from ipv4:10.0.0.7"));
   server_.Lost(students_[0]->id);
   Run();
   EXPECT_TRUE(Open()->opened.has_value());

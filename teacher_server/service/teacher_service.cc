@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc/framing.h"
 #include "common/rpc/server_stream.h"
+#include "common/rpc/transport.h"
 
 namespace distill {
 namespace {
@@ -22,9 +23,10 @@ class LabelCall final : public Stream, public FrameSink {
  public:
   explicit LabelCall(LabelServer* server) : server_(server) {}
 
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Start() {
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Start(PeerIdentity peer) {
     grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor = Begin();
-    id_ = server_->Connect(std::static_pointer_cast<LabelCall>(shared_from_this()));
+    id_ =
+        server_->Connect(std::move(peer), std::static_pointer_cast<LabelCall>(shared_from_this()));
     // What came before the id was known.
     Wake();
     return reactor;
@@ -74,8 +76,8 @@ class LabelCall final : public Stream, public FrameSink {
 }  // namespace
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* TeacherServiceImpl::Label(
-    grpc::CallbackServerContext*) {
-  return std::make_shared<LabelCall>(server_)->Start();
+    grpc::CallbackServerContext* context) {
+  return std::make_shared<LabelCall>(server_)->Start(PeerOf(*context));
 }
 
 }  // namespace distill

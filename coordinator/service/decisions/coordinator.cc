@@ -74,11 +74,12 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(Store* store,
 
 // ---- Attend ----
 
-absl::Status Coordinator::OnHello(SessionId id, const v1::Hello& hello, absl::Time now) {
+absl::Status Coordinator::OnHello(SessionId id, const PeerIdentity& peer, const v1::Hello& hello,
+                                  absl::Time now) {
   if (sessions_.count(id)) {
     return absl::InvalidArgumentError("a second hello on one stream: open a new stream");
   }
-  RETURN_IF_ERROR(membership_.Hello(hello, now));
+  RETURN_IF_ERROR(membership_.Hello(hello, peer, now));
   if (const auto former = session_of_.find(hello.worker()); former != session_of_.end()) {
     End(former->second, absl::AbortedError("a newer stream of this worker replaces this one"));
   }

@@ -1,7 +1,7 @@
 // The coordinator's decisions, without gRPC, threads or a clock of its own: events
 // come in, directives and answers go out.
 //
-//   coordinator->OnHello(session, hello, now);
+//   coordinator->OnHello(session, peer, hello, now);
 //   for (Output& output : coordinator->TakeOutputs()) send(output);
 //   timer.Set(coordinator->NextDeadline());     // then OnTime(now)
 //
@@ -28,6 +28,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/rpc/peer_identity.h"
 #include "coordinator/journal/journal.h"
 #include "coordinator/membership/membership.h"
 #include "coordinator/service/decisions/rendezvous.h"
@@ -77,7 +78,8 @@ class Coordinator {
 
   // Attend. On failure (codes in coordinator.proto) the stream is to be ended with
   // the status.
-  absl::Status OnHello(SessionId session, const v1::Hello& hello, absl::Time now);
+  absl::Status OnHello(SessionId session, const PeerIdentity& peer, const v1::Hello& hello,
+                       absl::Time now);
   // Every later report. As above.
   absl::Status OnReport(SessionId session, const v1::AttendReport& report, absl::Time now);
   void OnStreamLost(SessionId session, absl::Time now);

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "common/rpc/peer_identity.h"
 #include "coordinator/journal/journal.h"
 #include "coordinator/service/decisions/coordinator.h"
 #include "coordinator/store/memory_store.h"
@@ -177,7 +178,8 @@ class Simulation {
     hello.set_incarnation(worker.incarnation);
     worker.session = ++last_session_;
     worker.sequence = 0;
-    if (!coordinator_->OnHello(worker.session, hello, now_).ok()) worker.session = 0;
+    if (!coordinator_->OnHello(worker.session, PeerIdentity{}, hello, now_).ok())
+      worker.session = 0;
     Deliver();
   }
 

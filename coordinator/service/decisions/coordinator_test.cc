@@ -4,6 +4,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include "common/rpc/peer_identity.h"
 #include "coordinator/journal/faulty_store.h"
 #include "coordinator/store/memory_store.h"
 
@@ -53,7 +54,7 @@ class CoordinatorTest : public ::testing::Test {
     hello.set_worker(worker);
     hello.set_incarnation(incarnation);
     hello.set_address(worker + ":1");
-    return coordinator_->OnHello(session, hello, now_);
+    return coordinator_->OnHello(session, PeerIdentity{}, hello, now_);
   }
   void Beat(const std::vector<uint64_t>& sessions) {
     v1::AttendReport report;
