@@ -1,0 +1,70 @@
+// A teacher server inside the benchmark's process: the real service on a port of its own,
+// around any runner. Its examples are numbered and tiny, so that reading them costs
+// nothing.
+#ifndef BENCHMARKS_SUPPORT_TEACHER_H_
+#define BENCHMARKS_SUPPORT_TEACHER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock/clock.h"
+#include "common/clock/thread_timer_queue.h"
+#include "common/executor/thread_executor.h"
+#include "common/rpc/server.h"
+#include "proto/teacher.pb.h"
+#include "teacher_server/runner/interface.h"
+#include "teacher_server/service/label_server.h"
+#include "teacher_server/service/teacher_service.h"
+
+namespace distill {
+
+// Gives every batch the same logits at once, without computing anything.
+class NopRunner final : public Runner {
+ public:
+  NopRunner(ModelDescription description, int64_t max_rows);
+
+  const ModelDescription& description() const override { return description_; }
+  int max_in_flight() const override { return 2; }
+  void Start(InferenceBatch batch, Done done) override;
+
+ private:
+  const ModelDescription description_;
+  const std::shared_ptr<const std::vector<float>> logits_;
+};
+
+// What benchmarks describe: one output "logits" over `classes`.
+ModelDescription BenchModel(int64_t classes);
+
+class BenchTeacher {
+ public:
+  static constexpr uint64_t kExamples = 8192;
+
+  // The server is up when it returns. Errors as RpcServer::Start.
+  static absl::StatusOr<std::unique_ptr<BenchTeacher>> Start(std::shared_ptr<Runner> runner,
+                                                             int64_t max_batch_examples,
+                                                             Clock* clock);
+  ~BenchTeacher();
+
+  const std::string& address() const { return rpc_->address(); }
+
+  // What a student opens and asks.
+  v1::Open Open(const std::string& codec) const;
+  static v1::Ask Ask(uint64_t request_id, int64_t rows);
+
+ private:
+  BenchTeacher(std::shared_ptr<Runner> runner, Clock* clock);
+
+  const std::shared_ptr<Runner> runner_;
+  ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 16384}};
+  ThreadTimerQueue timers_;
+  LabelServer server_;
+  TeacherServiceImpl service_{&server_};
+  std::unique_ptr<RpcServer> rpc_;
+};
+
+}  // namespace distill
+
+#endif  // BENCHMARKS_SUPPORT_TEACHER_H_
