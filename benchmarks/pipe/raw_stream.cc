@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -40,7 +40,7 @@ class Handling {
     AlignedBytes copy(message.Length());
     size_t at = 0;
     for (const grpc::Slice& slice : slices) {
-      std::copy(slice.begin(), slice.end(), copy.data() + at);
+      std::memcpy(copy.data() + at, slice.begin(), slice.size());
       at += slice.size();
     }
     Consume(Crc32c(copy.view()));

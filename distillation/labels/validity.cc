@@ -1,29 +1,55 @@
 #include "distillation/labels/validity.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
-#include "common/status/status_macros.h"
 
 namespace distill {
+namespace {
+
+// Whether all are finite. Every label passes here on both sides of the wire, so it is
+// written for the vectoriser: blocks of a fixed size, no branch within.
+bool AllFinite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  constexpr size_t kBlock = 64;
+  const auto spoilt = [](float value) {
+    return static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & kExponent) == kExponent);
+  };
+  size_t at = 0;
+  for (; at + kBlock <= values.size(); at += kBlock) {
+    const float* const block = values.data() + at;
+    uint32_t any = 0;
+    for (size_t i = 0; i < kBlock; ++i) any |= spoilt(block[i]);
+    if (any != 0) return false;
+  }
+  for (; at < values.size(); ++at) {
+    if (spoilt(values[at]) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 absl::Status CheckFiniteRows(std::span<const float> values, int64_t classes) {
   ABSL_RAW_CHECK(classes > 0 && values.size() % static_cast<size_t>(classes) == 0,
                  "labels are not whole rows");
+  if (AllFinite(values)) return absl::OkStatus();
   const auto bad = std::find_if_not(values.begin(), values.end(),
                                     [](float value) { return std::isfinite(value); });
-  if (bad == values.end()) return absl::OkStatus();
   const int64_t at = bad - values.begin();
   return absl::DataLossError(
       absl::StrCat("label row ", at / classes, " is not finite: class ", at % classes, " is ", *bad,
                    "; check the teacher's weights and the inputs it was given"));
 }
 
-absl::Status CheckTeacherLogits(std::span<const float> values, int64_t classes) {
-  RETURN_IF_ERROR(CheckFiniteRows(values, classes));
+absl::Status CheckVariedRows(std::span<const float> values, int64_t classes) {
+  ABSL_RAW_CHECK(classes > 0 && values.size() % static_cast<size_t>(classes) == 0,
+                 "labels are not whole rows");
   if (classes < 2) return absl::OkStatus();
   const size_t width = static_cast<size_t>(classes);
   for (size_t begin = 0; begin < values.size(); begin += width) {

@@ -16,8 +16,8 @@ namespace distill {
 // another teacher. Pure.
 absl::Status CheckFiniteRows(std::span<const float> values, int64_t classes);
 
-// As above, and no row of two or more classes holds one value only.
-absl::Status CheckTeacherLogits(std::span<const float> values, int64_t classes);
+// No row of two or more classes holds one value only. Errors as above.
+absl::Status CheckVariedRows(std::span<const float> values, int64_t classes);
 
 }  // namespace distill
 

@@ -66,14 +66,16 @@ absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
     TensorView part = whole;
     part.dims[0] = rows;
     part.bytes = whole.bytes.subspan(first * row_bytes, rows * row_bytes);
-    if (absl::Status valid = CheckTeacherLogits(part.as<float>(), classes); !valid.ok()) {
-      return Annotate(valid, absl::StrCat("output ", name));
+    // That they are finite is the codec's to say.
+    if (absl::Status varied = CheckVariedRows(part.as<float>(), classes); !varied.ok()) {
+      return Annotate(varied, absl::StrCat("output ", name));
     }
-    ASSIGN_OR_RETURN(EncodedLabels encoded, codec.Encode(part));
-    ASSIGN_OR_RETURN(v1::Section section, SectionFor(name, codec, rows, classes, encoded, offset));
-    offset += encoded.bytes.size();
+    absl::StatusOr<EncodedLabels> encoded = codec.Encode(part);
+    if (!encoded.ok()) return Annotate(encoded.status(), absl::StrCat("output ", name));
+    ASSIGN_OR_RETURN(v1::Section section, SectionFor(name, codec, rows, classes, *encoded, offset));
+    offset += encoded->bytes.size();
     answer.sections.push_back(std::move(section));
-    answer.payload.push_back(std::make_shared<const std::string>(std::move(encoded.bytes)));
+    answer.payload.push_back(std::make_shared<const std::string>(std::move(encoded->bytes)));
   }
   return answer;
 }
