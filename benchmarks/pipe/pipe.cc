@@ -89,7 +89,7 @@ absl::Status MeasureShape(const Shape& shape, const BenchOptions& options, Clock
   for (int i = 0; i < kClients; ++i) {
     LoadOptions load;
     load.address = teacher->address();
-    load.open = teacher->Open("dense_fp32");
+    load.open = BenchTeacher::OpenFor(BenchModel(kClasses), "dense_fp32");
     load.window = shape.window;
     load.ask = [&](uint64_t request) { return BenchTeacher::Ask(request, shape.rows); };
     ASSIGN_OR_RETURN(loads.emplace_back(), Load::Open(load));
@@ -133,6 +133,9 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   for (const Shape& shape : {Shape{"8x1", 1, 8}, Shape{"8x16", 16, 4}, Shape{"8x64", 64, 4}}) {
     RETURN_IF_ERROR(MeasureShape(shape, options, &clock, &report));
   }
+  // What is held to account: the shape of a student's training step.
+  report.values["over_matched_raw"] = report.values["8x64_over_matched_raw"];
+  report.values["over_bare_raw"] = report.values["8x64_over_bare_raw"];
   return report;
 }
 

@@ -28,8 +28,12 @@ class Handling {
       : bytes_(std::make_shared<const std::string>(bytes, 'x')), work_(copy_and_checksum) {}
 
   grpc::ByteBuffer Make() const {
-    if (work_) Consume(Crc32c(*bytes_));
-    const grpc::Slice slice = OwnedSlice(*bytes_, bytes_);
+    std::shared_ptr<const std::string> bytes = bytes_;
+    if (work_) {
+      bytes = std::make_shared<const std::string>(*bytes_);
+      Consume(Crc32c(*bytes));
+    }
+    const grpc::Slice slice = OwnedSlice(*bytes, bytes);
     return grpc::ByteBuffer(&slice, 1);
   }
 

@@ -21,8 +21,8 @@ struct RawStreamOptions {
   size_t answer_bytes = 0;
   // Unanswered requests of one stream.
   int window = 1;
-  // Both ends copy once what they receive, out of gRPC's slices into memory of their own,
-  // and compute the CRC-32C of what they send and of what they receive.
+  // Both ends copy each message once (the sender from where it is kept, the receiver out of
+  // gRPC's slices into memory of its own) and compute its CRC-32C.
   bool copy_and_checksum = false;
 };
 

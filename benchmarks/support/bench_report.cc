@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/memory/malloc_tuning.h"
 
 namespace distill {
 namespace {
@@ -61,6 +62,7 @@ std::string ToTable(const BenchReport& report) {
 
 int BenchMain(int argc, char** argv, const std::string& what,
               const std::function<absl::StatusOr<BenchReport>(const BenchOptions&)>& run) {
+  KeepFreedMemory();  // As every process of the product.
   CLI::App app(what);
   BenchOptions options;
   bool json = false;

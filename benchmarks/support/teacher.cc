@@ -1,5 +1,6 @@
 #include "benchmarks/support/teacher.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/status/status_macros.h"
@@ -53,10 +54,38 @@ void NopRunner::Start(InferenceBatch batch, Done done) {
   done(std::move(result));
 }
 
+WaitingRunner::WaitingRunner(ModelDescription description, int64_t max_rows, absl::Duration per_row,
+                             Clock* clock)
+    : answers_(std::move(description), max_rows),
+      per_row_(per_row),
+      clock_(clock),
+      timers_(clock) {}
+
+WaitingRunner::~WaitingRunner() { timers_.Stop(); }
+
+void WaitingRunner::Start(InferenceBatch batch, Done done) {
+  const int64_t rows = batch.examples.dims[0];
+  absl::Duration done_at;
+  {
+    absl::MutexLock lock(&mu_);
+    // On the device's own time: that a timer fires late does not slow it.
+    free_at_ = std::max(free_at_, clock_->MonotonicNow()) + per_row_ * rows;
+    done_at = free_at_;
+  }
+  auto held = std::make_shared<std::pair<InferenceBatch, Done>>(std::move(batch), std::move(done));
+  const auto timer = timers_.ScheduleAt(done_at, [this, held, compute = per_row_ * rows] {
+    answers_.Start(std::move(held->first), [held, compute](absl::StatusOr<InferenceResult> result) {
+      if (result.ok()) result->compute = compute;
+      held->second(std::move(result));
+    });
+  });
+  if (!timer.ok()) held->second(timer.status());
+}
+
 absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_ptr<Runner> runner,
                                                                   int64_t max_batch_examples,
                                                                   Clock* clock) {
-  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(runner, clock));
+  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock));
   const ModelDescription& model = runner->description();
   Serving serving;
   serving.model.model = kModel;
@@ -77,9 +106,8 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   return teacher;
 }
 
-BenchTeacher::BenchTeacher(std::shared_ptr<Runner> runner, Clock* clock)
-    : runner_(std::move(runner)),
-      timers_(clock),
+BenchTeacher::BenchTeacher(Clock* clock)
+    : timers_(clock),
       server_(LabelStreamOptions(), &control_, &timers_, clock, /*observer=*/nullptr) {}
 
 BenchTeacher::~BenchTeacher() {
@@ -88,8 +116,7 @@ BenchTeacher::~BenchTeacher() {
   control_.Stop();
 }
 
-v1::Open BenchTeacher::Open(const std::string& codec) const {
-  const ModelDescription& model = runner_->description();
+v1::Open BenchTeacher::OpenFor(const ModelDescription& model, const std::string& codec) {
   v1::Open open;
   open.set_model(kModel);
   open.set_fingerprint(model.fingerprint);

@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/clock/clock.h"
 #include "common/clock/thread_timer_queue.h"
 #include "common/executor/thread_executor.h"
@@ -35,6 +38,28 @@ class NopRunner final : public Runner {
   const std::shared_ptr<const std::vector<float>> logits_;
 };
 
+// As NopRunner, but a batch takes `per_row` times its rows: a device that does one after
+// the other and uses no processor of this machine.
+class WaitingRunner final : public Runner {
+ public:
+  WaitingRunner(ModelDescription description, int64_t max_rows, absl::Duration per_row,
+                Clock* clock);
+  ~WaitingRunner() override;
+
+  const ModelDescription& description() const override { return answers_.description(); }
+  int max_in_flight() const override { return answers_.max_in_flight(); }
+  void Start(InferenceBatch batch, Done done) override;
+
+ private:
+  NopRunner answers_;
+  const absl::Duration per_row_;
+  Clock* const clock_;
+  ThreadTimerQueue timers_;
+  absl::Mutex mu_;
+  // When the device has done all that was started.
+  absl::Duration free_at_ ABSL_GUARDED_BY(mu_);
+};
+
 // What benchmarks describe: one output "logits" over `classes`.
 ModelDescription BenchModel(int64_t classes);
 
@@ -51,13 +76,12 @@ class BenchTeacher {
   const std::string& address() const { return rpc_->address(); }
 
   // What a student opens and asks.
-  v1::Open Open(const std::string& codec) const;
+  static v1::Open OpenFor(const ModelDescription& model, const std::string& codec);
   static v1::Ask Ask(uint64_t request_id, int64_t rows);
 
  private:
-  BenchTeacher(std::shared_ptr<Runner> runner, Clock* clock);
+  explicit BenchTeacher(Clock* clock);
 
-  const std::shared_ptr<Runner> runner_;
   ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 16384}};
   ThreadTimerQueue timers_;
   LabelServer server_;

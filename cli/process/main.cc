@@ -5,10 +5,13 @@
 #include <variant>
 #include <vector>
 
+#include "common/memory/malloc_tuning.h"
+
 namespace distill {
 
 int ProcessMain(ProcessKind kind, int argc, char** argv,
                 const std::function<absl::Status(const ProcessFlags&, ShutdownSignal&)>& process) {
+  KeepFreedMemory();
   ShutdownSignal shutdown;
   const auto parsed = ParseProcessFlags(kind, std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* exit = std::get_if<PrintAndExit>(&parsed)) {

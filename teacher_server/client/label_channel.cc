@@ -40,7 +40,10 @@ absl::StatusOr<std::shared_ptr<LabelChannel>> LabelChannel::Open(const LabelChan
 }
 
 LabelChannel::LabelChannel(Private, const LabelChannelOptions& options, LabelChannelEvents events)
-    : options_(options), events_(std::move(events)), answers_(options.max_answer_bytes) {}
+    : options_(options),
+      spare_requests_((options.request_credit + 1) / 2),
+      events_(std::move(events)),
+      answers_(options.max_answer_bytes) {}
 
 void LabelChannel::Ask(v1::Ask ask) {
   {
@@ -77,12 +80,13 @@ std::optional<v1::LabelRequest> LabelChannel::NextToWrite() {
   if (!open_written_) {
     open_written_ = true;
     *request.mutable_open() = options_.open;
-    request.mutable_open()->mutable_credit()->set_requests(options_.request_credit);
+    request.mutable_open()->mutable_credit()->set_requests(options_.request_credit +
+                                                           spare_requests_);
     request.mutable_open()->mutable_credit()->set_bytes(options_.byte_credit);
     return request;
   }
   // Before asks: those may use what is granted here.
-  if (owed_requests_ > 0 || owed_bytes_ > 0) {
+  if (OwesCredit()) {
     request.mutable_credit()->set_requests(std::exchange(owed_requests_, 0));
     request.mutable_credit()->set_bytes(std::exchange(owed_bytes_, 0));
     return request;
@@ -91,6 +95,10 @@ std::optional<v1::LabelRequest> LabelChannel::NextToWrite() {
   request = std::move(outbox_.front());
   outbox_.pop_front();
   return request;
+}
+
+bool LabelChannel::OwesCredit() const {
+  return owed_requests_ >= spare_requests_ || owed_bytes_ > options_.byte_credit / 4;
 }
 
 void LabelChannel::OnMessage(grpc::ByteBuffer message) {
@@ -136,6 +144,7 @@ absl::Status LabelChannel::Handle(const grpc::ByteBuffer& message) {
 
 absl::Status LabelChannel::OnLabels(const v1::Labels& part, AlignedBytes payload) {
   std::shared_ptr<const ReceivedLabels> labels;
+  bool grant = false;
   {
     absl::MutexLock lock(&channel_mu_);
     const uint64_t bytes = payload.size();
@@ -145,13 +154,15 @@ absl::Status LabelChannel::OnLabels(const v1::Labels& part, AlignedBytes payload
       ++owed_requests_;
       cancelled_.erase(part.request_id());
     }
+    grant = OwesCredit();
   }
-  Wake();
+  if (grant) Wake();
   if (labels != nullptr) Call(events_.answered, part.request_id(), std::move(labels));
   return absl::OkStatus();
 }
 
 absl::Status LabelChannel::OnFailed(const v1::Failed& failed) {
+  bool grant = false;
   {
     absl::MutexLock lock(&channel_mu_);
     if (!answers_.Finish(failed.request_id())) {
@@ -160,8 +171,9 @@ absl::Status LabelChannel::OnFailed(const v1::Failed& failed) {
     }
     ++owed_requests_;
     cancelled_.erase(failed.request_id());
+    grant = OwesCredit();
   }
-  Wake();
+  if (grant) Wake();
   absl::Status status(static_cast<absl::StatusCode>(failed.code()), failed.message());
   if (status.ok()) status = absl::UnknownError("the server failed without a reason");
   Call(events_.failed, failed.request_id(), status, ToDuration(failed.retry_after()));

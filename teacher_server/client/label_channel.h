@@ -30,7 +30,7 @@ struct LabelChannelOptions {
   TransportOptions transport;
   // Everything but `credit`.
   v1::Open open;
-  // Asks without a terminal answer, and payload bytes on their way.
+  // Asks without a terminal answer, and payload bytes on their way; at least 1.
   uint32_t request_credit = 64;
   uint64_t byte_credit = 64 << 20;
   // Of the answers that are incomplete, together; more ends the stream (DATA_LOSS)
@@ -54,9 +54,10 @@ struct LabelChannelEvents {
 };
 
 // Thread-safe. Events may come before Open has returned. Holds itself until `closed` has returned:
-// call Close, or dropping the pointer leaves the stream open. Grants credit back by itself: the
-// bytes of each part as it comes, a request just before its terminal event, so that an ask made
-// inside the event is within the credit.
+// call Close, or dropping the pointer leaves the stream open. Grants credit back by itself, many
+// at a time, since a message costs as much as a small answer: the server is granted half as many
+// requests again as may be asked, so that an ask is within the credit whenever it is made, and the
+// bytes come back once a quarter of them is used.
 class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffer> {
  private:
   struct Private {};
@@ -83,11 +84,15 @@ class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffe
   std::optional<v1::LabelRequest> NextToWrite() override;
   void OnClosed(const absl::Status& status) override;
 
+  // Enough that granting it is worth a message.
+  bool OwesCredit() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(channel_mu_);
   absl::Status Handle(const grpc::ByteBuffer& message);
   absl::Status OnLabels(const v1::Labels& part, AlignedBytes payload);
   absl::Status OnFailed(const v1::Failed& failed);
 
   const LabelChannelOptions options_;
+  // Requests granted beyond those that may be asked.
+  const uint32_t spare_requests_;
   const LabelChannelEvents events_;
   // Of gRPC's reading thread.
   bool opened_ = false;

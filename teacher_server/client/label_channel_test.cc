@@ -213,7 +213,8 @@ TEST_F(LabelChannelTest, AnswersOfOneAndOfSeveralPartsArriveWhole) {
   EXPECT_THAT(answers(), ElementsAre(std::pair(1, "one"), std::pair(2, "two!!")));
 }
 
-// The server's view: an ask is within the credit when it arrives, and all comes back.
+// The server's view: an ask is within the credit when it arrives, and the credit comes
+// back, several at a time.
 TEST_F(LabelChannelTest, WhatIsAskedInsideAnEventIsWithinTheCreditGrantedBefore) {
   Start([](const v1::Ask& ask) -> std::vector<Message> {
     return {Part(ask.request_id(), 0, "0123456789", true, 10)};
@@ -229,17 +230,21 @@ TEST_F(LabelChannelTest, WhatIsAskedInsideAnEventIsWithinTheCreditGrantedBefore)
     for (const v1::LabelRequest& request : scripted_.received) sum += field(request.credit());
     return sum;
   };
+  // All but what is not yet worth a message: less than two requests, a quarter of the bytes.
   scripted_.Await([&] {
-    return granted([](const v1::Credit& c) { return c.requests(); }) == 303 &&
-           granted([](const v1::Credit& c) { return c.bytes(); }) == 3030;
+    return granted([](const v1::Credit& c) { return c.requests(); }) >= 302 &&
+           granted([](const v1::Credit& c) { return c.bytes(); }) >= 3030 - 250;
   });
   absl::MutexLock lock(&scripted_.mu);
-  EXPECT_EQ(scripted_.received[0].open().credit().requests(), 3u);
+  EXPECT_EQ(scripted_.received[0].open().credit().requests(), 5u);
   EXPECT_EQ(scripted_.received[0].open().credit().bytes(), 1000u);
   uint64_t asks = 0;
-  uint64_t credit = 3;
+  uint64_t credit = 5;
   for (const v1::LabelRequest& request : scripted_.received) {
     credit += request.credit().requests();
+    if (request.has_credit()) {
+      EXPECT_GE(request.credit().requests(), 2u);
+    }
     if (!request.has_ask()) continue;
     EXPECT_LT(asks++, credit);
   }
