@@ -7,6 +7,8 @@ namespace distill {
 namespace {
 
 constexpr char kStage[] = "distill_teacher_stage_duration_seconds";
+constexpr char kShed[] = "distill_teacher_shed_requests_total";
+constexpr char kShedHelp[] = "Requests refused or dropped for lack of time or room, by why";
 constexpr char kStageHelp[] = "Time of a batch in each stage";
 
 }  // namespace
@@ -16,6 +18,12 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
       items_(registry->AddCounter("distill_teacher_items_total", "Examples labelled")),
       batch_items_(registry->AddHistogram("distill_teacher_batch_items", "Examples of a batch", {},
                                           SizeBuckets())),
+      batch_fill_(registry->AddHistogram("distill_teacher_batch_fill_ratio",
+                                         "Examples of a batch over the most it holds", {},
+                                         {0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1})),
+      batch_padding_(registry->AddHistogram("distill_teacher_batch_padding_ratio",
+                                            "Share of a batch's elements that are padding", {},
+                                            {0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25})),
       request_seconds_(registry->AddHistogram("distill_teacher_request_duration_seconds",
                                               "From admission to the answer", {},
                                               DurationBuckets())),
@@ -32,6 +40,11 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
     registry_->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
                           {{"reason", BatchReasonName(reason)}});
   }
+  for (const ShedReason reason : {ShedReason::kQueueFull, ShedReason::kStreamQuota,
+                                  ShedReason::kTooLate, ShedReason::kExpired}) {
+    registry_->AddCounter(kShed, kShedHelp, {{"reason", ShedReasonName(reason)}});
+  }
+  registry_->AddCounter(kShed, kShedHelp, {{"reason", LabelServer::kShedMemory}});
 }
 
 void TeacherMetrics::OnAnswered(absl::StatusCode code, int64_t examples,
@@ -54,6 +67,15 @@ void TeacherMetrics::OnBatch(BatchReason reason, int64_t examples, absl::Duratio
   queue_seconds_->Observe(absl::ToDoubleSeconds(queue));
   infer_seconds_->Observe(absl::ToDoubleSeconds(compute));
   busy_seconds_->Add(absl::ToDoubleSeconds(compute));
+}
+
+void TeacherMetrics::OnFill(double fill, double padding) {
+  batch_fill_->Observe(fill);
+  batch_padding_->Observe(padding);
+}
+
+void TeacherMetrics::OnShed(const char* reason) {
+  registry_->AddCounter(kShed, kShedHelp, {{"reason", reason}})->Add();
 }
 
 void TeacherMetrics::OnQueue(int64_t waiting_examples, size_t waiting_requests) {

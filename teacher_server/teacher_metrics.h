@@ -17,12 +17,16 @@ class TeacherMetrics final : public ServingObserver {
   void OnAnswered(absl::StatusCode code, int64_t examples, absl::Duration since_admitted) override;
   void OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
                absl::Duration compute) override;
+  void OnFill(double fill, double padding) override;
+  void OnShed(const char* reason) override;
   void OnQueue(int64_t waiting_examples, size_t waiting_requests) override;
 
  private:
   MetricRegistry* const registry_;
   Counter* const items_;
   Histogram* const batch_items_;
+  Histogram* const batch_fill_;
+  Histogram* const batch_padding_;
   Histogram* const request_seconds_;
   Histogram* const queue_seconds_;
   Histogram* const infer_seconds_;

@@ -1,19 +1,38 @@
 #include "teacher_server/batching/batcher.h"
 
 #include <algorithm>
-#include <bit>
+#include <string>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "teacher_server/batching/shape_bucket.h"
 
 namespace distill {
 namespace {
 
-// Weight of the newest batch in the moving average of compute time.
-constexpr double kNewest = 0.2;
+// What may share a batch. An exact request shares with nobody, yet costs what others of
+// its bucket do.
+int KindOf(const BatchRequest& request) {
+  return 2 * ShapeBucket(request.length) + (request.exact ? 1 : 0);
+}
+int BucketOf(int kind) { return kind / 2; }
+bool IsExact(int kind) { return kind % 2 == 1; }
 
-int64_t Bucket(int64_t examples) {
-  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(examples, 1))));
+FairItem ItemOf(const BatchRequest& request) {
+  const int kind = KindOf(request);
+  return {.id = request.id,
+          .run = request.run,
+          .stream = request.stream,
+          .weight = request.weight,
+          .cost = request.examples * BucketLength(BucketOf(kind)),
+          .kind = kind};
+}
+
+double PaddingOf(const Batch& batch) {
+  if (batch.length == 0) return 0;
+  int64_t real = 0;
+  for (const BatchRequest& request : batch.requests) real += request.examples * request.length;
+  return 1 - static_cast<double>(real) / static_cast<double>(batch.examples * batch.length);
 }
 
 }  // namespace
@@ -36,6 +55,20 @@ const char* BatchReasonName(BatchReason reason) {
   return "unknown";
 }
 
+const char* ShedReasonName(ShedReason reason) {
+  switch (reason) {
+    case ShedReason::kQueueFull:
+      return "queue_full";
+    case ShedReason::kStreamQuota:
+      return "stream_quota";
+    case ShedReason::kTooLate:
+      return "too_late";
+    case ShedReason::kExpired:
+      return "expired";
+  }
+  return "unknown";
+}
+
 absl::Status BatcherOptions::Validate() const {
   if (max_batch_examples < 1 || max_queue_examples < max_batch_examples) {
     return absl::InvalidArgumentError(
@@ -53,12 +86,40 @@ Batcher::Batcher(const BatcherOptions& options) : options_(options) {
   ABSL_RAW_CHECK(options.Validate().ok(), "invalid BatcherOptions");
 }
 
-absl::Status Batcher::Add(const BatchRequest& request, absl::Duration now) {
+absl::Status Batcher::Add(const BatchRequest& request, absl::Duration now, ShedReason* shed) {
+  absl::Status status = Check(request, now);
+  ShedReason reason = ShedReason::kExpired;
+  if (status.ok()) status = Admit(request, now, reason);
+  if (!status.ok()) {
+    if (shed != nullptr) *shed = reason;
+    return status;
+  }
+  const FairItem item = ItemOf(request);
+  requests_[request.id] = {request, now, item.kind};
+  fair_.Push(item);
+  Kind& kind = kinds_[item.kind];
+  kind.examples += request.examples;
+  kind.arrivals.insert({now, request.id});
+  kind.deadlines.insert({request.deadline, request.id});
+  stream_examples_[{request.run, request.stream}] += request.examples;
+  waiting_examples_ += request.examples;
+  return absl::OkStatus();
+}
+
+absl::Status Batcher::Check(const BatchRequest& request, absl::Duration now) const {
   if (draining_) return absl::UnavailableError("this server is draining; ask another one");
   if (request.examples < 1 || request.examples > options_.max_batch_examples) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a request of ", request.examples, " examples does not fit: this server takes 1 to ",
         options_.max_batch_examples, "; split it"));
+  }
+  if (request.length < 0 || request.length > kMaxLength) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an example of length ", request.length, "; 0 to ", kMaxLength, " are taken"));
+  }
+  if (request.weight < 1 || request.weight > kMaxWeight) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a weight of ", request.weight, "; it is 1 to ", kMaxWeight));
   }
   if (requests_.contains(request.id)) {
     return absl::AlreadyExistsError(absl::StrCat("request ", request.id, " waits already"));
@@ -66,141 +127,255 @@ absl::Status Batcher::Add(const BatchRequest& request, absl::Duration now) {
   if (request.deadline <= now) {
     return absl::DeadlineExceededError("its remaining time had passed on arrival");
   }
-  if (waiting_examples_ + request.examples > options_.max_queue_examples) {
-    return absl::ResourceExhaustedError(absl::StrCat(waiting_examples_,
-                                                     " examples wait already; retry after ",
-                                                     absl::FormatDuration(RetryAfter())));
-  }
-  requests_[request.id] = {request, now};
-  queues_[request.stream].push_back(request.id);
-  arrivals_.insert({now, request.id});
-  deadlines_.insert({request.deadline, request.id});
-  waiting_examples_ += request.examples;
   return absl::OkStatus();
+}
+
+absl::Status Batcher::Admit(const BatchRequest& request, absl::Duration now,
+                            ShedReason& shed) const {
+  const int64_t free = options_.max_queue_examples - waiting_examples_ - request.examples;
+  const auto refuse = [&](ShedReason reason, const std::string& why) {
+    shed = reason;
+    return absl::ResourceExhaustedError(absl::StrCat(
+        why, "; retry after ", absl::FormatDuration(RetryAfter()), ", or ask another server"));
+  };
+  if (free < 0) {
+    return refuse(ShedReason::kQueueFull,
+                  absl::StrCat(waiting_examples_, " examples wait already"));
+  }
+  // A stream may hold as much as it leaves free, so a new one always finds room
+  // (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
+  // switches", IEEE/ACM Transactions on Networking 6(2), 1998, with alpha = 1).
+  const auto held = stream_examples_.find({request.run, request.stream});
+  if (held != stream_examples_.end() && held->second + request.examples > free) {
+    return refuse(ShedReason::kStreamQuota,
+                  absl::StrCat(held->second, " examples of this student wait already"));
+  }
+  if (requests_.empty() && in_flight_.empty()) return absl::OkStatus();
+  const absl::Duration done = DoneAt(request, now);
+  if (done <= request.deadline) return absl::OkStatus();
+  return refuse(ShedReason::kTooLate,
+                absl::StrCat("its labels would take ", absl::FormatDuration(done - now), " and ",
+                             absl::FormatDuration(request.deadline - now), " remain"));
+}
+
+// Work for a full batch is here, so that throughput depends on what is sent together.
+bool Batcher::Loaded(int64_t more) const {
+  int64_t examples = waiting_examples_ + more;
+  for (const Flight& flight : in_flight_) examples += flight.examples;
+  return examples >= options_.max_batch_examples;
+}
+
+absl::Duration Batcher::WithMargin(absl::Duration done, absl::Duration now) const {
+  return done + 2 * costs_.scatter() * (done - now);
+}
+
+// When a request that comes now will be done: the earliest, or, under load, behind full
+// batches, its own too. Under load those that would make it only in a small batch are
+// the ruin of throughput: each batch cut for one of them makes the next ones late.
+absl::Duration Batcher::DoneAt(const BatchRequest& request, absl::Duration now) const {
+  const FairItem item = ItemOf(request);
+  const int bucket = BucketOf(item.kind);
+  const int64_t most = options_.max_batch_examples;
+  const int64_t cost = fair_.CostUntil(item);
+  const absl::Duration start = BusyUntil(now);
+  const absl::Duration earliest =
+      start + std::max(costs_.AtLeast(bucket, request.examples),
+                       static_cast<double>(cost) * costs_.BestPerUnit(most));
+  if (!Loaded(request.examples)) return earliest;
+  const int64_t batch = most * BucketLength(bucket);
+  const int64_t batches = (cost + batch - 1) / batch;
+  return std::max(earliest, WithMargin(start + batches * costs_.AtLeast(bucket, most), now));
 }
 
 bool Batcher::Cancel(uint64_t id) {
   if (!requests_.contains(id)) return false;
+  fair_.Remove(id);
   Forget(id);
   return true;
 }
 
+// What fair_ has let go of already.
 void Batcher::Forget(uint64_t id) {
-  const auto it = requests_.find(id);
-  const BatchRequest& request = it->second.request;
-  const auto queue = queues_.find(request.stream);
-  queue->second.erase(std::find(queue->second.begin(), queue->second.end(), id));
-  if (queue->second.empty()) queues_.erase(queue);
-  arrivals_.erase({it->second.arrival, id});
-  deadlines_.erase({request.deadline, id});
+  const auto at = requests_.find(id);
+  const BatchRequest& request = at->second.request;
+  const auto kind = kinds_.find(at->second.kind);
+  kind->second.examples -= request.examples;
+  kind->second.arrivals.erase({at->second.arrival, id});
+  kind->second.deadlines.erase({request.deadline, id});
+  if (kind->second.arrivals.empty()) kinds_.erase(kind);
+  const auto stream = stream_examples_.find({request.run, request.stream});
+  stream->second -= request.examples;
+  if (stream->second == 0) stream_examples_.erase(stream);
   waiting_examples_ -= request.examples;
-  requests_.erase(it);
+  requests_.erase(at);
+}
+
+void Batcher::Sweep(absl::Duration now) {
+  const absl::Duration start = BusyUntil(now);
+  std::vector<uint64_t> late;
+  std::optional<std::pair<absl::Duration, uint64_t>> probe;
+  for (const auto& [kind, waiting] : kinds_) {
+    const int bucket = BucketOf(kind);
+    const absl::Duration longest = costs_.AtLeast(bucket, options_.max_batch_examples);
+    for (const auto& entry : waiting.deadlines) {
+      const auto& [deadline, id] = entry;
+      if (deadline > now && deadline >= start + longest) break;
+      const int64_t examples = requests_.at(id).request.examples;
+      if (deadline > now && deadline >= start + costs_.AtLeast(bucket, examples)) continue;
+      late.push_back(id);
+      if (deadline > now && (!probe.has_value() || *probe < entry)) probe = entry;
+    }
+  }
+  // If all are late by prediction alone and the device idles, one is tried: the
+  // prediction may be wrong, and only a batch can correct it.
+  if (in_flight_.empty() && late.size() == requests_.size() && probe.has_value()) {
+    std::erase(late, probe->second);
+  }
+  Expire(late);
 }
 
 std::vector<uint64_t> Batcher::TakeExpired(absl::Duration now) {
-  std::vector<uint64_t> expired;
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    expired.push_back(deadlines_.begin()->second);
-    Forget(expired.back());
-  }
-  return expired;
+  Sweep(now);
+  return std::exchange(expired_, {});
 }
 
-Batcher::Queues::iterator Batcher::NextStream() {
-  const auto next = queues_.upper_bound(last_stream_);
-  return next == queues_.end() ? queues_.begin() : next;
+absl::Duration Batcher::NotBegun() const {
+  absl::Duration sum;
+  for (size_t i = 1; i < in_flight_.size(); ++i) sum += in_flight_[i].predicted;
+  return sum;
 }
 
-bool Batcher::NextIsExact() { return requests_.at(NextStream()->second.front()).request.exact; }
-
-// Walks the streams as TakeBatch will, so that both agree on what is full.
-int64_t Batcher::FillOfNext(bool& full) {
-  int64_t fill = 0;
-  full = false;
-  std::map<uint64_t, size_t> taken;
-  auto stream = NextStream();
-  for (size_t exhausted = 0; exhausted < queues_.size();) {
-    const size_t at = taken[stream->first];
-    if (at == stream->second.size()) {
-      ++exhausted;
-    } else {
-      exhausted = 0;
-      const BatchRequest& request = requests_.at(stream->second[at]).request;
-      if (request.exact || fill + request.examples > options_.max_batch_examples) {
-        full = true;
-        return fill;
-      }
-      fill += request.examples;
-      taken[stream->first] = at + 1;
-    }
-    if (++stream == queues_.end()) stream = queues_.begin();
-  }
-  full = fill == options_.max_batch_examples;
-  return fill;
+absl::Duration Batcher::BusyUntil(absl::Duration now) const {
+  if (in_flight_.empty()) return now;
+  return std::max(now, begun_ + in_flight_.front().predicted) + NotBegun();
 }
 
-// When a batch has to start for the tightest deadline to be met.
-absl::Duration Batcher::LatestStart() const {
-  const int64_t examples = std::min(waiting_examples_, options_.max_batch_examples);
-  return deadlines_.begin()->first - Predict(examples);
-}
-
-std::optional<BatchReason> Batcher::ReasonToSend(absl::Duration now) {
-  if (requests_.empty() || in_flight() >= options_.max_in_flight) return std::nullopt;
-  if (NextIsExact()) return BatchReason::kExact;
-  bool full = false;
-  FillOfNext(full);
-  if (full) return BatchReason::kFull;
+std::optional<BatchReason> Batcher::ReasonToSend(int kind, const Kind& waiting,
+                                                 absl::Duration now) const {
+  if (IsExact(kind)) return BatchReason::kExact;
+  if (waiting.examples >= options_.max_batch_examples) return BatchReason::kFull;
   if (draining_) return BatchReason::kDrain;
   if (in_flight_.empty()) return BatchReason::kIdle;
-  if (LatestStart() <= now) return BatchReason::kDeadline;
-  if (arrivals_.begin()->first + options_.max_queue_delay <= now) return BatchReason::kDelay;
+  const absl::Duration start = BusyUntil(now);
+  const absl::Duration compute = costs_.Predict(BucketOf(kind), waiting.examples);
+  if (waiting.deadlines.begin()->first - compute <= start) return BatchReason::kDeadline;
+  if (waiting.arrivals.begin()->first + options_.max_queue_delay <= now &&
+      start - now <= options_.max_queue_delay) {
+    return BatchReason::kDelay;
+  }
   return std::nullopt;
 }
 
 std::optional<Batch> Batcher::Next(absl::Duration now) {
-  const std::optional<BatchReason> reason = ReasonToSend(now);
-  if (!reason.has_value()) return std::nullopt;
-  return TakeBatch(*reason, now);
+  if (in_flight() >= options_.max_in_flight) return std::nullopt;
+  Sweep(now);
+  std::map<int, BatchReason> ready;
+  for (const auto& [kind, waiting] : kinds_) {
+    const auto reason = ReasonToSend(kind, waiting, now);
+    if (reason.has_value()) ready[kind] = *reason;
+  }
+  if (ready.empty()) return std::nullopt;
+  // Whose turn it is says which kind is sent.
+  const auto leader = fair_.Next([&](int kind) { return ready.contains(kind); });
+  const int kind = requests_.at(*leader).kind;
+  // Without those it is another question what to send, and whether.
+  if (!IsExact(kind) && Loaded(0) && DropLate(kind, now)) return Next(now);
+  return Form(kind, ready.at(kind), now);
 }
 
-Batch Batcher::TakeBatch(BatchReason reason, absl::Duration now) {
+// Under load a batch is not cut for those it would make late: they go.
+bool Batcher::DropLate(int kind, absl::Duration now) {
+  const Kind& waiting = kinds_.at(kind);
+  const absl::Duration start = BusyUntil(now);
+  int64_t remaining = waiting.examples;
+  std::vector<uint64_t> late;
+  for (const auto& [deadline, id] : waiting.deadlines) {
+    const int64_t most = std::min(options_.max_batch_examples, remaining);
+    const absl::Duration done = start + costs_.Predict(BucketOf(kind), most);
+    const int64_t examples = requests_.at(id).request.examples;
+    if (deadline >= WithMargin(done, now) || examples == remaining) break;
+    late.push_back(id);
+    remaining -= examples;
+  }
+  Expire(late);
+  return !late.empty();
+}
+
+void Batcher::Expire(const std::vector<uint64_t>& ids) {
+  for (const uint64_t id : ids) {
+    Cancel(id);
+    expired_.push_back(id);
+  }
+}
+
+Batch Batcher::Form(int kind, BatchReason reason, absl::Duration now) {
+  const absl::Duration start = BusyUntil(now);
+  const int bucket = BucketOf(kind);
   Batch batch;
   batch.id = next_batch_++;
   batch.reason = reason;
-  while (!queues_.empty()) {
-    const auto stream = NextStream();
-    const Waiting waiting = requests_.at(stream->second.front());
+  absl::Duration tightest = absl::InfiniteDuration();
+  while (const auto id = fair_.Next([kind](int other) { return other == kind; })) {
+    const Waiting waiting = requests_.at(*id);
     const BatchRequest& request = waiting.request;
-    const bool alone = request.exact && !batch.requests.empty();
-    if (alone || batch.examples + request.examples > options_.max_batch_examples) break;
-    last_stream_ = stream->first;
+    const int64_t examples = batch.examples + request.examples;
+    if (examples > options_.max_batch_examples) break;
+    const absl::Duration done = start + costs_.Predict(bucket, examples);
+    if (!batch.requests.empty() && done > std::min(tightest, request.deadline)) {
+      batch.reason = BatchReason::kDeadline;
+      break;
+    }
+    // A late one was tried for its own sake: it does not keep others out.
+    if (done <= request.deadline) tightest = std::min(tightest, request.deadline);
+    fair_.Take(*id);
+    Forget(*id);
     batch.requests.push_back(request);
-    batch.examples += request.examples;
+    batch.examples = examples;
+    batch.length = std::max(batch.length, request.length);
     batch.queue_time = std::max(batch.queue_time, now - waiting.arrival);
-    Forget(request.id);
     if (request.exact) break;
   }
-  in_flight_[batch.id] = batch.examples;
+  batch.fill =
+      static_cast<double>(batch.examples) / static_cast<double>(options_.max_batch_examples);
+  batch.padding = PaddingOf(batch);
+  if (in_flight_.empty()) begun_ = now;
+  in_flight_.push_back({batch.id, bucket, batch.examples, costs_.Predict(bucket, batch.examples)});
   return batch;
 }
 
-void Batcher::Complete(uint64_t batch_id, absl::Duration compute) {
-  const auto it = in_flight_.find(batch_id);
-  ABSL_RAW_CHECK(it != in_flight_.end(), "completed a batch that is not in flight");
-  const auto [average, first] = compute_.try_emplace(Bucket(it->second), compute);
-  if (!first) average->second += kNewest * (compute - average->second);
-  in_flight_.erase(it);
+void Batcher::Complete(uint64_t batch_id, std::optional<absl::Duration> compute,
+                       absl::Duration now) {
+  const auto flight = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                   [&](const Flight& other) { return other.id == batch_id; });
+  ABSL_RAW_CHECK(flight != in_flight_.end(), "completed a batch that is not in flight");
+  if (compute.has_value()) costs_.Observe(flight->bucket, flight->examples, *compute);
+  if (flight == in_flight_.begin()) begun_ = now;
+  in_flight_.erase(flight);
 }
 
 absl::Duration Batcher::NextWakeup() const {
-  if (requests_.empty()) return absl::InfiniteDuration();
-  const absl::Duration expiry = deadlines_.begin()->first;
-  // Without a place only an expiry can happen by itself; with one, and an idle
-  // device, Next has something at once.
-  if (in_flight() >= options_.max_in_flight) return expiry;
-  if (in_flight_.empty() || draining_) return arrivals_.begin()->first;
-  return std::min({expiry, LatestStart(), arrivals_.begin()->first + options_.max_queue_delay});
+  if (!expired_.empty()) return absl::ZeroDuration();
+  const bool place = in_flight() < options_.max_in_flight;
+  absl::Duration wakeup = absl::InfiniteDuration();
+  for (const auto& [kind, waiting] : kinds_) {
+    const absl::Duration oldest = waiting.arrivals.begin()->first;
+    const absl::Duration tightest = waiting.deadlines.begin()->first;
+    wakeup = std::min(wakeup, tightest);
+    // Without a place only an expiry can happen by itself.
+    if (!place) continue;
+    const bool at_once = IsExact(kind) || draining_ || in_flight_.empty() ||
+                         waiting.examples >= options_.max_batch_examples;
+    if (at_once) return oldest;
+    const absl::Duration rest = NotBegun();
+    const absl::Duration compute = costs_.Predict(BucketOf(kind), waiting.examples);
+    wakeup = std::min(wakeup, tightest - compute - rest);
+    // Behind more than that, only a completion makes it the turn of a delayed batch.
+    const absl::Duration lead = options_.max_queue_delay - rest;
+    if (lead < absl::ZeroDuration()) continue;
+    wakeup = std::min(wakeup, std::max(oldest + options_.max_queue_delay,
+                                       begun_ + in_flight_.front().predicted - lead));
+  }
+  return wakeup;
 }
 
 absl::Duration Batcher::RetryAfter() const {
@@ -208,10 +383,8 @@ absl::Duration Batcher::RetryAfter() const {
   return std::max(absl::Milliseconds(1), batches * Predict(options_.max_batch_examples));
 }
 
-absl::Duration Batcher::Predict(int64_t examples) const {
-  if (compute_.empty()) return absl::ZeroDuration();
-  const auto above = compute_.lower_bound(Bucket(examples));
-  return above != compute_.end() ? above->second : compute_.rbegin()->second;
+absl::Duration Batcher::Predict(int64_t examples, int64_t length) const {
+  return costs_.Predict(ShapeBucket(length), examples);
 }
 
 }  // namespace distill

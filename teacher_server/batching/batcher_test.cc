@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "common/random/test_seed.h"
+#include "teacher_server/batching/shape_bucket.h"
 
 namespace distill {
 namespace {
@@ -18,7 +16,7 @@ constexpr absl::Duration kNow = absl::Seconds(1);
 BatcherOptions Small() {
   BatcherOptions options;
   options.max_batch_examples = 8;
-  options.max_queue_examples = 20;
+  options.max_queue_examples = 40;
   return options;
 }
 
@@ -42,7 +40,7 @@ std::vector<uint64_t> Ids(const std::optional<Batch>& batch) {
 Batcher Busy(const BatcherOptions& options, absl::Duration compute = absl::ZeroDuration()) {
   Batcher batcher(options);
   EXPECT_TRUE(batcher.Add(Request(1000, 1), kNow).ok());
-  batcher.Complete(batcher.Next(kNow)->id, compute);
+  batcher.Complete(batcher.Next(kNow)->id, compute, kNow);
   EXPECT_TRUE(batcher.Add(Request(1001, 1), kNow).ok());
   EXPECT_TRUE(batcher.Next(kNow).has_value());
   return batcher;
@@ -76,13 +74,20 @@ TEST(Batcher, AFullBatchDoesNotWaitAndLeavesTheRest) {
 }
 
 TEST(Batcher, SendsInTimeForTheTightestDeadline) {
-  Batcher batcher = Busy(Small(), /*compute=*/absl::Milliseconds(10));
+  BatcherOptions options = Small();
+  options.max_queue_delay = absl::Milliseconds(100);
+  Batcher batcher = Busy(options, /*compute=*/absl::Milliseconds(10));
   BatchRequest request = Request(1, 1);
-  request.deadline = kNow + absl::Microseconds(10500);
+  request.deadline = kNow + absl::Milliseconds(25);
   ASSERT_TRUE(batcher.Add(request, kNow).ok());
   EXPECT_FALSE(batcher.Next(kNow).has_value());
-  EXPECT_EQ(batcher.NextWakeup(), kNow + absl::Microseconds(500));
+  EXPECT_EQ(batcher.NextWakeup(), kNow + absl::Milliseconds(15));
   EXPECT_EQ(batcher.Next(batcher.NextWakeup())->reason, BatchReason::kDeadline);
+  // Behind the 10 ms in flight nothing may join it.
+  Batcher other = Busy(options, absl::Milliseconds(10));
+  request.deadline = kNow + absl::Milliseconds(20);
+  ASSERT_TRUE(other.Add(request, kNow).ok());
+  EXPECT_EQ(other.Next(kNow)->reason, BatchReason::kDeadline);
 }
 
 TEST(Batcher, AnExactRequestIsABatchOfItsOwn) {
@@ -92,7 +97,7 @@ TEST(Batcher, AnExactRequestIsABatchOfItsOwn) {
   ASSERT_TRUE(batcher.Add(Request(1, 2, 1), kNow).ok());
   ASSERT_TRUE(batcher.Add(exact, kNow).ok());
   ASSERT_TRUE(batcher.Add(Request(3, 2, 3), kNow).ok());
-  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(1));
+  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(1, 3));
   const auto batch = batcher.Next(kNow);
   EXPECT_THAT(Ids(batch), ElementsAre(2));
   EXPECT_EQ(batch->reason, BatchReason::kExact);
@@ -111,20 +116,173 @@ TEST(Batcher, WorkWhoseTimeHasPassedIsDroppedBeforeCompute) {
   request.deadline = kNow + absl::Milliseconds(1);
   ASSERT_TRUE(batcher.Add(request, kNow).ok());
   EXPECT_THAT(batcher.TakeExpired(kNow), IsEmpty());
+  EXPECT_EQ(batcher.NextWakeup(), request.deadline);
   EXPECT_THAT(batcher.TakeExpired(request.deadline), ElementsAre(1));
   EXPECT_EQ(batcher.waiting_examples(), 0);
 }
 
-TEST(Batcher, RefusesByNameWhatItCannotTake) {
+TEST(Batcher, WorkThatWouldBeLateEvenIfItWereNextIsDroppedBeforeCompute) {
+  BatcherOptions options = Small();
+  options.max_in_flight = 1;
+  Batcher batcher = Busy(options, /*compute=*/absl::Milliseconds(10));
+  BatchRequest request = Request(1, 1);
+  request.deadline = kNow + absl::Milliseconds(25);
+  ASSERT_TRUE(batcher.Add(request, kNow).ok());
+  // What is in flight takes longer than predicted.
+  EXPECT_THAT(batcher.TakeExpired(kNow + absl::Milliseconds(15)), IsEmpty());
+  EXPECT_THAT(batcher.TakeExpired(kNow + absl::Milliseconds(16)), ElementsAre(1));
+}
+
+TEST(Batcher, RefusesWhatWouldBeLateBehindItsFairShareOfTheQueue) {
+  BatcherOptions options = Small();
+  options.max_in_flight = 1;
+  options.max_queue_examples = 100;
+  Batcher batcher(options);
+  ASSERT_TRUE(batcher.Add(Request(1, 8), kNow).ok());
+  batcher.Complete(batcher.Next(kNow)->id, absl::Milliseconds(8), kNow);
+  for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(batcher.Add(Request(id, 8, 1), kNow).ok());
+  ASSERT_TRUE(batcher.Next(kNow).has_value());
+  // 16 examples of stream 1 wait behind 8 ms in flight: its 2 are in the third batch.
+  BatchRequest request = Request(9, 2, 1);
+  request.deadline = kNow + absl::Milliseconds(8 + 23);
+  ShedReason shed = ShedReason::kExpired;
+  EXPECT_EQ(batcher.Add(request, kNow, &shed).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(shed, ShedReason::kTooLate);
+  request.deadline = kNow + absl::Milliseconds(8 + 24);
+  EXPECT_TRUE(batcher.Add(request, kNow).ok());
+  // Another stream's turn comes sooner.
+  BatchRequest other = Request(10, 2, 2);
+  other.deadline = kNow + absl::Milliseconds(8 + 8);
+  EXPECT_TRUE(batcher.Add(other, kNow).ok());
+}
+
+TEST(Batcher, WithLittleToDoItRefusesOnlyWhatIsCertainlyTooLate) {
+  Batcher batcher = Busy(Small(), /*compute=*/absl::Milliseconds(10));
+  BatchRequest request = Request(1, 1);
+  request.deadline = kNow + absl::Milliseconds(19);
+  EXPECT_EQ(batcher.Add(request, kNow).code(), absl::StatusCode::kResourceExhausted);
+  request.deadline = kNow + absl::Milliseconds(20);
+  EXPECT_TRUE(batcher.Add(request, kNow).ok());
+}
+
+TEST(Batcher, AnIdleServerTriesWhatItsPredictionForbids) {
+  BatcherOptions options = Small();
+  Batcher batcher(options);
+  ASSERT_TRUE(batcher.Add(Request(1, 1), kNow).ok());
+  batcher.Complete(batcher.Next(kNow)->id, absl::Seconds(100), kNow);
+  for (uint64_t id = 2; id <= 3; ++id) {
+    BatchRequest request = Request(id, 1);
+    request.deadline = kNow + absl::Seconds(static_cast<int64_t>(id));
+    EXPECT_EQ(batcher.Add(request, kNow).ok(), id == 2);
+  }
+  EXPECT_THAT(batcher.TakeExpired(kNow), IsEmpty());
+  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(2));
+}
+
+TEST(Batcher, AnotherRequestThatWouldMakeOneLateWaitsForTheNextBatch) {
   Batcher batcher(Small());
+  for (const int64_t examples : {1, 8}) {
+    ASSERT_TRUE(batcher.Add(Request(1, examples), kNow).ok());
+    batcher.Complete(batcher.Next(kNow)->id, absl::Milliseconds(examples), kNow);
+  }
+  BatchRequest tight = Request(1, 2);
+  tight.deadline = kNow + absl::Milliseconds(3);
+  ASSERT_TRUE(batcher.Add(tight, kNow).ok());
+  ASSERT_TRUE(batcher.Add(Request(2, 2), kNow).ok());
+  const auto batch = batcher.Next(kNow);
+  EXPECT_THAT(Ids(batch), ElementsAre(1));
+  EXPECT_EQ(batch->reason, BatchReason::kDeadline);
+}
+
+TEST(Batcher, UnderLoadALateRequestIsDroppedAndTheBatchIsNotCut) {
+  Batcher batcher(Small());
+  for (const int64_t examples : {1, 8}) {
+    ASSERT_TRUE(batcher.Add(Request(1, examples), kNow).ok());
+    batcher.Complete(batcher.Next(kNow)->id, absl::Milliseconds(examples), kNow);
+  }
+  BatchRequest tight = Request(1, 2);
+  tight.deadline = kNow + absl::Milliseconds(3);
+  ASSERT_TRUE(batcher.Add(tight, kNow).ok());
+  for (uint64_t id = 2; id <= 5; ++id) ASSERT_TRUE(batcher.Add(Request(id, 2), kNow).ok());
+  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(2, 3, 4, 5));
+  EXPECT_THAT(batcher.TakeExpired(kNow), ElementsAre(1));
+}
+
+TEST(Batcher, PredictionsThatAreFarOffDoNotMakeItDropEverything) {
+  Batcher batcher(Small());
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(batcher.Add(Request(1, 8), kNow).ok());
+    batcher.Complete(batcher.Next(kNow)->id, absl::Milliseconds(i % 2 == 0 ? 5 : 15), kNow);
+  }
+  // 10 ms are predicted, 20 with the margin.
+  BatchRequest request = Request(1, 8);
+  request.deadline = kNow + absl::Milliseconds(15);
+  ASSERT_TRUE(batcher.Add(request, kNow).ok());
+  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(1));
+}
+
+TEST(Batcher, NothingIsSentLongBeforeTheDeviceNeedsIt) {
+  Batcher batcher = Busy(Small(), /*compute=*/absl::Milliseconds(10));
+  ASSERT_TRUE(batcher.Add(Request(1, 2), kNow).ok());
+  EXPECT_FALSE(batcher.Next(kNow + absl::Milliseconds(3)).has_value());
+  EXPECT_EQ(batcher.NextWakeup(), kNow + absl::Milliseconds(8));
+  EXPECT_EQ(batcher.Next(batcher.NextWakeup())->reason, BatchReason::kDelay);
+}
+
+TEST(Batcher, AStreamMayHoldAsMuchOfTheQueueAsItLeavesFree) {
+  Batcher batcher = Busy(Small());
+  for (uint64_t id = 1; id <= 8; ++id) batcher.Add(Request(id, 4, 1), kNow).IgnoreError();
+  ASSERT_TRUE(batcher.Next(kNow).has_value()) << "two are in flight";
+  const auto fill = [&](uint64_t stream) {
+    int64_t taken = 0;
+    ShedReason shed = ShedReason::kExpired;
+    const uint64_t first = 100 * stream;
+    while (batcher.Add(Request(first + taken, 1, stream), kNow, &shed).ok()) ++taken;
+    EXPECT_EQ(shed, ShedReason::kStreamQuota);
+    return taken;
+  };
+  // 12 of 40 wait already after 20 were taken and 8 were sent.
+  EXPECT_EQ(batcher.waiting_examples(), 12);
+  EXPECT_EQ(fill(1), 8);
+  EXPECT_EQ(fill(2), 10);
+  EXPECT_EQ(fill(3), 5);
+}
+
+TEST(Batcher, LengthsOfOneBatchDifferByLessThanAFourthAndPaddingIsTold) {
+  Batcher batcher = Busy(Small());
+  for (const auto& [id, length] : {std::pair(1, 100), {2, 300}, {3, 98}, {4, 310}}) {
+    BatchRequest request = Request(id, 1);
+    request.length = length;
+    ASSERT_TRUE(batcher.Add(request, kNow).ok());
+  }
+  ASSERT_EQ(ShapeBucket(100), ShapeBucket(98));
+  batcher.Drain();
+  const auto batch = batcher.Next(kNow);
+  EXPECT_THAT(Ids(batch), ElementsAre(1, 3));
+  EXPECT_EQ(batch->length, 100);
+  EXPECT_NEAR(batch->padding, 2.0 / 200, 1e-12);
+  EXPECT_EQ(batch->fill, 0.25);
+}
+
+TEST(Batcher, RefusesByNameWhatItCannotTake) {
+  Batcher batcher = Busy(Small());
   EXPECT_EQ(batcher.Add(Request(1, 0), kNow).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(batcher.Add(Request(1, 9), kNow).code(), absl::StatusCode::kInvalidArgument);
+  BatchRequest odd = Request(1, 1);
+  odd.length = -1;
+  EXPECT_EQ(batcher.Add(odd, kNow).code(), absl::StatusCode::kInvalidArgument);
+  odd = Request(1, 1);
+  odd.weight = 0;
+  EXPECT_EQ(batcher.Add(odd, kNow).code(), absl::StatusCode::kInvalidArgument);
   BatchRequest late = Request(1, 1);
   late.deadline = kNow;
   EXPECT_EQ(batcher.Add(late, kNow).code(), absl::StatusCode::kDeadlineExceeded);
-  for (uint64_t id = 1; id <= 5; ++id) ASSERT_TRUE(batcher.Add(Request(id, 4), kNow).ok());
+  for (uint64_t id = 1; id <= 5; ++id) ASSERT_TRUE(batcher.Add(Request(id, 8, id), kNow).ok());
   EXPECT_EQ(batcher.Add(Request(3, 1), kNow).code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(batcher.Add(Request(6, 1), kNow).code(), absl::StatusCode::kResourceExhausted);
+  ShedReason shed = ShedReason::kExpired;
+  EXPECT_EQ(batcher.Add(Request(6, 1, 6), kNow, &shed).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(shed, ShedReason::kQueueFull);
   EXPECT_GT(batcher.RetryAfter(), absl::ZeroDuration());
 }
 
@@ -152,104 +310,6 @@ TEST(Batcher, OptionsThatCannotWorkAreRefused) {
   options = Small();
   options.max_in_flight = 0;
   EXPECT_FALSE(options.Validate().ok());
-}
-
-// Random events against a model that knows only what was added and not yet over.
-class BatcherSimulation {
- public:
-  explicit BatcherSimulation(uint64_t seed) : random_(seed), batcher_(options_) {}
-
-  void Run(int events) {
-    for (int i = 0; i < events && !testing::Test::HasFailure(); ++i) {
-      now_ += absl::Microseconds(Below(400));
-      Event();
-      Settle();
-    }
-    batcher_.Drain();
-    while (!waiting_.empty() && !testing::Test::HasFailure()) {
-      if (in_flight_.empty()) {
-        Settle();
-        ASSERT_FALSE(in_flight_.empty()) << "requests wait and nothing is sent";
-      }
-      CompleteOne();
-      Settle();
-    }
-  }
-
- private:
-  uint64_t Below(uint64_t bound) { return random_() % bound; }
-
-  void Event() {
-    const uint64_t kind = Below(10);
-    if (kind < 6) {
-      AddOne();
-    } else if (kind < 9) {
-      if (!in_flight_.empty()) CompleteOne();
-    } else if (!waiting_.empty()) {
-      auto it = waiting_.begin();
-      std::advance(it, Below(waiting_.size()));
-      ASSERT_TRUE(batcher_.Cancel(it->first));
-      waiting_.erase(it);
-    }
-  }
-
-  void AddOne() {
-    BatchRequest request = Request(next_id_++, 1 + static_cast<int64_t>(Below(8)), Below(4));
-    request.exact = Below(10) == 0;
-    if (Below(3) == 0) request.deadline = now_ + absl::Microseconds(1 + Below(5000));
-    const absl::Status added = batcher_.Add(request, now_);
-    int64_t waiting = 0;
-    for (const auto& [id, other] : waiting_) waiting += other.examples;
-    EXPECT_EQ(added.ok(), waiting + request.examples <= options_.max_queue_examples) << added;
-    if (added.ok()) waiting_[request.id] = request;
-  }
-
-  void CompleteOne() {
-    auto it = in_flight_.begin();
-    std::advance(it, Below(in_flight_.size()));
-    batcher_.Complete(*it, absl::Microseconds(Below(3000)));
-    in_flight_.erase(it);
-  }
-
-  void Settle() {
-    for (const uint64_t id : batcher_.TakeExpired(now_)) {
-      ASSERT_TRUE(waiting_.contains(id)) << "lost or doubled";
-      EXPECT_LE(waiting_[id].deadline, now_);
-      waiting_.erase(id);
-    }
-    while (const auto batch = batcher_.Next(now_)) Check(*batch);
-    // Whatever still waits is looked at again: at a time, or when a batch completes.
-    if (!waiting_.empty() && static_cast<int>(in_flight_.size()) < options_.max_in_flight) {
-      EXPECT_LT(batcher_.NextWakeup(), absl::InfiniteDuration()) << "nobody would wake up";
-    }
-  }
-
-  void Check(const Batch& batch) {
-    int64_t examples = 0;
-    for (const BatchRequest& request : batch.requests) {
-      ASSERT_EQ(waiting_.erase(request.id), 1u) << "lost or doubled";
-      EXPECT_GT(request.deadline, now_) << "computed after its deadline";
-      EXPECT_TRUE(!request.exact || batch.requests.size() == 1);
-      examples += request.examples;
-    }
-    EXPECT_EQ(examples, batch.examples);
-    EXPECT_GE(examples, 1);
-    EXPECT_LE(examples, options_.max_batch_examples);
-    in_flight_.insert(batch.id);
-    EXPECT_LE(static_cast<int>(in_flight_.size()), options_.max_in_flight);
-  }
-
-  std::mt19937_64 random_;
-  const BatcherOptions options_ = Small();
-  Batcher batcher_;
-  absl::Duration now_ = kNow;
-  uint64_t next_id_ = 1;
-  std::map<uint64_t, BatchRequest> waiting_;
-  std::set<uint64_t> in_flight_;
-};
-
-TEST(Batcher, OverRandomEventsNothingIsLostDoubledOrComputedTooLate) {
-  BatcherSimulation(TestSeed()).Run(200'000);
 }
 
 }  // namespace

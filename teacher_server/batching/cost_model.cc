@@ -22,8 +22,13 @@ int SizeClass(int64_t examples) {
 
 void CostModel::Observe(int bucket, int64_t examples, absl::Duration compute) {
   const Point seen{static_cast<double>(examples), absl::ToDoubleSeconds(compute)};
+  const absl::Duration said = Predict(bucket, examples);
   const auto [at, first] = curves_[bucket].try_emplace(SizeClass(examples), seen);
   if (first) return;
+  // One stall is no reason to refuse everything.
+  const double off =
+      said > absl::ZeroDuration() ? std::abs(absl::FDivDuration(compute, said) - 1) : 0;
+  scatter_ += kNewest * (std::min(off, 1.0) - scatter_);
   at->second.examples += kNewest * (seen.examples - at->second.examples);
   at->second.seconds += kNewest * (seen.seconds - at->second.seconds);
 }

@@ -25,6 +25,9 @@ class CostModel {
   absl::Duration Predict(int bucket, int64_t examples) const;
   absl::Duration AtLeast(int bucket, int64_t examples) const;
 
+  // Moving mean of how far off Predict was for sizes like those seen, over what it said.
+  double scatter() const { return scatter_; }
+
   // The shortest time per example and element of length, over the buckets observed, in
   // batches of `examples`.
   absl::Duration BestPerUnit(int64_t examples) const;
@@ -42,6 +45,7 @@ class CostModel {
   absl::Duration Estimate(int bucket, int64_t examples, Bound bound) const;
 
   std::map<int, Curve> curves_;
+  double scatter_ = 0;
 };
 
 }  // namespace distill

@@ -71,6 +71,18 @@ TEST(CostModel, NoiseNeverLeadsOutsideWhatIsPossible) {
   ExpectMs(model.Predict(0, 6), 7);
 }
 
+TEST(CostModel, SaysHowFarOffItsPredictionsWere) {
+  CostModel model;
+  model.Observe(0, 8, Ms(10));
+  EXPECT_EQ(model.scatter(), 0);
+  for (int i = 0; i < 200; ++i) model.Observe(0, 8, Ms(i % 2 == 0 ? 9 : 11));
+  EXPECT_NEAR(model.scatter(), 0.1, 0.02);
+  // A stall counts no more than a time that was twice as long.
+  for (int i = 0; i < 100; ++i) model.Observe(0, 8, Ms(10));
+  model.Observe(0, 8, Ms(10'000));
+  EXPECT_NEAR(model.scatter(), 0.2, 0.001);
+}
+
 TEST(CostModel, AnUnknownBucketIsJudgedByItsNeighbourAndItsLength) {
   CostModel model;
   const int known = ShapeBucket(100);

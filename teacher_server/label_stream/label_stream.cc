@@ -66,8 +66,12 @@ absl::Status CheckShape(const v1::Open& open, const ServedModel& served) {
 }  // namespace
 
 LabelStream::LabelStream(const LabelStreamOptions& options,
-                         std::shared_ptr<const ServedModel> served, absl::Status unavailable)
-    : options_(options), served_(std::move(served)), unavailable_(std::move(unavailable)) {}
+                         std::shared_ptr<const ServedModel> served, absl::Status unavailable,
+                         std::shared_ptr<MemoryLedger::Account> account)
+    : options_(options),
+      served_(std::move(served)),
+      unavailable_(std::move(unavailable)),
+      account_(std::move(account)) {}
 
 absl::Status LabelStream::OnMessage(v1::LabelRequest message) {
   if (state_ == State::kAwaitingOpen && !message.has_open()) {
@@ -226,6 +230,11 @@ void LabelStream::Answer(uint64_t request_id, LabelAnswer answer) {
   outgoing.request_id = request_id;
   for (const auto& bytes : answer.payload) outgoing.total += bytes->size();
   unsent_bytes_ += outgoing.total;
+  using Payload = std::vector<std::shared_ptr<const std::string>>;
+  auto owner = std::make_shared<std::pair<std::shared_ptr<const void>, Payload>>();
+  if (account_ != nullptr) owner->first = account_->Hold(outgoing.total);
+  owner->second = answer.payload;
+  outgoing.owner = std::move(owner);
   outgoing.answer = std::move(answer);
 }
 
@@ -280,7 +289,7 @@ LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
     }
     const std::string_view slice = std::string_view(*bytes).substr(skip, left);
     crc = ExtendCrc32c(crc, slice);
-    frame.payload.push_back({slice, bytes});
+    frame.payload.push_back({slice, outgoing.owner});
     left -= slice.size();
     skip = 0;
   }

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "proto/teacher.pb.h"
+#include "teacher_server/label_stream/memory_ledger.h"
 
 namespace distill {
 
@@ -25,6 +26,10 @@ struct LabelStreamOptions {
   uint32_t max_unanswered = 1024;
   // Bytes of answers that are not out; an ask beyond them ends the stream.
   uint64_t max_unsent_bytes = uint64_t{64} << 20;
+  // Of the whole server: bytes of answers that are asked for or not out, of all streams.
+  // An ask beyond them is refused, and so is one of a stream that holds as much of them
+  // as is free.
+  uint64_t max_server_bytes = uint64_t{1} << 30;
 };
 
 // What the server serves; a stream keeps to the one it was opened on.
@@ -78,8 +83,9 @@ struct LabelFrame {
 class LabelStream {
  public:
   // `served` null: nothing can be served now, for the reason `unavailable`.
+  // Answers are held in `account` until their bytes are let go of; null: not counted.
   LabelStream(const LabelStreamOptions& options, std::shared_ptr<const ServedModel> served,
-              absl::Status unavailable);
+              absl::Status unavailable, std::shared_ptr<MemoryLedger::Account> account = nullptr);
 
   // Not OK: the stream ends with this status (codes in teacher.proto).
   absl::Status OnMessage(v1::LabelRequest message);
@@ -111,6 +117,8 @@ class LabelStream {
   struct Outgoing {
     uint64_t request_id = 0;
     LabelAnswer answer;
+    // Every slice on its way keeps the payload, and what is held of the account for it.
+    std::shared_ptr<const void> owner;
     uint64_t total = 0;
     uint64_t sent = 0;
     uint32_t parts = 0;
@@ -126,6 +134,7 @@ class LabelStream {
   const LabelStreamOptions options_;
   const std::shared_ptr<const ServedModel> served_;
   const absl::Status unavailable_;
+  const std::shared_ptr<MemoryLedger::Account> account_;
   State state_ = State::kAwaitingOpen;
   v1::Open open_;
   std::string codec_;

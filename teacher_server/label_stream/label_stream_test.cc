@@ -11,6 +11,7 @@
 #include "common/digest/crc32c.h"
 #include "common/random/test_seed.h"
 #include "distillation/run_config/digests.h"
+#include "teacher_server/label_stream/memory_ledger.h"
 
 namespace distill {
 namespace {
@@ -241,6 +242,29 @@ TEST(LabelStreamTest, AStudentThatReadsItsAnswersMayAskForEver) {
     stream.Answer(id, AnswerOf({"abcdefgh"}));
     ASSERT_TRUE(stream.NextFrame().has_value());
   }
+}
+
+TEST(LabelStreamTest, AnAnswersBytesCountUntilTheLastOfThemIsLetGoOf) {
+  LabelStreamOptions options;
+  options.max_part_bytes = 4;
+  MemoryLedger ledger(1000);
+  auto stream = std::make_unique<LabelStream>(options, Served(), absl::OkStatus(), ledger.Open());
+  ASSERT_TRUE(stream->OnMessage(Open(10, 100)).ok());
+  ASSERT_TRUE(stream->NextFrame().has_value());
+  for (uint64_t id : {1, 2}) {
+    ASSERT_TRUE(stream->OnMessage(Ask(id)).ok());
+    stream->Answer(id, AnswerOf({"abc", "def"}));
+  }
+  EXPECT_EQ(ledger.held(), 12u);
+  auto part = stream->NextFrame();
+  auto last = stream->NextFrame();
+  ASSERT_TRUE(last->head.labels().last());
+  part.reset();
+  EXPECT_EQ(ledger.held(), 12u) << "the last part is still being written";
+  last.reset();
+  EXPECT_EQ(ledger.held(), 6u);
+  stream.reset();
+  EXPECT_EQ(ledger.held(), 0u);
 }
 
 TEST(LabelStreamTest, ABadAskFailsAloneAndTheStreamGoesOn) {

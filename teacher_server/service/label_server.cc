@@ -1,6 +1,7 @@
 #include "teacher_server/service/label_server.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -33,6 +34,7 @@ LabelServer::LabelServer(const LabelStreamOptions& options, Executor* control, T
       timers_(timers),
       clock_(clock),
       observer_(observer),
+      ledger_(options.max_server_bytes),
       unavailable_(absl::UnavailableError("no model is loaded yet; ask another server")) {}
 
 LabelServer::~LabelServer() = default;
@@ -55,7 +57,7 @@ uint64_t LabelServer::Connect(PeerIdentity peer, std::shared_ptr<FrameSink> sink
   {
     absl::MutexLock lock(&mu_);
     if (streams_.size() < kMaxStreams) {
-      stream = std::make_shared<Stream>(++last_stream_, std::move(peer), sink);
+      stream = std::make_shared<Stream>(++last_stream_, std::move(peer), sink, ledger_.Open());
       streams_[stream->id] = stream;
     }
   }
@@ -87,6 +89,7 @@ void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message) {
   if (stream == nullptr) return;
   const absl::Status posted = Post([this, stream, message = std::move(message)]() mutable {
     Handle(stream, std::move(message));
+    stream->sink->Handled();
   });
   if (!posted.ok()) stream->sink->End(Annotate(posted, "a message was dropped"));
 }
@@ -170,11 +173,14 @@ void LabelServer::RunInbox() {
 void LabelServer::Settle() {
   if (model_ != nullptr) {
     const absl::Duration now = clock_->MonotonicNow();
+    while (std::optional<Batch> batch = model_->batcher.Next(now)) StartBatch(*batch);
     for (uint64_t id : model_->batcher.TakeExpired(now)) {
       const auto node = model_->waiting.extract(id);
-      Fail(node.mapped(), absl::DeadlineExceededError("its time ended in the server's queue"));
+      Shed(ShedReasonName(ShedReason::kExpired));
+      Fail(node.mapped(), absl::DeadlineExceededError(
+                              "its time ended in the server's queue, or would have before its "
+                              "labels were computed"));
     }
-    while (std::optional<Batch> batch = model_->batcher.Next(now)) StartBatch(*batch);
   }
   TellObserver();
   SetTimer();
@@ -230,7 +236,7 @@ void LabelServer::Attach(const std::shared_ptr<Stream>& stream) {
     served = model_->served;
   }
   absl::MutexLock lock(&stream->mu);
-  stream->state.emplace(options, std::move(served), unavailable_);
+  stream->state.emplace(options, std::move(served), unavailable_, stream->account);
 }
 
 void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message) {
@@ -247,6 +253,7 @@ void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest
     if (status.ok() && !stream->opened) {
       stream->opened = true;
       stream->exact = state.open().exact();
+      stream->run = std::hash<std::string>()(state.open().run_id());
       for (const v1::OutputSpec& output : state.open().outputs()) {
         stream->outputs.push_back(output.name());
       }
@@ -282,19 +289,42 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
                                                      ": this server has ", size, " there")));
     return;
   }
+  request.memory = stream->account->TryHold(AnswerBytes(*stream, request));
+  if (request.memory == nullptr) {
+    Shed(kShedMemory);
+    Fail(request,
+         absl::ResourceExhaustedError(absl::StrCat(
+             "the answers of this server hold ", ledger_.held(), " of ", ledger_.limit(),
+             " bytes, those of this student ", stream->account->held(), "; read answers first")),
+         model_->batcher.RetryAfter());
+    return;
+  }
   BatchRequest wanted;
   wanted.id = request.id;
+  wanted.run = stream->run;
   wanted.stream = stream->id;
   wanted.examples = request.refs.ids_size();
   wanted.deadline = request.admitted + ask.remaining;
   wanted.exact = stream->exact;
-  const absl::Status added = model_->batcher.Add(wanted, request.admitted);
+  ShedReason shed = ShedReason::kExpired;
+  const absl::Status added = model_->batcher.Add(wanted, request.admitted, &shed);
   if (!added.ok()) {
     const bool full = absl::IsResourceExhausted(added);
+    if (full || absl::IsDeadlineExceeded(added)) Shed(ShedReasonName(shed));
     Fail(request, added, full ? model_->batcher.RetryAfter() : absl::ZeroDuration());
     return;
   }
   model_->waiting.emplace(request.id, std::move(request));
+}
+
+// At most, as far as a codec needs no more than the floats themselves.
+uint64_t LabelServer::AnswerBytes(const Stream& stream, const Request& request) const {
+  return static_cast<uint64_t>(request.refs.ids_size()) * stream.outputs.size() *
+         model_->served->classes * sizeof(float);
+}
+
+void LabelServer::Shed(const char* reason) {
+  if (observer_ != nullptr) observer_->OnShed(reason);
 }
 
 // The stream has answered the ask itself.

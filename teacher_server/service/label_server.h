@@ -28,6 +28,7 @@
 #include "proto/teacher.pb.h"
 #include "teacher_server/batching/batcher.h"
 #include "teacher_server/label_stream/label_stream.h"
+#include "teacher_server/label_stream/memory_ledger.h"
 #include "teacher_server/runner/interface.h"
 
 namespace distill {
@@ -41,6 +42,9 @@ class FrameSink {
   // Finish once NextFrame has nothing more; the first status counts. May be called
   // inside NextFrame.
   virtual void End(const absl::Status& status) = 0;
+  // A message given to OnMessage has been handled; whoever reads only so many ahead is
+  // not cut off for asking too fast.
+  virtual void Handled() {}
 };
 
 // A model that is loaded.
@@ -62,6 +66,11 @@ class ServingObserver {
                           absl::Duration /*since_admitted*/) {}
   virtual void OnBatch(BatchReason, int64_t /*examples*/, absl::Duration /*queue*/,
                        absl::Duration /*compute*/) {}
+  // Of the same batch: ratios, as in Batch.
+  virtual void OnFill(double /*fill*/, double /*padding*/) {}
+  // An ask was refused or dropped for lack of time or room: a ShedReasonName, or
+  // LabelServer::kShedMemory.
+  virtual void OnShed(const char* /*reason*/) {}
   // After a change.
   virtual void OnQueue(int64_t /*waiting_examples*/, size_t /*waiting_requests*/) {}
 };
@@ -71,12 +80,15 @@ class ServingObserver {
 // the timers before destroying it. The observer may be null.
 //
 // Failures of one ask (teacher.proto), beside those of LabelStream and Batcher:
+// RESOURCE_EXHAUSTED its answer would not fit into options.max_server_bytes;
 // OUT_OF_RANGE an id beyond its split; DATA_LOSS its labels may not be trained on (the
 // requests that shared a batch with a non-finite row are run again, each alone); else
 // what the runner says.
 class LabelServer {
  public:
   static constexpr size_t kMaxStreams = 1024;
+  // To the observer, beside ShedReasonName.
+  static constexpr char kShedMemory[] = "memory";
 
   // options.max_request_examples is replaced by the served model's largest batch.
   LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
@@ -95,6 +107,9 @@ class LabelServer {
   void OnMessage(uint64_t stream, v1::LabelRequest message);
   // The stream is over: what it still waits for is cancelled.
   void Lost(uint64_t stream);
+  // Bytes of answers that are asked for or not out, of all streams. An answer is counted
+  // twice for the moment in which it is handed over.
+  uint64_t held_bytes() const { return ledger_.held(); }
   // Called by the stream's writer when no write is under way.
   std::optional<LabelFrame> NextFrame(uint64_t stream);
 
@@ -129,6 +144,8 @@ class LabelServer {
   void Attach(const std::shared_ptr<Stream>& stream);
   void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message);
   void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
+  uint64_t AnswerBytes(const Stream& stream, const Request& request) const;
+  void Shed(const char* reason);
   void Cancel(Stream& stream, uint64_t request_id);
   void Abandon(Stream& stream);
   void EndStream(Stream& stream, const absl::Status& status);
@@ -155,6 +172,7 @@ class LabelServer {
   TimerQueue* const timers_;
   Clock* const clock_;
   ServingObserver* const observer_;
+  MemoryLedger ledger_;
 
   absl::Mutex mu_;
   // Results, ends of streams and orders: few by nature, so a full executor drops none.

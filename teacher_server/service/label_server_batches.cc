@@ -129,11 +129,11 @@ void LabelServer::Complete(uint64_t work_id) {
   works_.erase(work_id);
   Batcher& batcher = work->model->batcher;
   // A failure says nothing about how long a batch takes.
-  const absl::Duration compute = work->failed || work->compute == absl::ZeroDuration()
-                                     ? batcher.Predict(work->batch.examples)
-                                     : work->compute;
-  batcher.Complete(work->batch.id, compute);
+  std::optional<absl::Duration> compute;
+  if (!work->failed && work->compute > absl::ZeroDuration()) compute = work->compute;
+  batcher.Complete(work->batch.id, compute, clock_->MonotonicNow());
   if (observer_ != nullptr) {
+    observer_->OnFill(work->batch.fill, work->batch.padding);
     observer_->OnBatch(work->batch.reason, work->batch.examples, work->batch.queue_time,
                        work->compute);
   }

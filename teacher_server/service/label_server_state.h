@@ -21,12 +21,14 @@
 namespace distill {
 
 struct LabelServer::Stream {
-  Stream(uint64_t id, PeerIdentity peer, std::shared_ptr<FrameSink> sink)
-      : id(id), peer(std::move(peer)), sink(std::move(sink)) {}
+  Stream(uint64_t id, PeerIdentity peer, std::shared_ptr<FrameSink> sink,
+         std::shared_ptr<MemoryLedger::Account> account)
+      : id(id), peer(std::move(peer)), sink(std::move(sink)), account(std::move(account)) {}
 
   const uint64_t id;
   const PeerIdentity peer;
   const std::shared_ptr<FrameSink> sink;
+  const std::shared_ptr<MemoryLedger::Account> account;
 
   absl::Mutex mu;
   std::optional<LabelStream> state ABSL_GUARDED_BY(mu);
@@ -37,6 +39,8 @@ struct LabelServer::Stream {
   bool opened = false;
   // As opened.
   bool exact = false;
+  // Stands for the run's id in the batcher.
+  uint64_t run = 0;
   const LabelCodec* codec = nullptr;
   std::vector<std::string> outputs;
   // Admitted and unanswered: the student's id to the server's, which is never used
@@ -50,6 +54,8 @@ struct LabelServer::Request {
   uint64_t request_id = 0;
   v1::ExampleRefs refs;
   absl::Duration admitted;
+  // Held for its answer, until that is handed over.
+  std::shared_ptr<const void> memory;
 };
 
 struct LabelServer::Model {

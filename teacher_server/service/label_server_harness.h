@@ -1,0 +1,173 @@
+// For tests: a LabelServer without gRPC, threads or time, over a fake runner, and its
+// students.
+#ifndef TEACHER_SERVER_SERVICE_LABEL_SERVER_HARNESS_H_
+#define TEACHER_SERVER_SERVICE_LABEL_SERVER_HARNESS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/clock/fake_clock.h"
+#include "common/clock/fake_timer_queue.h"
+#include "common/executor/manual_executor.h"
+#include "common/rpc/peer_identity.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/data/data_set.h"
+#include "proto/run_config.pb.h"
+#include "proto/teacher.pb.h"
+#include "teacher_server/label_stream/label_stream.h"
+#include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/service/label_server.h"
+
+namespace distill {
+
+// A student that reads only when told to.
+class HarnessStudent final : public FrameSink {
+ public:
+  explicit HarnessStudent(LabelServer* server) : server_(server) {}
+
+  void Wake() override {}
+  void End(const absl::Status& status) override {
+    if (!end.has_value()) end = status;
+  }
+  void Handled() override { ++handled; }
+
+  // Everything that can be written now.
+  void Read() {
+    while (std::optional<LabelFrame> frame = server_->NextFrame(id)) {
+      const v1::LabelResponse& head = frame->head;
+      if (head.has_failed()) failed[head.failed().request_id()] = head.failed();
+      if (!head.has_labels()) continue;
+      bytes += LengthOf(*frame);
+      if (head.labels().last()) answered.push_back(head.labels().request_id());
+    }
+  }
+  absl::StatusCode Code(uint64_t request) {
+    return static_cast<absl::StatusCode>(failed[request].code());
+  }
+
+  uint64_t id = 0;
+  int handled = 0;
+  std::optional<absl::Status> end;
+  std::map<uint64_t, v1::Failed> failed;
+  std::vector<uint64_t> answered;
+  uint64_t bytes = 0;
+
+ private:
+  static uint64_t LengthOf(const LabelFrame& frame) {
+    uint64_t length = 0;
+    for (const LabelFrame::Slice& slice : frame.payload) length += slice.bytes.size();
+    return length;
+  }
+
+  LabelServer* const server_;
+};
+
+class LabelServerHarness : public ServingObserver {
+ public:
+  static constexpr int kExamples = 64;
+  // 40 bytes of labels for an example in dense_fp32.
+  static constexpr int kClasses = 10;
+
+  explicit LabelServerHarness(const LabelStreamOptions& options)
+      : server(options, &control, &timers, &clock, this) {}
+  ~LabelServerHarness() override {
+    server.StopServing(absl::UnavailableError("the test ends"));
+    control.RunAll();
+  }
+
+  // Batches of 8 examples, one in flight.
+  std::shared_ptr<FakeRunner> Serve(FakeRunner::Mode mode, uint32_t queue) {
+    const ModelDescription description{"f00d", "test", {1, 2}, kClasses, {"logits"}};
+    auto runner = std::make_shared<FakeRunner>(description, mode, 1);
+    Serving serving;
+    serving.model.model = "teacher";
+    serving.model.fingerprint = "f00d";
+    serving.model.data_set_digest = "data";
+    serving.model.outputs = {"logits"};
+    serving.model.codecs = {"dense_fp32"};
+    serving.model.example_dims = {1, 2};
+    serving.model.classes = kClasses;
+    serving.runner = runner;
+    serving.data = Data();
+    serving.bounds.set_max_batch_examples(8);
+    serving.bounds.set_max_queue_examples(queue);
+    server.Serve(std::move(serving));
+    control.RunAll();
+    return runner;
+  }
+
+  std::shared_ptr<HarnessStudent> Open(const std::string& run = "run",
+                                       uint64_t byte_credit = uint64_t{1} << 30) {
+    auto student = std::make_shared<HarnessStudent>(&server);
+    student->id = server.Connect(PeerIdentity{"ipv4:10.0.0.7:40000", ""}, student);
+    v1::LabelRequest message;
+    v1::Open* open = message.mutable_open();
+    open->set_run_id(run);
+    open->set_model("teacher");
+    open->set_fingerprint("f00d");
+    open->add_outputs()->set_name("logits");
+    open->mutable_outputs(0)->mutable_logits();
+    open->add_codecs("dense_fp32");
+    open->set_classes(kClasses);
+    open->add_example_dims(1);
+    open->add_example_dims(2);
+    open->mutable_credit()->set_requests(1 << 20);
+    open->mutable_credit()->set_bytes(byte_credit);
+    server.OnMessage(student->id, message);
+    control.RunAll();
+    return student;
+  }
+
+  // Asks for `count` examples, without running the server.
+  void Send(const HarnessStudent& student, uint64_t request, int count) {
+    v1::LabelRequest message;
+    message.mutable_ask()->set_request_id(request);
+    message.mutable_ask()->mutable_remaining()->set_seconds(10);
+    v1::ExampleRefs* refs = message.mutable_ask()->mutable_examples();
+    refs->set_data_set_digest("data");
+    refs->set_split(v1::TRAIN);
+    for (int i = 0; i < count; ++i) refs->add_ids(static_cast<uint64_t>(i) % kExamples);
+    server.OnMessage(student.id, message);
+  }
+  void Ask(const HarnessStudent& student, uint64_t request, int count) {
+    Send(student, request, count);
+    control.RunAll();
+  }
+
+  void OnShed(const char* reason) override { ++shed[reason]; }
+
+  FakeClock clock;
+  FakeTimerQueue timers{&clock};
+  ManualExecutor control{16384};
+  std::map<std::string, int> shed;
+  LabelServer server;
+
+ private:
+  static std::shared_ptr<const DataSet> Data() {
+    v1::DataSetConfig config;
+    config.set_name("toy");
+    config.set_classes(kClasses);
+    config.set_scale(1);
+    config.set_deviation(1);
+    std::vector<uint8_t> pixels;
+    for (int i = 0; i < kExamples; ++i) {
+      pixels.push_back(1);
+      pixels.push_back(static_cast<uint8_t>(i));
+    }
+    return DataSet::FromArrays(
+               config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
+               MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples)),
+               DataSet::Files::kTraining)
+        .value();
+  }
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_SERVICE_LABEL_SERVER_HARNESS_H_
