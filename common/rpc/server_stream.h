@@ -23,6 +23,11 @@ namespace distill {
 //   return stream->Begin();           // in the handler
 //   stream->Wake();                   // later, any thread: NextToWrite has something
 //   stream->End(status);              // any thread: finish once NextToWrite is empty
+//   stream->Handled();                // any thread: a message of OnMessage is done with
+//
+// With `max_unhandled` above 0 so many messages at most have been given to OnMessage and
+// are not yet Handled; the next is read only then, and HTTP/2 flow control holds back
+// the peer. A user that queues messages elsewhere so bounds what one peer may queue.
 //
 // The trap: a peer that does not read holds a write back for ever; bound what
 // NextToWrite draws from, and rely on the server's shutdown deadline.
@@ -30,6 +35,9 @@ template <typename Request, typename Response>
 class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
                      public std::enable_shared_from_this<ServerStream<Request, Response>> {
  public:
+  // 0: messages are handled within OnMessage, and Handled is not called.
+  explicit ServerStream(int max_unhandled = 0) : max_unhandled_(max_unhandled) {}
+
   grpc::ServerBidiReactor<Request, Response>* Begin() {
     {
       absl::MutexLock lock(&mu_);
@@ -59,6 +67,16 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
       if (!end_.has_value()) end_ = status;
     }
     Wake();
+  }
+
+  // Once for each message that OnMessage got. Thread-safe, also within OnMessage.
+  void Handled() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    --unhandled_;
+    if (!read_withheld_ || finishing_) return;
+    read_withheld_ = false;
+    // Under the lock, so that the call is not over; gRPC runs no hook inside StartRead.
+    this->StartRead(&in_);
   }
 
  protected:
@@ -95,6 +113,7 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
         }
         // writing_ stays set: nothing is started after Finish.
         end = end_;
+        finishing_ = true;
       }
       this->Finish(ToGrpcStatus(*end));
       return;
@@ -111,8 +130,17 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
       OnPeerDone();
       return;
     }
+    {
+      absl::MutexLock lock(&mu_);
+      ++unhandled_;
+    }
     OnMessage(std::move(in_));
     in_ = Request();
+    {
+      absl::MutexLock lock(&mu_);
+      read_withheld_ = max_unhandled_ > 0 && unhandled_ >= max_unhandled_;
+      if (read_withheld_) return;
+    }
     this->StartRead(&in_);
   }
 
@@ -136,6 +164,7 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
     }
   }
 
+  const int max_unhandled_;
   // Of the read and the write under way; gRPC's meanwhile.
   Request in_;
   Response out_;
@@ -147,6 +176,11 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
+  int unhandled_ ABSL_GUARDED_BY(mu_) = 0;
+  // The next read waits for Handled.
+  bool read_withheld_ ABSL_GUARDED_BY(mu_) = false;
+  // Finish may have been called: the call may end at any time.
+  bool finishing_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace distill

@@ -6,9 +6,13 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -74,9 +78,49 @@ class Echo final : public ServerStream<ByteBuffer, ByteBuffer> {
   Queue queue_;
 };
 
+// Handles a message only when told to.
+class Slow final : public ServerStream<ByteBuffer, ByteBuffer> {
+ public:
+  static constexpr int kMaxUnhandled = 3;
+  Slow() : ServerStream(kMaxUnhandled) {}
+
+  void HandleOne() {
+    {
+      absl::MutexLock lock(&mu_);
+      ++handled_;
+    }
+    Handled();
+  }
+  void AwaitEnded() { EXPECT_TRUE(ended_.WaitForNotificationWithTimeout(absl::Seconds(30))); }
+  void AwaitGiven(int count) {
+    absl::MutexLock lock(&mu_);
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return given_ >= count; };
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(30)));
+  }
+
+ protected:
+  void OnMessage(ByteBuffer) override {
+    absl::MutexLock lock(&mu_);
+    EXPECT_LE(++given_, handled_ + kMaxUnhandled);
+  }
+  std::optional<ByteBuffer> NextToWrite() override { return std::nullopt; }
+  void OnPeerDone() override { End(absl::OkStatus()); }
+  void OnEnded() override { ended_.Notify(); }
+
+ private:
+  absl::Mutex mu_;
+  int given_ ABSL_GUARDED_BY(mu_) = 0;
+  int handled_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Notification ended_;
+};
+
 class EchoService final : public grpc::CallbackGenericService {
  public:
+  // Instead of an Echo, for one call.
+  std::shared_ptr<Slow> next;
+
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext*) override {
+    if (next != nullptr) return std::exchange(next, nullptr)->Begin();
     auto stream = std::make_shared<Echo>();
     return stream->Begin();
   }
@@ -189,6 +233,45 @@ TEST_F(StreamTest, WhatWasSaidBeforeTheLastWordArrives) {
   client->FinishWriting();
   EXPECT_TRUE(client->AwaitClosed().ok());
   EXPECT_EQ(client->answers().size(), 50u);
+}
+
+TEST_F(StreamTest, AStreamIsGivenNoMoreThanItHandles) {
+  auto slow = std::make_shared<Slow>();
+  service_.next = slow;
+  auto client = Open();
+  constexpr int kMessages = 200;
+  for (int i = 0; i < kMessages; ++i) client->Say(std::to_string(i));
+  client->FinishWriting();
+  for (int i = 0; i < kMessages; ++i) {
+    slow->AwaitGiven(std::min(i + Slow::kMaxUnhandled, kMessages));
+    slow->HandleOne();
+  }
+  EXPECT_TRUE(client->AwaitClosed().ok());
+}
+
+TEST_F(StreamTest, AStreamMayEndWhileItHoldsBackItsPeer) {
+  for (const bool by_server : {true, false}) {
+    for (int i = 0; i < 20; ++i) {
+      auto slow = std::make_shared<Slow>();
+      service_.next = slow;
+      auto client = Open();
+      for (int j = 0; j < 10; ++j) client->Say("more");
+      slow->AwaitGiven(Slow::kMaxUnhandled);
+      std::thread handler([&slow, i] {
+        // Half of the time when it is over.
+        if (i % 2 == 0) slow->AwaitEnded();
+        for (int j = 0; j < Slow::kMaxUnhandled; ++j) slow->HandleOne();
+      });
+      if (by_server) {
+        slow->End(absl::AbortedError("enough"));
+      } else {
+        client->Cancel();
+      }
+      EXPECT_EQ(client->AwaitClosed().code(),
+                by_server ? absl::StatusCode::kAborted : absl::StatusCode::kCancelled);
+      handler.join();
+    }
+  }
 }
 
 TEST_F(StreamTest, AStreamClosesWhenItsServerGoesWhileBothEndsTalk) {

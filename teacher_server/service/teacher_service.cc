@@ -21,7 +21,7 @@ using Stream = ServerStream<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 class LabelCall final : public Stream, public FrameSink {
  public:
-  explicit LabelCall(LabelServer* server) : server_(server) {}
+  explicit LabelCall(LabelServer* server) : Stream(kMaxUnhandled), server_(server) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Start(PeerIdentity peer) {
     grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor = Begin();
@@ -34,8 +34,13 @@ class LabelCall final : public Stream, public FrameSink {
 
   void Wake() override { Stream::Wake(); }
   void End(const absl::Status& status) override { Stream::End(status); }
+  void Handled() override { Stream::Handled(); }
 
  private:
+  // All streams together then leave half of the control queue free, so that none of
+  // them ends for another's haste.
+  static constexpr int kMaxUnhandled = 8;
+
   void OnMessage(grpc::ByteBuffer message) override {
     const size_t size = message.Length();
     if (size > TeacherServiceImpl::kMaxRequestBytes) {

@@ -405,6 +405,67 @@ class RawClient final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer> 
   absl::Notification closed_;
 };
 
+// Sends one message again and again.
+class Flood final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  Flood(std::string first, std::string then, int count)
+      : first_(std::move(first)), then_(std::move(then)), left_(count) {}
+  void AwaitWritten() { EXPECT_TRUE(written_.WaitForNotificationWithTimeout(kPatience)); }
+  absl::Status AwaitClosed() {
+    EXPECT_TRUE(closed_.WaitForNotificationWithTimeout(kPatience));
+    return status_;
+  }
+
+ protected:
+  void OnMessage(grpc::ByteBuffer) override {}
+  std::optional<grpc::ByteBuffer> NextToWrite() override {
+    if (left_ == 0 && !written_.HasBeenNotified()) written_.Notify();
+    if (left_ == 0) return std::nullopt;
+    --left_;
+    const grpc::Slice slice(first_.empty() ? then_ : std::exchange(first_, ""));
+    return grpc::ByteBuffer(&slice, 1);
+  }
+  void OnClosed(const absl::Status& status) override {
+    status_ = status;
+    closed_.Notify();
+  }
+
+ private:
+  std::string first_;
+  const std::string then_;
+  int left_;
+  absl::Notification written_;
+  absl::Status status_;
+  absl::Notification closed_;
+};
+
+TEST_F(TeacherServiceTest, AStreamThatFloodsTheServerEndsNoOthers) {
+  Serve(FakeRunner::Mode::kAtOnce);
+  auto student = Connect();
+  absl::Notification release;
+  ASSERT_TRUE(control_.Schedule([&] { release.WaitForNotification(); }).ok());
+  v1::LabelRequest open;
+  *open.mutable_open() = ChannelOptions("", "dense_fp32").open;
+  v1::LabelRequest credit;
+  credit.mutable_credit()->set_requests(1);
+  auto channel = CreateChannel({}, rpc_->address());
+  ASSERT_TRUE(channel.ok());
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub(*channel);
+  // Twice what the control executor holds.
+  auto flood = std::make_shared<Flood>(open.SerializeAsString(), credit.SerializeAsString(), 2048);
+  stub.PrepareBidiStreamingCall(flood->context(), "/distill.v1.TeacherService/Label", {},
+                                flood.get());
+  flood->Begin();
+  flood->Wake();
+  flood->AwaitWritten();
+  student->channel().Ask(AskFor(1, {1}));
+  release.Notify();
+  student->Await(1);
+  EXPECT_EQ(student->Labels(1), Truth({1}));
+  flood->Cancel();
+  EXPECT_EQ(flood->AwaitClosed().code(), absl::StatusCode::kCancelled);
+}
+
 TEST_F(TeacherServiceTest, WhatIsNotALabelRequestOrTooLargeEndsTheStream) {
   Serve(FakeRunner::Mode::kAtOnce);
   const auto end_of = [&](const std::string& bytes) {
