@@ -10,6 +10,9 @@
 namespace distill {
 namespace {
 
+// A prediction that is far off must not keep a student away.
+constexpr absl::Duration kLongestHint = absl::Seconds(5);
+
 // What may share a batch. An exact request shares with nobody, yet costs what others of
 // its bucket do.
 int KindOf(const BatchRequest& request) {
@@ -380,7 +383,8 @@ absl::Duration Batcher::NextWakeup() const {
 
 absl::Duration Batcher::RetryAfter() const {
   const int64_t batches = 1 + waiting_examples_ / options_.max_batch_examples;
-  return std::max(absl::Milliseconds(1), batches * Predict(options_.max_batch_examples));
+  return std::clamp(batches * Predict(options_.max_batch_examples), absl::Milliseconds(1),
+                    kLongestHint);
 }
 
 absl::Duration Batcher::Predict(int64_t examples, int64_t length) const {

@@ -135,7 +135,7 @@ class Batcher {
   // When TakeExpired or Next will have something to say, if nothing else happens.
   absl::Duration NextWakeup() const;
 
-  // How long the waiting examples will take, as far as is known; at least 1 ms.
+  // How long the waiting examples will take, as far as is known; 1 ms to 5 s.
   absl::Duration RetryAfter() const;
 
   int64_t waiting_examples() const { return waiting_examples_; }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "teacher_server/batching/shape_bucket.h"
 
@@ -25,6 +26,10 @@ void CostModel::Observe(int bucket, int64_t examples, absl::Duration compute) {
   const absl::Duration said = Predict(bucket, examples);
   const auto [at, first] = curves_[bucket].try_emplace(SizeClass(examples), seen);
   if (first) return;
+  if (std::exchange(at->second.first, false)) {
+    at->second = {seen.examples, seen.seconds, false};
+    return;
+  }
   // One stall is no reason to refuse everything.
   const double off =
       said > absl::ZeroDuration() ? std::abs(absl::FDivDuration(compute, said) - 1) : 0;

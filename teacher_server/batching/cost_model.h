@@ -13,7 +13,8 @@ namespace distill {
 // Moving averages per shape bucket (shape_bucket.h) and size class, a power of two;
 // each class keeps the mean size beside the mean time, and sizes between two classes
 // lie on the line between their means. So a cost of a + b * examples is met exactly
-// from two sizes on. Thread-compatible.
+// from two sizes on. The first batch of a class counts only until the second: it warms
+// up what later ones find ready. Thread-compatible.
 //
 // Where nothing was measured, two things are taken to hold: more examples do not take
 // less time, nor more time each. Predict then gives the longest time that this leaves
@@ -36,6 +37,7 @@ class CostModel {
   struct Point {
     double examples = 0;
     double seconds = 0;
+    bool first = true;
   };
   // One per size class, by size.
   using Curve = std::map<int, Point>;

@@ -32,9 +32,20 @@ TEST(CostModel, FromOneSizeItGivesTheLongestAndTheShortestTimePossible) {
   ExpectMs(model.AtLeast(0, 2), 1);
 }
 
+TEST(CostModel, TheFirstBatchOfASizeCountsOnlyUntilTheSecond) {
+  CostModel model;
+  model.Observe(0, 8, Ms(2000));
+  ExpectMs(model.Predict(0, 8), 2000);
+  model.Observe(0, 8, Ms(20));
+  ExpectMs(model.Predict(0, 8), 20);
+  model.Observe(0, 8, Ms(30));
+  ExpectMs(model.Predict(0, 8), 22);
+  EXPECT_NEAR(model.scatter(), 0.1, 1e-6);
+}
+
 TEST(CostModel, FollowsAChangeOfSpeed) {
   CostModel model;
-  model.Observe(0, 8, Ms(10));
+  for (int i = 0; i < 3; ++i) model.Observe(0, 8, Ms(10));
   for (int i = 0; i < 30; ++i) model.Observe(0, 8, Ms(20));
   EXPECT_NEAR(absl::ToDoubleMilliseconds(model.Predict(0, 8)), 20, 0.1);
 }
