@@ -65,15 +65,24 @@ void StudentMetrics::OnLabels(const std::string& run_id, const std::string& role
                               const LabelSource::Counters& more, const LabelSource::Counters& all,
                               bool ended) {
   const MetricLabels labels = {{"run", run_id}, {"role", role}};
-  registry_->AddCounter("distill_student_asks_total", "Requests for the labels of a step", labels)
+  registry_->AddCounter("distill_student_asks_total", "Requests for labels", labels)
       ->Add(static_cast<double>(more.asks));
   registry_
       ->AddCounter("distill_student_asked_again_total",
                    "Of these, for a step whose teacher was lost, failed or late", labels)
       ->Add(static_cast<double>(more.asked_again));
+  registry_
+      ->AddCounter("distill_student_hedges_total",
+                   "Of these, asked of a second teacher since the first was late", labels)
+      ->Add(static_cast<double>(more.hedges));
+  registry_
+      ->AddCounter("distill_student_breaker_openings_total",
+                   "Teachers not asked for a while since they failed or were lost", labels)
+      ->Add(static_cast<double>(more.breaker_openings));
   if (!ended) return;
-  std::string line = absl::StrCat("labels of ", role, " for run ", run_id, ": ", all.asks,
-                                  " asks, ", all.asked_again, " of them asked again; served by");
+  std::string line =
+      absl::StrCat("labels of ", role, " for run ", run_id, ": ", all.asks, " asks, ",
+                   all.asked_again, " of them asked again, ", all.hedges, " hedged; served by");
   for (const auto& [teacher, served] : all.served)
     absl::StrAppend(&line, " ", teacher, "=", served);
   log_(line);

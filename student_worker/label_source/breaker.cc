@@ -14,19 +14,16 @@ bool Breaker::Failed(absl::Duration now, double jitter) {
   if (now < open_until_) return false;
   ++failures_;
   if (!half_open() && failures_ < options_.failures_to_open) return false;
-  return Open(now, jitter);
+  Open(now, jitter);
+  return true;
 }
 
-bool Breaker::Trip(absl::Duration now, double jitter) {
-  if (now < open_until_) return false;
-  return Open(now, jitter);
-}
+void Breaker::Trip(absl::Duration now, double jitter) { Open(now, jitter); }
 
-bool Breaker::Open(absl::Duration now, double jitter) {
+void Breaker::Open(absl::Duration now, double jitter) {
   failures_ = 0;
   open_until_ = now + JitteredBackoff(options_, openings_++, jitter);
   RestUntil(open_until_);
-  return true;
 }
 
 void Breaker::Succeeded(absl::Duration now) {

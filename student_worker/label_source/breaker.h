@@ -29,8 +29,8 @@ class Breaker {
   // An ask failed. True when this opened it. Failures of asks made before it opened do
   // not prolong the rest.
   bool Failed(absl::Duration now, double jitter);
-  // The stream is gone. True when this opened it.
-  bool Trip(absl::Duration now, double jitter);
+  // The stream is gone: opens it, anew if it rests.
+  void Trip(absl::Duration now, double jitter);
   // An ask was answered. While it rests that closes nothing: the ask is an old one.
   void Succeeded(absl::Duration now);
   // The teacher asks for a rest: no failure.
@@ -43,7 +43,7 @@ class Breaker {
   bool half_open() const { return openings_ > 0; }
 
  private:
-  bool Open(absl::Duration now, double jitter);
+  void Open(absl::Duration now, double jitter);
 
   BreakerOptions options_;
   int failures_ = 0;

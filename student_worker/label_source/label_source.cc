@@ -30,21 +30,23 @@ LabelSource::LabelSource(const LabelSourceOptions& options, std::function<double
     : options_(options),
       random_(std::move(random)),
       next_step_(options.first_step),
+      hedging_(options.hedging),
+      now_(now),
       none_open_since_(now) {
-  ABSL_RAW_CHECK(options.window_steps >= 1 && options.max_attempts >= 1,
-                 "a label source needs a window and an attempt");
+  ABSL_RAW_CHECK(options.window_steps >= 1 && options.max_attempts >= 1 &&
+                     options.examples_per_step >= 1 && options.max_asks_per_teacher >= 1,
+                 "a label source needs a window, an attempt, an example and an ask");
 }
 
 void LabelSource::SetEndpoints(const std::vector<TeacherEndpoint>& endpoints, absl::Duration now) {
   std::set<std::string> listed;
   for (const TeacherEndpoint& endpoint : endpoints) {
     listed.insert(endpoint.name);
-    auto [it, added] = endpoints_.try_emplace(endpoint.name);
+    auto [it, added] = endpoints_.try_emplace(endpoint.name, options_.breaker);
     if (!added && it->second.endpoint.incarnation == endpoint.incarnation) continue;
     if (!added) Drop(it->second, "it has started anew", now);
-    it->second = Endpoint();
+    it->second = Endpoint(options_.breaker);
     it->second.endpoint = endpoint;
-    it->second.open_at = now;
   }
   for (auto it = endpoints_.begin(); it != endpoints_.end();) {
     if (listed.contains(it->first)) {
@@ -73,7 +75,17 @@ void LabelSource::StreamOpened(const std::string& name, const std::string& numer
   }
   numerics_class_ = numerics_class;
   endpoint.state = EndpointState::kOpen;
-  endpoint.failures = 0;
+  endpoint.draining = false;
+  endpoint.load = TeacherLoad();
+  int64_t most_asked = 0;
+  for (const auto& [other, its] : endpoints_) most_asked = std::max(most_asked, its.load.asked());
+  endpoint.load.CatchUp(most_asked, options_.window_steps * options_.examples_per_step);
+  Pump(now);
+}
+
+void LabelSource::StreamDraining(const std::string& name, absl::Duration now) {
+  const auto it = endpoints_.find(name);
+  if (it != endpoints_.end()) it->second.draining = true;
   Pump(now);
 }
 
@@ -87,41 +99,53 @@ void LabelSource::StreamLost(const std::string& name, const absl::Status& status
   if (IsRefusal(status)) {
     Refuse(endpoint, status);
   } else {
-    endpoint.state = EndpointState::kClosed;
     endpoint.last_error = status;
-    endpoint.open_at = now + Backoff(endpoint.failures++);
+    endpoint.breaker.Trip(now, random_());
+    ++counters_.breaker_openings;
   }
   Pump(now);
 }
 
 void LabelSource::Answered(uint64_t request_id, LabelPayload payload, absl::Duration now) {
-  const auto ask = asks_.find(request_id);
-  if (ask == asks_.end()) return;  // late: the step was asked elsewhere
-  Step& step = steps_.at(ask->second);
-  ++counters_.served[step.endpoint];
-  Withdraw(step);
-  step.answered = true;
-  step.payload = std::move(payload);
+  const auto it = asks_.find(request_id);
+  if (it == asks_.end()) return;  // late: another answer was used
+  const Ask ask = it->second;
+  hedging_.Answered(ask.predicted, now - ask.asked_at);
+  ++counters_.served[ask.endpoint];
+  endpoints_.at(ask.endpoint).breaker.Succeeded(now);
+  Part& part = EndAsk(request_id, TeacherLoad::End::kAnswered, now);
+  if (part.ask != 0) {
+    const uint64_t loser = part.ask;
+    const Ask& lost = asks_.at(loser);
+    hedging_.Answered(lost.predicted, now - lost.asked_at);
+    const std::string slow = lost.endpoint;
+    actions_.push_back(CancelAsk{loser, slow});
+    EndAsk(loser, TeacherLoad::End::kOvertaken, now);
+    // A teacher that hangs is noticed long before request_timeout.
+    CountFailure(slow, absl::DeadlineExceededError("another teacher answered first"), now);
+  }
+  part.answered = true;
+  part.payload = std::move(payload);
   Pump(now);
 }
 
 void LabelSource::AskFailed(uint64_t request_id, const absl::Status& status,
                             absl::Duration retry_after, absl::Duration now) {
-  const auto ask = asks_.find(request_id);
-  if (ask == asks_.end()) return;
-  const int64_t number = ask->second;
-  Step& step = steps_.at(number);
-  step.avoid = step.endpoint;
-  if (const auto it = endpoints_.find(step.endpoint); it != endpoints_.end()) {
-    it->second.last_error = status;
+  const auto it = asks_.find(request_id);
+  if (it == asks_.end()) return;
+  const Ask ask = it->second;
+  Part& part = EndAsk(request_id, TeacherLoad::End::kFailed, now);
+  part.avoid = ask.endpoint;
+  if (retry_after > absl::ZeroDuration()) {
+    endpoints_.at(ask.endpoint).breaker.RestUntil(now + retry_after);
+    endpoints_.at(ask.endpoint).last_error = status;
+  } else {
+    CountFailure(ask.endpoint, status, now);
   }
-  step.not_before = now + std::max(retry_after, Backoff(step.attempts - 1));
-  Withdraw(step);
-  if (IsFatal(status) || step.attempts >= options_.max_attempts) {
-    Stop(absl::Status(status.code(),
-                      absl::StrCat("no labels for step ", number, " after ", step.attempts,
-                                   " attempts; last, from ", step.avoid, ": ", status.message())));
+  if (IsFatal(status) || (part.ask == 0 && part.attempts >= options_.max_attempts)) {
+    GiveUpOn(ask.step, part, status);
   }
+  part.not_before = now + JitteredBackoff(options_.breaker, part.attempts - 1, random_());
   Pump(now);
 }
 
@@ -131,39 +155,46 @@ std::vector<LabelAction> LabelSource::TakeActions() { return std::exchange(actio
 
 bool LabelSource::Ready() const {
   const auto it = steps_.find(next_step_);
-  return it != steps_.end() && it->second.answered;
+  return it != steps_.end() &&
+         std::ranges::all_of(it->second, [](const auto& part) { return part.second.answered; });
 }
 
-LabelPayload LabelSource::Take(absl::Duration now) {
+std::vector<LabelPart> LabelSource::Take(absl::Duration now) {
   ABSL_RAW_CHECK(Ready(), "taking labels that are not there");
-  LabelPayload payload = std::move(steps_.at(next_step_).payload);
+  std::vector<LabelPart> parts;
+  for (auto& [begin, part] : steps_.at(next_step_)) {
+    parts.push_back({begin, part.end, std::move(part.payload)});
+  }
   steps_.erase(next_step_++);
   Pump(now);
-  return payload;
+  return parts;
 }
 
 void LabelSource::Pump(absl::Duration now) {
+  now_ = now;
   if (stopped_) return;
   ExpireAsks(now);
   OpenStreams(now);
   AskForWindow(now);
+  HedgeLateAsks(now);
   CheckGivingUp(now);
 }
 
 void LabelSource::ExpireAsks(absl::Duration now) {
-  for (auto& [number, step] : steps_) {
-    if (step.request_id == 0 || step.deadline > now) continue;
-    actions_.push_back(CancelAsk{step.request_id, step.endpoint});
-    if (const auto it = endpoints_.find(step.endpoint); it != endpoints_.end()) {
-      it->second.last_error = absl::DeadlineExceededError(absl::StrCat(
-          "no answer for step ", number, " in ", absl::FormatDuration(options_.request_timeout)));
-    }
-    step.avoid = step.endpoint;
-    Withdraw(step);
-    if (step.attempts >= options_.max_attempts) {
-      Stop(absl::DeadlineExceededError(absl::StrCat("no labels for step ", number, " after ",
-                                                    step.attempts, " attempts, the last of ",
-                                                    step.avoid)));
+  std::vector<uint64_t> expired;
+  for (const auto& [id, ask] : asks_) {
+    if (ask.deadline <= now) expired.push_back(id);
+  }
+  for (const uint64_t id : expired) {
+    const Ask ask = asks_.at(id);
+    actions_.push_back(CancelAsk{id, ask.endpoint});
+    const absl::Status late = absl::DeadlineExceededError(absl::StrCat(
+        "no answer for step ", ask.step, " in ", absl::FormatDuration(now - ask.asked_at)));
+    Part& part = EndAsk(id, TeacherLoad::End::kOvertaken, now);
+    part.avoid = ask.endpoint;
+    CountFailure(ask.endpoint, late, now);
+    if (part.ask == 0 && part.attempts >= options_.max_attempts) {
+      GiveUpOn(ask.step, part, late);
       return;
     }
   }
@@ -171,7 +202,7 @@ void LabelSource::ExpireAsks(absl::Duration now) {
 
 void LabelSource::OpenStreams(absl::Duration now) {
   for (auto& [name, endpoint] : endpoints_) {
-    if (endpoint.state != EndpointState::kClosed || endpoint.open_at > now) continue;
+    if (endpoint.state != EndpointState::kClosed || !endpoint.breaker.MayAsk(now)) continue;
     endpoint.state = EndpointState::kOpening;
     actions_.push_back(OpenStream{endpoint.endpoint});
   }
@@ -181,56 +212,150 @@ void LabelSource::AskForWindow(absl::Duration now) {
   if (stopped_) return;
   const int64_t end = std::min(options_.end_step, next_step_ + options_.window_steps);
   for (int64_t number = next_step_; number < end; ++number) {
-    Step& step = steps_[number];
-    if (step.answered || step.request_id != 0 || step.not_before > now) continue;
-    Endpoint* endpoint = Choose(step.avoid);
-    if (endpoint == nullptr) return;
-    step.request_id = next_request_++;
-    step.endpoint = endpoint->endpoint.name;
-    step.deadline = now + options_.request_timeout;
-    ++endpoint->outstanding;
-    ++endpoint->asked;
-    ++counters_.asks;
-    if (step.attempts++ > 0) ++counters_.asked_again;
-    asks_[step.request_id] = number;
-    actions_.push_back(AskLabels{step.request_id, step.endpoint, number, options_.request_timeout});
+    auto [it, added] = steps_.try_emplace(number);
+    Step& parts = it->second;
+    if (added) parts[0].end = options_.examples_per_step;
+    std::vector<int64_t> waiting;
+    for (const auto& [begin, part] : parts) {
+      if (!part.answered && part.ask == 0 && part.not_before <= now) waiting.push_back(begin);
+    }
+    for (const int64_t begin : waiting) AskForPart(number, parts, begin, now);
   }
 }
 
-// The open endpoint with the fewest asks outstanding, of several the one asked least so
-// far; the one to avoid only when there is no other.
-LabelSource::Endpoint* LabelSource::Choose(const std::string& avoid) {
-  Endpoint* best = nullptr;
-  for (auto& [name, endpoint] : endpoints_) {
-    if (endpoint.state != EndpointState::kOpen || name == avoid) continue;
-    if (best == nullptr || std::pair(endpoint.outstanding, endpoint.asked) <
-                               std::pair(best->outstanding, best->asked)) {
-      best = &endpoint;
+void LabelSource::AskForPart(int64_t number, Step& parts, int64_t begin, absl::Duration now) {
+  const Part whole = parts.at(begin);
+  const int64_t examples = whole.end - begin;
+  // The one to avoid is asked only when no other can be.
+  for (const std::string& avoid : {whole.avoid, std::string()}) {
+    const std::vector<Endpoint*> endpoints = Available(avoid, now);
+    if (endpoints.empty()) continue;
+    std::vector<TeacherCandidate> candidates = CandidatesOf(endpoints);
+    const int pieces = options_.exact ? 1 : PiecesOfStep(candidates, options_.window_steps);
+    const int64_t piece = (options_.examples_per_step + pieces - 1) / pieces;
+    const int64_t left = DivideExamples(candidates, examples, piece, now, random_);
+    if (left == examples) continue;
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (candidates[i].share == 0) continue;
+      Part& part = parts[begin] = whole;
+      part.end = begin + candidates[i].share;
+      if (part.attempts++ > 0) ++counters_.asked_again;
+      if (part.period_end <= now) part.period_end = now + options_.request_timeout;
+      part.ask = SendAsk(number, begin, part, candidates[i], *endpoints[i], now);
+      hedging_.Asked();
+      begin = part.end;
+    }
+    if (left > 0) parts[begin] = whole;  // waits
+    return;
+  }
+}
+
+uint64_t LabelSource::SendAsk(int64_t step, int64_t begin, const Part& part,
+                              const TeacherCandidate& candidate, Endpoint& endpoint,
+                              absl::Duration now) {
+  const uint64_t id = next_request_++;
+  Ask& ask = asks_[id];
+  ask.step = step;
+  ask.begin = begin;
+  ask.examples = part.end - begin;
+  ask.endpoint = endpoint.endpoint.name;
+  ask.asked_at = now;
+  ask.deadline = std::max(part.period_end, now + options_.request_timeout / 4);
+  ask.predicted = absl::Seconds(PredictSeconds(candidate, 0, now));
+  endpoint.load.Asked(ask.examples, now);
+  ++counters_.asks;
+  actions_.push_back(AskLabels{id, ask.endpoint, step, begin, part.end, ask.deadline - now});
+  return id;
+}
+
+void LabelSource::HedgeLateAsks(absl::Duration now) {
+  next_late_ = absl::InfiniteDuration();
+  if (stopped_) return;
+  // The steps that are needed first come first.
+  for (auto& [number, parts] : steps_) {
+    for (auto& [begin, part] : parts) {
+      if (!hedging_.MayHedge()) return;  // earned by asking, which comes here again
+      if (part.ask == 0 || part.hedge != 0) continue;
+      const Ask& ask = asks_.at(part.ask);
+      const std::optional<absl::Duration> late_after = hedging_.LateAfter(ask.predicted);
+      if (!late_after.has_value()) continue;
+      if (now < ask.asked_at + *late_after) {
+        next_late_ = std::min(next_late_, ask.asked_at + *late_after);
+      } else {
+        Hedge(number, begin, part, *late_after, now);
+      }
     }
   }
-  if (best != nullptr) return best;
-  const auto it = endpoints_.find(avoid);
-  return it != endpoints_.end() && it->second.state == EndpointState::kOpen ? &it->second : nullptr;
 }
 
-void LabelSource::Withdraw(Step& step) {
-  if (const auto it = endpoints_.find(step.endpoint); it != endpoints_.end()) {
-    --it->second.outstanding;
+// Only a teacher that is known to work, and would have answered in the time that this one had.
+void LabelSource::Hedge(int64_t step, int64_t begin, Part& part, absl::Duration late_after,
+                        absl::Duration now) {
+  std::vector<Endpoint*> endpoints = Available(asks_.at(part.ask).endpoint, now);
+  std::erase_if(endpoints, [&](const Endpoint* endpoint) {
+    return endpoint->breaker.half_open() || !endpoint->load.Known();
+  });
+  std::vector<TeacherCandidate> candidates = CandidatesOf(endpoints);
+  size_t best = 0;
+  double soonest = absl::ToDoubleSeconds(late_after);
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    candidates[i].share = part.end - begin;
+    const double seconds = PredictSeconds(candidates[i], 0, now);
+    if (seconds >= soonest) continue;
+    soonest = seconds;
+    best = i + 1;
   }
-  asks_.erase(step.request_id);
-  step.request_id = 0;
-  step.endpoint.clear();
+  if (best == 0) return;
+  hedging_.Spend();
+  ++counters_.hedges;
+  part.hedge = SendAsk(step, begin, part, candidates[best - 1], *endpoints[best - 1], now);
+}
+
+std::vector<LabelSource::Endpoint*> LabelSource::Available(const std::string& avoid,
+                                                           absl::Duration now) {
+  std::vector<Endpoint*> available;
+  for (auto& [name, endpoint] : endpoints_) {
+    if (endpoint.state == EndpointState::kOpen && !endpoint.draining && name != avoid &&
+        endpoint.breaker.MayAsk(now) && endpoint.load.asks() < options_.max_asks_per_teacher) {
+      available.push_back(&endpoint);
+    }
+  }
+  return available;
+}
+
+std::vector<TeacherCandidate> LabelSource::CandidatesOf(const std::vector<Endpoint*>& endpoints) {
+  std::vector<TeacherCandidate> candidates;
+  for (const Endpoint* endpoint : endpoints) {
+    candidates.push_back({&endpoint->load, endpoint->breaker.half_open()});
+  }
+  EstimateAll(candidates);
+  return candidates;
+}
+
+LabelSource::Part& LabelSource::EndAsk(uint64_t request_id, TeacherLoad::End how,
+                                       absl::Duration now) {
+  const auto it = asks_.find(request_id);
+  const Ask& ask = it->second;
+  endpoints_.at(ask.endpoint).load.Ended(how, ask.examples, ask.asked_at, now);
+  Part& part = steps_.at(ask.step).at(ask.begin);
+  if (part.ask == request_id) part.ask = part.hedge;
+  part.hedge = 0;
+  asks_.erase(it);
+  return part;
 }
 
 void LabelSource::WithdrawAllOf(const std::string& name, absl::Duration now) {
-  const bool was_open = endpoints_.at(name).state == EndpointState::kOpen;
-  for (auto& [number, step] : steps_) {
-    if (step.request_id == 0 || step.endpoint != name) continue;
-    Withdraw(step);
+  std::vector<uint64_t> its;
+  for (const auto& [id, ask] : asks_) {
+    if (ask.endpoint == name) its.push_back(id);
+  }
+  for (const uint64_t id : its) {
+    Part& part = EndAsk(id, TeacherLoad::End::kFailed, now);
     // The teacher failed, not the ask: only asks that fail use up attempts, so that
     // a fleet that is replaced one by one ends no run.
-    step.attempts = std::max(1, step.attempts - 1);
+    if (part.ask == 0) part.attempts = std::max(1, part.attempts - 1);
   }
+  const bool was_open = endpoints_.at(name).state == EndpointState::kOpen;
   endpoints_.at(name).state = EndpointState::kClosed;
   if (was_open && !AnyOpen()) none_open_since_ = now;
 }
@@ -248,9 +373,22 @@ void LabelSource::Refuse(Endpoint& endpoint, const absl::Status& why) {
   endpoint.last_error = why;
 }
 
+void LabelSource::CountFailure(const std::string& name, const absl::Status& why,
+                               absl::Duration now) {
+  Endpoint& endpoint = endpoints_.at(name);
+  endpoint.last_error = why;
+  if (endpoint.breaker.Failed(now, random_())) ++counters_.breaker_openings;
+}
+
 bool LabelSource::AnyOpen() const {
   return std::ranges::any_of(
       endpoints_, [](const auto& entry) { return entry.second.state == EndpointState::kOpen; });
+}
+
+void LabelSource::GiveUpOn(int64_t step, const Part& part, const absl::Status& why) {
+  Stop(absl::Status(why.code(),
+                    absl::StrCat("no labels for step ", step, " after ", part.attempts,
+                                 " attempts; last, from ", part.avoid, ": ", why.message())));
 }
 
 void LabelSource::CheckGivingUp(absl::Duration now) {
@@ -268,29 +406,30 @@ void LabelSource::CheckGivingUp(absl::Duration now) {
       tried.empty() ? "; the coordinator knows of none: start a teacher server" : tried)));
 }
 
-absl::Duration LabelSource::Backoff(int failures) {
-  absl::Duration wait = options_.min_backoff;
-  for (int i = 0; i < failures && wait < options_.max_backoff; ++i) wait *= 2;
-  return std::min(wait, options_.max_backoff) * (0.5 + 0.5 * random_());
-}
-
 void LabelSource::Stop(absl::Status status) {
   if (std::exchange(stopped_, true)) return;
   actions_.push_back(GiveUp{std::move(status)});
 }
 
+// What could be done by now has been: only what lies ahead counts.
 absl::Duration LabelSource::NextDeadline() const {
   if (stopped_ || next_step_ >= options_.end_step) return absl::InfiniteDuration();
   const bool any_open = AnyOpen();
-  absl::Duration next =
-      any_open ? absl::InfiniteDuration() : none_open_since_ + options_.no_teacher_timeout;
-  for (const auto& [number, step] : steps_) {
-    if (step.answered) continue;
-    if (step.request_id != 0) next = std::min(next, step.deadline);
-    if (step.request_id == 0 && any_open) next = std::min(next, step.not_before);
-  }
+  absl::Duration next = any_open ? next_late_ : none_open_since_ + options_.no_teacher_timeout;
+  const auto at = [&](absl::Duration when) {
+    if (when > now_) next = std::min(next, when);
+  };
+  for (const auto& [id, ask] : asks_) at(ask.deadline);
   for (const auto& [name, endpoint] : endpoints_) {
-    if (endpoint.state == EndpointState::kClosed) next = std::min(next, endpoint.open_at);
+    if (endpoint.state == EndpointState::kClosed || endpoint.state == EndpointState::kOpen) {
+      at(endpoint.breaker.rest_until());
+    }
+  }
+  if (!any_open) return next;
+  for (const auto& [number, parts] : steps_) {
+    for (const auto& [begin, part] : parts) {
+      if (!part.answered && part.ask == 0) at(part.not_before);
+    }
   }
   return next;
 }

@@ -15,6 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "student_worker/label_source/breaker.h"
+#include "student_worker/label_source/hedging.h"
+#include "student_worker/label_source/teacher_choice.h"
 
 namespace distill {
 
@@ -24,18 +27,22 @@ struct LabelSourceOptions {
   int64_t end_step = 0;
   // Steps asked ahead of the one that is taken next.
   int window_steps = 4;
-  // All teachers of the run must report one numerics class.
+  int64_t examples_per_step = 1;
+  // All teachers of the run must report one numerics class, and a step is asked for as a
+  // whole: an answer's last bits depend on the size of its batch.
   bool exact = false;
-  // An ask unanswered for so long is asked of another teacher.
+  // An ask unanswered for so long is asked of another teacher. What fails before is asked
+  // again for the rest of that time, and for a quarter of it at least.
   absl::Duration request_timeout = absl::Seconds(30);
   // Without any open stream for so long, the source gives up.
   absl::Duration no_teacher_timeout = absl::Seconds(60);
-  // Of one step, before the source gives up.
+  // Of one ask, before the source gives up.
   int max_attempts = 10;
-  // Wait before asking or connecting again: doubles from the first to the second,
-  // jittered over its upper half.
-  absl::Duration min_backoff = absl::Milliseconds(20);
-  absl::Duration max_backoff = absl::Seconds(5);
+  // Asks outstanding at one teacher.
+  int max_asks_per_teacher = 64;
+  // Of each teacher; its back-off is also that of a failed ask.
+  BreakerOptions breaker;
+  HedgingOptions hedging;
 };
 
 struct TeacherEndpoint {
@@ -56,6 +63,9 @@ struct AskLabels {
   uint64_t request_id = 0;
   std::string endpoint;
   int64_t step = 0;
+  // Of the step's examples: [begin, end).
+  int64_t begin = 0;
+  int64_t end = 0;
   // The answer is worth nothing after so long.
   absl::Duration remaining;
 };
@@ -69,19 +79,27 @@ struct GiveUp {
 };
 using LabelAction = std::variant<OpenStream, CloseStream, AskLabels, CancelAsk, GiveUp>;
 
-// The labels of one step, as the driver received them.
+// The labels of one answer, as the driver received them.
 using LabelPayload = std::shared_ptr<const void>;
+
+struct LabelPart {
+  int64_t begin = 0;
+  int64_t end = 0;
+  LabelPayload payload;
+};
 
 // A pure state machine for one teacher role. Thread-compatible. Points in time are
 // readings of one monotonic clock; `now` never falls. After every input call
 // TakeActions and do them; call Advance at NextDeadline.
 //
-// An endpoint:  CLOSED -> OPENING -> OPEN -> CLOSED (lost; opened again after a
-//               back-off) and any -> REFUSED (does not fit this run: until it comes
-//               back with another incarnation).
-// A step:       WAITING -> ASKED -> ANSWERED -> taken; ASKED -> WAITING when its
-//               teacher is lost, fails or is late. Labels are pure, so asking twice
-//               is harmless; the first answer counts and later ones are dropped.
+// An endpoint:  CLOSED -> OPENING -> OPEN -> CLOSED (lost; opened again after its breaker's
+//               rest) and any -> REFUSED (does not fit this run: until it comes back with
+//               another incarnation). Its breaker also rests an open one that keeps failing.
+// A step:       one WAITING part -> cut among teachers by predicted time (teacher_choice.h);
+//               each part ASKED -> ANSWERED; all answered -> taken. ASKED -> WAITING when its
+//               teacher is lost, fails or is late. A late part is first asked of a second
+//               teacher as well (hedging.h). Labels are pure, so asking twice is harmless;
+//               the first answer counts and later ones are dropped.
 class LabelSource {
  public:
   // `random` gives numbers in [0, 1).
@@ -92,10 +110,13 @@ class LabelSource {
   void SetEndpoints(const std::vector<TeacherEndpoint>& endpoints, absl::Duration now);
   void StreamOpened(const std::string& endpoint, const std::string& numerics_class,
                     absl::Duration now);
+  // It takes no more asks and answers what it has.
+  void StreamDraining(const std::string& endpoint, absl::Duration now);
   // The stream ended, or could not be opened.
   void StreamLost(const std::string& endpoint, const absl::Status& status, absl::Duration now);
   void Answered(uint64_t request_id, LabelPayload payload, absl::Duration now);
-  // This ask failed and its stream goes on. `retry_after` zero: another teacher, now.
+  // This ask failed and its stream goes on. `retry_after` zero: another teacher, now;
+  // otherwise its teacher rests so long, which is no failure of it.
   void AskFailed(uint64_t request_id, const absl::Status& status, absl::Duration retry_after,
                  absl::Duration now);
   void Advance(absl::Duration now);
@@ -106,12 +127,16 @@ class LabelSource {
   // The step that is taken next; end_step when all are.
   int64_t next_step() const { return next_step_; }
   bool Ready() const;
-  // The labels of next_step(), once: the window moves on. Crashes unless Ready().
-  LabelPayload Take(absl::Duration now);
+  // The labels of next_step(), once: the window moves on. In the order of the examples,
+  // without a gap. Crashes unless Ready().
+  std::vector<LabelPart> Take(absl::Duration now);
 
   struct Counters {
+    // Hedges among them.
     int64_t asks = 0;
     int64_t asked_again = 0;
+    int64_t hedges = 0;
+    int64_t breaker_openings = 0;
     // Answers that were used, by endpoint.
     std::map<std::string, int64_t> served;
   };
@@ -120,41 +145,66 @@ class LabelSource {
  private:
   enum class EndpointState { kClosed, kOpening, kOpen, kRefused };
   struct Endpoint {
+    explicit Endpoint(const BreakerOptions& options) : breaker(options) {}
+
     TeacherEndpoint endpoint;
     EndpointState state = EndpointState::kClosed;
-    absl::Duration open_at;
-    int failures = 0;
-    int outstanding = 0;
-    // Of all times.
-    int64_t asked = 0;
+    bool draining = false;
+    TeacherLoad load;
+    Breaker breaker;
     absl::Status last_error;
   };
-  struct Step {
+  struct Ask {
+    int64_t step = 0;
+    int64_t begin = 0;
+    int64_t examples = 0;
+    std::string endpoint;
+    absl::Duration asked_at;
+    absl::Duration deadline;
+    // Zero: nobody could say.
+    absl::Duration predicted;
+  };
+  struct Part {
+    int64_t end = 0;
     int attempts = 0;
     absl::Duration not_before = -absl::InfiniteDuration();
-    // 0: not asked.
-    uint64_t request_id = 0;
-    std::string endpoint;
-    absl::Duration deadline;
+    // Of the time that all asks of this attempt share.
+    absl::Duration period_end = -absl::InfiniteDuration();
     // Asked here last, in vain.
     std::string avoid;
+    // 0: not asked. `hedge` only beside `ask`.
+    uint64_t ask = 0;
+    uint64_t hedge = 0;
     bool answered = false;
     LabelPayload payload;
   };
+  // By first example.
+  using Step = std::map<int64_t, Part>;
 
   void Pump(absl::Duration now);
   void ExpireAsks(absl::Duration now);
   void OpenStreams(absl::Duration now);
   void AskForWindow(absl::Duration now);
+  // Cuts the part among those that may be asked now.
+  void AskForPart(int64_t step, Step& parts, int64_t begin, absl::Duration now);
+  // The candidate's share is the part's. Gives the request id.
+  uint64_t SendAsk(int64_t step, int64_t begin, const Part& part, const TeacherCandidate& candidate,
+                   Endpoint& endpoint, absl::Duration now);
+  void HedgeLateAsks(absl::Duration now);
+  void Hedge(int64_t step, int64_t begin, Part& part, absl::Duration late_after,
+             absl::Duration now);
   void CheckGivingUp(absl::Duration now);
-  Endpoint* Choose(const std::string& avoid);
-  // Puts an asked step back; the ask is over for its endpoint.
-  void Withdraw(Step& step);
+  // The endpoints that may be asked now, but for that one; and them as candidates.
+  std::vector<Endpoint*> Available(const std::string& avoid, absl::Duration now);
+  static std::vector<TeacherCandidate> CandidatesOf(const std::vector<Endpoint*>& endpoints);
+  // The ask is over for its endpoint, and no longer one of its part, which is given back.
+  Part& EndAsk(uint64_t request_id, TeacherLoad::End how, absl::Duration now);
   void WithdrawAllOf(const std::string& endpoint, absl::Duration now);
+  void GiveUpOn(int64_t step, const Part& part, const absl::Status& why);
   void Drop(Endpoint& endpoint, const std::string& reason, absl::Duration now);
   void Refuse(Endpoint& endpoint, const absl::Status& why);
+  void CountFailure(const std::string& endpoint, const absl::Status& why, absl::Duration now);
   bool AnyOpen() const;
-  absl::Duration Backoff(int failures);
   void Stop(absl::Status status);
 
   const LabelSourceOptions options_;
@@ -164,8 +214,13 @@ class LabelSource {
   std::map<std::string, Endpoint> endpoints_;
   // The window: next_step_ and later.
   std::map<int64_t, Step> steps_;
-  // Ask to step, while it counts.
-  std::map<uint64_t, int64_t> asks_;
+  // While they count.
+  std::map<uint64_t, Ask> asks_;
+  Hedging hedging_;
+  // Of the last input.
+  absl::Duration now_;
+  // When the next ask will be late.
+  absl::Duration next_late_ = absl::InfiniteDuration();
   // When the last open stream was lost.
   absl::Duration none_open_since_;
   std::optional<std::string> numerics_class_;

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <random>
-#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/random/test_seed.h"
 
 namespace distill {
 namespace {
@@ -19,6 +19,8 @@ constexpr absl::Duration kNow = absl::Seconds(1);
 
 LabelPayload Payload(int64_t step) { return std::make_shared<const int64_t>(step); }
 int64_t StepOf(const LabelPayload& payload) { return *static_cast<const int64_t*>(payload.get()); }
+// Of a step that was asked for as a whole.
+int64_t StepOf(const std::vector<LabelPart>& parts) { return StepOf(parts.at(0).payload); }
 
 LabelSourceOptions Steps(int64_t count) {
   LabelSourceOptions options;
@@ -136,7 +138,7 @@ TEST(LabelSource, ALateAnswerIsDroppedAndTheFirstCounts) {
   EXPECT_EQ(StepOf(driver.source.Take(late)), 0);
 }
 
-TEST(LabelSource, AFailedAskGoesElsewhereAfterABackOff) {
+TEST(LabelSource, AFailedAskGoesElsewhereAfterABackOffAndItsTeacherRests) {
   Driver driver(Steps(1));
   driver.Open(2);
   const AskLabels ask = driver.Of<AskLabels>().at(0);
@@ -144,10 +146,25 @@ TEST(LabelSource, AFailedAskGoesElsewhereAfterABackOff) {
                           kNow);
   driver.Collect();
   EXPECT_TRUE(driver.actions.empty());
-  EXPECT_EQ(driver.source.NextDeadline(), kNow + absl::Seconds(2));
-  driver.source.Advance(driver.source.NextDeadline());
+  absl::Duration now = kNow + absl::Milliseconds(15);
+  EXPECT_EQ(driver.source.NextDeadline(), now);
+  driver.source.Advance(now);
   driver.Collect();
   EXPECT_EQ(driver.Of<AskLabels>().at(0).endpoint, "t1");
+  // That one fails too, and t0 still rests.
+  driver.source.AskFailed(driver.Of<AskLabels>().at(0).request_id, absl::DataLossError("bad"),
+                          absl::ZeroDuration(), now);
+  driver.source.StreamLost("t1", absl::UnavailableError("reset"), now);
+  while (now < kNow + absl::Seconds(2)) {
+    driver.source.Advance(now);
+    driver.Collect();
+    EXPECT_TRUE(driver.Of<AskLabels>().empty()) << now;
+    now = driver.source.NextDeadline();
+  }
+  driver.source.Advance(now);
+  driver.Collect();
+  EXPECT_EQ(now, kNow + absl::Seconds(2));
+  EXPECT_EQ(driver.Of<AskLabels>().at(0).endpoint, "t0");
 }
 
 TEST(LabelSource, AnImpossibleAskAndTooManyAttemptsGiveUpWithTheReason) {
@@ -239,63 +256,186 @@ TEST(LabelSource, ATeacherThatStartedAnewGetsANewStream) {
   EXPECT_EQ(driver.Of<OpenStream>()[0].endpoint.address, "host:2");
 }
 
-// Random faults against a fleet that answers whatever it is asked while it lives.
-TEST(LabelSource, OverRandomFaultsEveryStepComesOnceAndInOrder) {
-  std::mt19937_64 random(TestSeed());
-  const auto below = [&](uint64_t bound) { return random() % bound; };
-  constexpr int64_t kSteps = 40'000;
-  LabelSourceOptions options = Steps(kSteps);
-  options.max_attempts = 1000;
-  LabelSource source(options, [&] { return below(1000) / 1000.0; }, kNow);
-  absl::Duration now = kNow;
-  source.SetEndpoints(Teachers(3), now);
-  std::map<uint64_t, AskLabels> asked;
-  std::set<std::string> opening, open;
-  int64_t taken = 0, events = 0;
-  for (; taken < kSteps; ++events) {
-    ASSERT_LT(events, 100 * kSteps) << "no progress";
-    for (const LabelAction& action : source.TakeActions()) {
-      if (const auto* ask = std::get_if<AskLabels>(&action)) {
-        ASSERT_TRUE(open.contains(ask->endpoint)) << "asked of a closed stream";
-        ASSERT_LT(ask->step, taken + options.window_steps);
-        asked[ask->request_id] = *ask;
-      } else if (const auto* stream = std::get_if<OpenStream>(&action)) {
-        ASSERT_TRUE(opening.insert(stream->endpoint.name).second);
-      } else {
-        ASSERT_TRUE(std::holds_alternative<CancelAsk>(action));
+// Steps of eight examples and a window of one, asked of teachers that have answered thirty
+// steps each. Of the next step nothing is answered.
+struct WarmDriver : Driver {
+  explicit WarmDriver(LabelSourceOptions options, int teachers = 2) : Driver(Eight(options)) {
+    Open(teachers);
+    while (source.next_step() < 30 * teachers) {
+      // 1 ms for eight examples, whoever it is.
+      std::map<int64_t, std::vector<uint64_t>> by_size;
+      for (const AskLabels& ask : Of<AskLabels>()) {
+        by_size[ask.end - ask.begin].push_back(ask.request_id);
       }
-    }
-    if (source.Ready() && below(2) == 0) {
-      ASSERT_EQ(StepOf(source.Take(now)), taken++);
-      continue;
-    }
-    const uint64_t kind = below(20);
-    if (kind < 12 && !asked.empty()) {
-      auto it = asked.begin();
-      std::advance(it, below(asked.size()));
-      source.Answered(it->first, Payload(it->second.step), now);
-      if (below(10) != 0) asked.erase(it);  // else it will be answered twice
-    } else if (kind < 13 && !asked.empty()) {
-      source.AskFailed(asked.begin()->first, absl::ResourceExhaustedError("full"), {}, now);
-    } else if (kind < 14 && !open.empty()) {
-      const std::string dead = *open.begin();
-      open.erase(dead);
-      std::erase_if(asked, [&](const auto& ask) {
-        return ask.second.endpoint == dead && below(2) == 0;  // some answers still arrive
-      });
-      source.StreamLost(dead, absl::UnavailableError("reset"), now);
-    } else if (kind < 18 && !opening.empty()) {
-      const std::string name = *opening.begin();
-      opening.erase(name);
-      open.insert(name);
-      source.StreamOpened(name, "class", now);
-    } else if (source.NextDeadline() < absl::InfiniteDuration()) {
-      now = std::max(now, std::min(source.NextDeadline(), now + absl::Seconds(1)));
-      source.Advance(now);
+      const absl::Duration begin = now;
+      for (const auto& [examples, ids] : by_size) {
+        now = begin + examples * absl::Microseconds(125);
+        for (const uint64_t id : ids) source.Answered(id, Payload(source.next_step()), now);
+      }
+      source.Take(now);
+      Collect();
     }
   }
-  EXPECT_EQ(source.NextDeadline(), absl::InfiniteDuration());
-  EXPECT_GT(events, 100'000);
+  static LabelSourceOptions Eight(LabelSourceOptions options) {
+    options.examples_per_step = 8;
+    options.window_steps = 1;
+    return options;
+  }
+  void AdvanceTo(absl::Duration when) {
+    now = when;
+    source.Advance(now);
+    Collect();
+  }
+
+  absl::Duration now = kNow;
+};
+
+TEST(LabelSource, AStepIsCutAmongTeachersAndPutTogetherInOrder) {
+  WarmDriver driver(Steps(1000));
+  const auto asks = driver.Of<AskLabels>();
+  ASSERT_EQ(asks.size(), 2u);
+  EXPECT_NE(asks[0].endpoint, asks[1].endpoint);
+  EXPECT_EQ(asks[0].begin, 0);
+  EXPECT_EQ(asks[0].end, asks[1].begin);
+  EXPECT_EQ(asks[1].end, 8);
+  driver.source.Answered(asks[1].request_id, Payload(1), driver.now);
+  EXPECT_FALSE(driver.source.Ready());
+  driver.source.Answered(asks[0].request_id, Payload(0), driver.now);
+  const std::vector<LabelPart> taken = driver.source.Take(driver.now);
+  ASSERT_EQ(taken.size(), 2u);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(StepOf(taken[i].payload), i);
+    EXPECT_EQ(taken[i].begin, asks[i].begin);
+    EXPECT_EQ(taken[i].end, asks[i].end);
+  }
+}
+
+TEST(LabelSource, AnExactStepIsNeverCut) {
+  LabelSourceOptions options = Steps(1000);
+  options.exact = true;
+  WarmDriver driver(options);
+  ASSERT_EQ(driver.Of<AskLabels>().size(), 1u);
+  EXPECT_EQ(driver.Of<AskLabels>()[0].end, 8);
+}
+
+TEST(LabelSource, ALateAskIsAskedOfASecondTeacherAndTheFirstAnswerWins) {
+  for (const bool hedge_wins : {true, false}) {
+    LabelSourceOptions options = Steps(1000);
+    options.exact = true;
+    WarmDriver driver(options);
+    const AskLabels first = driver.Of<AskLabels>().at(0);
+    const absl::Duration asked_at = driver.now;
+    driver.AdvanceTo(driver.source.NextDeadline());
+    const AskLabels second = driver.Of<AskLabels>().at(0);
+    EXPECT_EQ(driver.now, asked_at + absl::Milliseconds(2));  // twice what is usual
+    EXPECT_NE(second.endpoint, first.endpoint);
+    EXPECT_EQ(second.remaining, absl::Seconds(30) - absl::Milliseconds(2));
+    EXPECT_EQ(driver.source.counters().hedges, 1);
+    const auto& [winner, loser] = hedge_wins ? std::pair(second, first) : std::pair(first, second);
+    driver.source.Answered(winner.request_id, Payload(1), driver.now);
+    driver.Collect();
+    ASSERT_EQ(driver.Of<CancelAsk>().size(), 1u);
+    EXPECT_EQ(driver.Of<CancelAsk>()[0].request_id, loser.request_id);
+    driver.source.Answered(loser.request_id, Payload(2), driver.now);
+    EXPECT_EQ(StepOf(driver.source.Take(driver.now)), 1);
+  }
+}
+
+TEST(LabelSource, AHedgeTakesOverWhenTheFirstTeacherIsLost) {
+  LabelSourceOptions options = Steps(1000);
+  options.exact = true;
+  WarmDriver driver(options);
+  const AskLabels first = driver.Of<AskLabels>().at(0);
+  driver.AdvanceTo(driver.source.NextDeadline());
+  const AskLabels second = driver.Of<AskLabels>().at(0);
+  driver.source.StreamLost(first.endpoint, absl::UnavailableError("reset"), driver.now);
+  driver.Collect();
+  EXPECT_TRUE(driver.actions.empty());  // nobody else is asked
+  driver.source.Answered(second.request_id, Payload(3), driver.now);
+  EXPECT_EQ(StepOf(driver.source.Take(driver.now)), 3);
+}
+
+TEST(LabelSource, WithoutABudgetNothingIsHedged) {
+  LabelSourceOptions options = Steps(1000);
+  options.hedging.budget = 0;
+  WarmDriver driver(options);
+  EXPECT_EQ(driver.source.NextDeadline(), driver.now + absl::Seconds(30));
+}
+
+TEST(LabelSource, ATeacherThatKeepsFailingRestsAndIsThenProbedWithOneAsk) {
+  LabelSourceOptions options = Steps(1000);
+  Driver driver(options);
+  driver.Open(1);
+  const auto asks = driver.Of<AskLabels>();
+  ASSERT_EQ(asks.size(), 4u);
+  for (int i = 0; i < 3; ++i) {
+    driver.source.AskFailed(asks[i].request_id, absl::DataLossError("bad"), {}, kNow);
+  }
+  EXPECT_EQ(driver.source.counters().breaker_openings, 1);
+  driver.source.Answered(asks[3].request_id, Payload(3), kNow);  // an old ask closes nothing
+  driver.source.Advance(kNow + absl::Milliseconds(14));
+  driver.Collect();
+  EXPECT_TRUE(driver.actions.empty());
+  absl::Duration now = kNow + absl::Milliseconds(15);
+  driver.source.Advance(now);
+  driver.Collect();
+  ASSERT_EQ(driver.Of<AskLabels>().size(), 1u);
+  driver.source.AskFailed(driver.Of<AskLabels>()[0].request_id, absl::DataLossError("bad"), {},
+                          now);
+  driver.source.Advance(now + absl::Milliseconds(29));
+  driver.Collect();
+  EXPECT_TRUE(driver.actions.empty());  // rests twice as long
+  now += absl::Milliseconds(30);
+  driver.source.Advance(now);
+  driver.Collect();
+  ASSERT_EQ(driver.Of<AskLabels>().size(), 1u);
+  driver.source.Answered(driver.Of<AskLabels>()[0].request_id, Payload(0), now);
+  driver.Collect();
+  EXPECT_EQ(driver.Of<AskLabels>().size(), 2u);  // all that wait
+}
+
+TEST(LabelSource, ATeacherWhoseStreamCameBackIsProbedWithOneAsk) {
+  Driver driver(Steps(4));
+  driver.Open(1);
+  driver.source.StreamLost("t0", absl::UnavailableError("reset"), kNow);
+  const absl::Duration now = driver.source.NextDeadline();
+  driver.source.Advance(now);
+  driver.source.StreamOpened("t0", "class", now);
+  driver.Collect();
+  ASSERT_EQ(driver.Of<AskLabels>().size(), 1u);
+  driver.source.Answered(driver.Of<AskLabels>()[0].request_id, Payload(0), now);
+  driver.Collect();
+  EXPECT_EQ(driver.Of<AskLabels>().size(), 3u);
+}
+
+TEST(LabelSource, WhatIsAskedAgainHasTheTimeThatIsLeft) {
+  LabelSourceOptions options = Steps(1);
+  options.breaker.failures_to_open = 100;
+  Driver driver(options);
+  driver.Open(1);
+  absl::Duration now = kNow;
+  for (const absl::Duration at : {absl::Seconds(10), absl::Seconds(29)}) {
+    now = kNow + at;
+    driver.source.AskFailed(driver.Of<AskLabels>().at(0).request_id, absl::DataLossError("bad"), {},
+                            now - absl::Milliseconds(40));
+    driver.source.Advance(now);
+    driver.Collect();
+    // At the end a quarter of the whole: a second is too little for any teacher.
+    EXPECT_EQ(driver.Of<AskLabels>().at(0).remaining,
+              at == absl::Seconds(10) ? absl::Seconds(20) : absl::Seconds(7.5));
+  }
+}
+
+TEST(LabelSource, ADrainingTeacherAnswersWhatItHasAndIsAskedNothingMore) {
+  Driver driver(Steps(10));
+  driver.Open(1);
+  driver.source.StreamDraining("t0", kNow);
+  driver.Collect();
+  EXPECT_TRUE(driver.actions.empty());
+  driver.source.Answered(1, Payload(0), kNow);
+  EXPECT_EQ(StepOf(driver.source.Take(kNow)), 0);
+  driver.Collect();
+  EXPECT_TRUE(driver.Of<AskLabels>().empty());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "absl/base/internal/raw_logging.h"
@@ -19,13 +20,13 @@ constexpr int kOldLatencies = 4;
 
 constexpr int kMaxPieces = 16;
 constexpr double kAsksPerTeacher = 2;
-constexpr size_t kCompareAll = 8;
+constexpr size_t kCompareAll = 16;
 constexpr double kAlike = 1.2;
 
 // One of `candidates`, in proportion to their speeds.
 TeacherCandidate* Draw(const std::vector<TeacherCandidate*>& candidates, double random) {
   const auto speed = [](const TeacherCandidate* candidate) {
-    return 1 / std::max(candidate->seconds_per_example, std::numeric_limits<double>::min());
+    return 1 / std::max(candidate->seconds_per_example, 1e-12);
   };
   double sum = 0;
   for (const TeacherCandidate* candidate : candidates) sum += speed(candidate);
@@ -56,7 +57,7 @@ TeacherCandidate* Soonest(const std::vector<TeacherCandidate*>& candidates, int6
 
 void TeacherLoad::Asked(int64_t examples, absl::Duration now) {
   if (asks_ == 0) {
-    proven_ = Proven(now);
+    renew_ = !Known() || Old(now);
     mark_ = now;
   }
   ++asks_;
@@ -71,18 +72,18 @@ void TeacherLoad::Ended(End how, int64_t examples, absl::Duration asked_at, absl
   outstanding_ -= examples;
   mark_ = now;
   if (how == End::kFailed) return;  // how soon it fails says nothing of how fast it works
-  if (!proven_) {
+  const bool first = std::exchange(renew_, false);
+  if (first) {
     // The first news, or the first for long; of one that was given up, a lower bound.
     busy_seconds_ = 0;
     examples_ = 0;
   }
-  if (how == End::kAnswered || !proven_) {
+  if (how == End::kAnswered || first) {
     busy_seconds_ *= kDecay;
     examples_ = examples_ * kDecay + static_cast<double>(examples);
   }
   busy_seconds_ += span;
-  proven_ = true;
-  proven_at_ = now;
+  known_at_ = now;
   last_latency_ = now - asked_at;
 }
 
@@ -91,13 +92,12 @@ void TeacherLoad::CatchUp(int64_t asked_by_others, int64_t most) {
 }
 
 std::optional<double> TeacherLoad::SecondsPerExample() const {
-  if (examples_ == 0) return std::nullopt;
+  if (!Known()) return std::nullopt;
   return busy_seconds_ / examples_;
 }
 
-bool TeacherLoad::Proven(absl::Duration now) const {
-  return proven_ &&
-         (asks_ > 0 || now - proven_at_ <= std::max(kOld, kOldLatencies * last_latency_));
+bool TeacherLoad::Old(absl::Duration now) const {
+  return Known() && asks_ == 0 && now - known_at_ > std::max(kOld, kOldLatencies * last_latency_);
 }
 
 double TeacherLoad::Backlog(double seconds_per_example, absl::Duration now) const {
@@ -109,17 +109,19 @@ double TeacherLoad::Backlog(double seconds_per_example, absl::Duration now) cons
 }
 
 void EstimateAll(std::span<TeacherCandidate> candidates) {
+  const auto known = [](const TeacherCandidate& candidate) {
+    return candidate.load->Known() && !candidate.half_open;
+  };
   double sum = 0;
-  int known = 0;
+  int count = 0;
   for (const TeacherCandidate& candidate : candidates) {
-    if (const auto seconds = candidate.load->SecondsPerExample()) {
-      sum += *seconds;
-      ++known;
-    }
+    if (!known(candidate)) continue;
+    sum += *candidate.load->SecondsPerExample();
+    ++count;
   }
-  const double mean = known > 0 ? sum / known : 1.;
+  const double mean = count > 0 ? sum / count : 0;
   for (TeacherCandidate& candidate : candidates) {
-    candidate.seconds_per_example = candidate.load->SecondsPerExample().value_or(mean);
+    candidate.seconds_per_example = known(candidate) ? *candidate.load->SecondsPerExample() : mean;
   }
 }
 
@@ -144,21 +146,22 @@ int PiecesOfStep(std::span<const TeacherCandidate> candidates, int window_steps)
 
 int64_t DivideExamples(std::span<TeacherCandidate> candidates, int64_t examples, int64_t piece,
                        absl::Duration now, const std::function<double()>& random) {
-  const bool any_proven = std::ranges::any_of(candidates, [&](const TeacherCandidate& candidate) {
-    return !candidate.half_open && candidate.load->Proven(now);
+  const bool any_known = std::ranges::any_of(candidates, [](const TeacherCandidate& candidate) {
+    return !candidate.half_open && candidate.load->Known();
   });
-  std::vector<TeacherCandidate*> usual, on_trial;
+  std::vector<TeacherCandidate*> usual, tried_first;
   for (TeacherCandidate& candidate : candidates) {
-    const bool trial = candidate.half_open || (any_proven && !candidate.load->Proven(now));
-    if (!trial) usual.push_back(&candidate);
-    if (trial && candidate.load->asks() == 0) on_trial.push_back(&candidate);
+    const TeacherLoad& load = *candidate.load;
+    const bool one_ask = candidate.half_open || (any_known && !load.Known());
+    if (!one_ask) usual.push_back(&candidate);
+    if ((one_ask && load.asks() == 0) || load.Old(now)) tried_first.push_back(&candidate);
   }
   while (examples > 0) {
     const int64_t next = std::min(examples, piece);
     TeacherCandidate* chosen = nullptr;
-    if (!on_trial.empty()) {
-      chosen = on_trial.back();
-      on_trial.pop_back();
+    if (!tried_first.empty()) {
+      chosen = tried_first.back();
+      tried_first.pop_back();
     } else if (usual.empty()) {
       break;
     } else if (usual.size() <= kCompareAll) {

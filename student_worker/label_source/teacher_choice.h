@@ -30,9 +30,9 @@ class TeacherLoad {
   // Time with something outstanding over examples answered meanwhile, older answers
   // weighing less: batches, and a queue that others fill as well, are in it.
   std::optional<double> SecondsPerExample() const;
-  // False until it has answered, and again when it has had nothing to answer for so long
-  // that the estimate is old.
-  bool Proven(absl::Duration now) const;
+  bool Known() const { return examples_ > 0; }
+  // Nothing was asked for so long that the estimate is old: the next answer replaces it.
+  bool Old(absl::Duration now) const;
   // Seconds until it has answered what is outstanding. `seconds_per_example` as estimated.
   double Backlog(double seconds_per_example, absl::Duration now) const;
 
@@ -45,8 +45,8 @@ class TeacherLoad {
   // Weighted sums.
   double busy_seconds_ = 0;
   double examples_ = 0;
-  bool proven_ = false;
-  absl::Duration proven_at_;
+  bool renew_ = true;
+  absl::Duration known_at_;
   absl::Duration last_latency_;
 };
 
@@ -59,7 +59,8 @@ struct TeacherCandidate {
   int64_t share = 0;
 };
 
-// Fills in `seconds_per_example`: unknown teachers are taken for average ones.
+// Fills in `seconds_per_example`. Those that are unknown or half-open (what they took when
+// they failed tells nothing) are taken for average ones; 0 where no other is known.
 void EstimateAll(std::span<TeacherCandidate> candidates);
 
 // Seconds until this teacher, its share included, has answered `examples` more.
@@ -72,11 +73,12 @@ double PredictSeconds(const TeacherCandidate& candidate, int64_t examples, absl:
 int PiecesOfStep(std::span<const TeacherCandidate> candidates, int window_steps);
 
 // Adds `examples` to the shares, `piece` at a time, each to the candidate with the least
-// predicted time; within a fifth of it, to the one asked for least so far. Of more than eight,
+// predicted time; within a fifth of it, to the one asked for least so far. Of more than 16,
 // two are drawn for each piece, the faster ones more often, and compared (Mitzenmacher, "The
 // power of two choices in randomized load balancing", 2001): otherwise all students would
-// choose the same one. A teacher that is not proven, beside one that is, gets a piece first
-// and no more before it has answered. Returns what nobody may be asked for now.
+// choose the same one. An idle teacher whose estimate is old, or that has none, gets a piece
+// first; one without an estimate, beside one with, no more before it has answered.
+// Returns what nobody may be asked for now.
 // `random` gives numbers in [0, 1).
 int64_t DivideExamples(std::span<TeacherCandidate> candidates, int64_t examples, int64_t piece,
                        absl::Duration now, const std::function<double()>& random);

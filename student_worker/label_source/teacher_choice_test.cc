@@ -17,7 +17,7 @@ constexpr absl::Duration kMs = absl::Milliseconds(1);
 
 double Half() { return 0.5; }
 
-// Proven at kNow, with so many seconds an example and nothing outstanding.
+// Known at kNow, with so many seconds an example and nothing outstanding.
 TeacherLoad Known(absl::Duration per_example) {
   TeacherLoad load;
   load.Asked(1, kNow - per_example);
@@ -87,7 +87,7 @@ TEST(TeacherLoad, WhatWasOvertakenMakesItSlowerAndWhatFailedTellsNothing) {
   fresh.Asked(1, kNow);
   fresh.Ended(End::kOvertaken, 1, kNow, kNow + 9 * kMs);
   EXPECT_NEAR(*fresh.SecondsPerExample(), 0.009, 1e-12);
-  EXPECT_TRUE(fresh.Proven(kNow + 9 * kMs));
+  EXPECT_TRUE(fresh.Known());
 }
 
 TEST(TeacherLoad, TheBacklogShrinksWithTimeAndGrowsAgainWhenTheTeacherIsSilent) {
@@ -99,18 +99,18 @@ TEST(TeacherLoad, TheBacklogShrinksWithTimeAndGrowsAgainWhenTheTeacherIsSilent) 
   EXPECT_NEAR(load.Backlog(0.001, kNow + 50 * kMs), 0.040, 1e-12);
 }
 
-TEST(TeacherLoad, AnOldEstimateIsTriedAndReplacedByTheNextAnswer) {
+TEST(TeacherLoad, AnOldEstimateIsReplacedByTheNextAnswer) {
   TeacherLoad load = Known(10 * kMs);
-  EXPECT_TRUE(load.Proven(kNow + 250 * kMs));
+  EXPECT_FALSE(load.Old(kNow + 250 * kMs));
   const absl::Duration later = kNow + 251 * kMs;
-  EXPECT_FALSE(load.Proven(later));
+  EXPECT_TRUE(load.Old(later));
   load.Asked(1, later);
-  EXPECT_FALSE(load.Proven(later));
+  EXPECT_FALSE(load.Old(later + kMs));
   load.Ended(End::kAnswered, 1, later, later + kMs);
-  EXPECT_TRUE(load.Proven(later + kMs));
+  EXPECT_FALSE(load.Old(later + kMs));
   EXPECT_NEAR(*load.SecondsPerExample(), 0.001, 1e-12);
   // A slow one is tried again the later.
-  EXPECT_TRUE(Known(absl::Seconds(1)).Proven(kNow + absl::Seconds(4)));
+  EXPECT_FALSE(Known(absl::Seconds(1)).Old(kNow + absl::Seconds(4)));
 }
 
 TEST(DivideExamples, EachGetsItsSpeedsShareSoThatAllEndTogether) {
@@ -146,6 +146,18 @@ TEST(DivideExamples, ANewTeacherGetsOnePieceAtOnceAndNoMoreBeforeItHasAnswered) 
   EXPECT_EQ(Shares(loads, 40, 4), (std::vector<int64_t>{20, 20}));
 }
 
+TEST(DivideExamples, ATeacherWithAnOldEstimateIsTriedAndOtherwiseTakenAtItsEstimate) {
+  std::vector<TeacherLoad> loads(2);
+  loads[0] = Known(kMs);
+  loads[1].Asked(1, kNow - absl::Seconds(5));
+  loads[1].Ended(End::kAnswered, 1, kNow - absl::Seconds(5), kNow - absl::Seconds(5) + 60 * kMs);
+  ASSERT_TRUE(loads[1].Old(kNow));
+  EXPECT_EQ(Shares(loads, 40, 4), (std::vector<int64_t>{36, 4}));  // else none
+  loads[1].Asked(4, kNow);
+  EXPECT_EQ(Shares(loads, 40, 4), (std::vector<int64_t>{40, 0}));
+  EXPECT_NEAR(Shares(loads, 4000, 4)[1], 65, 15);  // alike: within a fifth
+}
+
 TEST(DivideExamples, WhereNoneIsKnownAllAreAskedAlike) {
   EXPECT_EQ(Shares({TeacherLoad(), TeacherLoad()}, 40, 4), (std::vector<int64_t>{20, 20}));
 }
@@ -163,12 +175,12 @@ TEST(DivideExamples, AHalfOpenTeacherGetsOneProbeEvenAlone) {
 }
 
 // With all compared the slow ones of an idle fleet would get nothing at all.
-TEST(DivideExamples, OfMoreThanEightTwoAreDrawnByTheirSpeed) {
+TEST(DivideExamples, OfMoreThanSixteenTwoAreDrawnByTheirSpeed) {
   std::mt19937_64 random(TestSeed());
   const std::function<double()> draw = [&] {
     return std::uniform_real_distribution<double>(0, 1)(random);
   };
-  std::vector<TeacherLoad> loads(10, Known(9 * kMs));
+  std::vector<TeacherLoad> loads(19, Known(18 * kMs));
   loads[0] = Known(kMs);
   int to_fast = 0;
   constexpr int kDraws = 4000;

@@ -24,6 +24,41 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
   return proto;
 }
 
+LabelSourceOptions SourceOptions(const LabelClientOptions& options) {
+  LabelSourceOptions source = options.source;
+  source.examples_per_step = std::max<int64_t>(1, options.rows);
+  source.max_asks_per_teacher = kRequestCredit;
+  return source;
+}
+
+// One step's labels from those of its parts.
+std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts) {
+  const auto labels_of = [](const LabelPart& part) {
+    return std::static_pointer_cast<const StepLabels>(part.payload);
+  };
+  if (parts.size() == 1) return labels_of(parts[0]);
+  auto joined = std::make_shared<StepLabels>();
+  for (const auto& [output, first] : *labels_of(parts[0])) {
+    std::vector<int64_t> dims = first.dims;
+    dims[0] = parts.back().end;
+    std::vector<float> values;
+    values.reserve(first.elements() / first.dims[0] * dims[0]);
+    for (const LabelPart& part : parts) {
+      const auto its = labels_of(part)->at(output).as<float>();
+      values.insert(values.end(), its.begin(), its.end());
+    }
+    (*joined)[output] = MakeTensorView(ElementType::kFloat32, dims, std::move(values));
+  }
+  return joined;
+}
+
+template <typename T>
+void KeepRange(T& values, int64_t begin, int64_t end) {
+  if (values.empty()) return;  // none for any example
+  values.erase(values.begin() + end, values.end());
+  values.erase(values.begin(), values.begin() + begin);
+}
+
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -48,7 +83,7 @@ LabelClient::LabelClient(const LabelClientOptions& options, Executor* executor, 
       executor_(executor),
       timers_(timers),
       clock_(clock),
-      source_(options.source, std::move(random), clock->MonotonicNow()) {}
+      source_(SourceOptions(options), std::move(random), clock->MonotonicNow()) {}
 
 void LabelClient::Post(std::function<void(absl::Duration)> event) {
   absl::MutexLock lock(&mu_);
@@ -135,7 +170,7 @@ void LabelClient::OfferReady() {
   absl::MutexLock lock(&mu_);
   if (ready_.has_value()) return;
   const int64_t step = source_.next_step();
-  ready_ = Ready{step, std::static_pointer_cast<const StepLabels>(source_.Take(now))};
+  ready_ = Ready{step, Join(source_.Take(now))};
 }
 
 void LabelClient::Do(const LabelAction& action, absl::Duration now) {
@@ -169,19 +204,19 @@ void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
     source_.StreamLost(endpoint.name, channel.status(), now);
     return;
   }
-  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), 0};
+  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), {}};
 }
 
 void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   const auto it = teachers_.find(ask.endpoint);
   if (it == teachers_.end()) return;  // its stream is lost, as the source will hear
-  if (it->second.unanswered >= static_cast<int>(kRequestCredit)) {
+  if (it->second.unanswered.size() >= kRequestCredit) {
     source_.AskFailed(ask.request_id,
                       absl::ResourceExhaustedError("the credit for asks is used up"), kCreditRetry,
                       now);
     return;
   }
-  absl::StatusOr<v1::ExampleRefs> examples = options_.examples_of(ask.step);
+  absl::StatusOr<v1::ExampleRefs> examples = ExamplesOf(ask);
   if (!examples.ok()) {
     source_.AskFailed(ask.request_id, examples.status(), absl::ZeroDuration(), now);
     return;
@@ -190,8 +225,24 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  ++it->second.unanswered;
+  it->second.unanswered[ask.request_id] = ask.end - ask.begin;
   it->second.channel->Ask(std::move(message));
+}
+
+absl::StatusOr<v1::ExampleRefs> LabelClient::ExamplesOf(const AskLabels& ask) {
+  if (examples_step_ != ask.step) {
+    ASSIGN_OR_RETURN(examples_, options_.examples_of(ask.step));
+    if (examples_.ids_size() != options_.rows) {
+      return absl::InternalError(absl::StrCat("step ", ask.step, " has ", examples_.ids_size(),
+                                              " examples instead of ", options_.rows));
+    }
+    examples_step_ = ask.step;
+  }
+  v1::ExampleRefs examples = examples_;
+  KeepRange(*examples.mutable_ids(), ask.begin, ask.end);
+  KeepRange(*examples.mutable_view_seeds(), ask.begin, ask.end);
+  KeepRange(*examples.mutable_ranges(), ask.begin, ask.end);
+  return examples;
 }
 
 LabelClient::Teacher* LabelClient::Current(const std::string& name, uint64_t serial) {
@@ -220,8 +271,8 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
     self->Post([=, raw = self.get()](absl::Duration now) {
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
-      --teacher->unanswered;
-      const auto labels = raw->Decode(*received);
+      const auto asked = teacher->unanswered.extract(id);
+      const auto labels = raw->Decode(*received, asked.empty() ? 0 : asked.mapped());
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
       } else {
@@ -234,8 +285,13 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
     self->Post([=, raw = self.get()](absl::Duration now) {
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
-      --teacher->unanswered;
+      teacher->unanswered.erase(id);
       raw->source_.AskFailed(id, status, retry_after, now);
+    });
+  };
+  events.draining = [=](const std::string&) {
+    self->Post([=, raw = self.get()](absl::Duration now) {
+      if (raw->Current(name, serial) != nullptr) raw->source_.StreamDraining(name, now);
     });
   };
   events.closed = [=](const absl::Status& status) {
@@ -250,14 +306,14 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
 }
 
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
-    const ReceivedLabels& received) const {
+    const ReceivedLabels& received, int64_t rows) const {
   auto labels = std::make_shared<StepLabels>();
   for (const v1::Section& section : received.sections) {
     ASSIGN_OR_RETURN(
         TensorView values,
         DecodeSection(section, std::as_bytes(std::span<const char>(received.payload.data(),
                                                                    received.payload.size()))));
-    if (values.dims != std::vector<int64_t>{options_.rows, options_.open.classes()}) {
+    if (values.dims != std::vector<int64_t>{rows, options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
     (*labels)[section.output()] = std::move(values);

@@ -27,11 +27,12 @@
 namespace distill {
 
 struct LabelClientOptions {
+  // Everything but examples_per_step and max_asks_per_teacher.
   LabelSourceOptions source;
   TransportOptions transport;
   // Everything but the credit.
   v1::Open open;
-  // Rows of one answer.
+  // Examples of a step.
   int64_t rows = 0;
   // The examples of a step. Called on the executor only.
   std::function<absl::StatusOr<v1::ExampleRefs>(int64_t step)> examples_of;
@@ -66,8 +67,8 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   struct Teacher {
     uint64_t serial = 0;
     std::shared_ptr<LabelChannel> channel;
-    // Without a terminal answer; those that no longer count included.
-    int unanswered = 0;
+    // Examples by ask without a terminal answer; those that no longer count included.
+    std::map<uint64_t, int64_t> unanswered;
   };
   struct Ready {
     int64_t step = 0;
@@ -88,10 +89,13 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   void Do(const LabelAction& action, absl::Duration now);
   void Open(const TeacherEndpoint& endpoint, absl::Duration now);
   void Ask(const AskLabels& ask, absl::Duration now);
+  // Of these examples of the step.
+  absl::StatusOr<v1::ExampleRefs> ExamplesOf(const AskLabels& ask);
   LabelChannelEvents EventsOf(const std::string& name, uint64_t serial);
   // The teacher of that stream, if it is still the one in use.
   Teacher* Current(const std::string& name, uint64_t serial);
-  absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received) const;
+  absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
+                                                           int64_t rows) const;
   void OfferReady();
   void SetTimer();
 
@@ -104,6 +108,9 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   LabelSource source_;
   std::map<std::string, Teacher> teachers_;
   uint64_t last_serial_ = 0;
+  // The step last asked about, since the asks of one come together.
+  int64_t examples_step_ = -1;
+  v1::ExampleRefs examples_;
   bool stopped_ = false;
   absl::Duration timer_at_ = absl::InfiniteDuration();
   TimerQueue::TimerId timer_ = 0;

@@ -296,6 +296,8 @@ class Session {
       LabelSource::Counters& told = labels_told_[role];
       more.asks -= told.asks;
       more.asked_again -= told.asked_again;
+      more.hedges -= told.hedges;
+      more.breaker_openings -= told.breaker_openings;
       for (const auto& [teacher, served] : told.served) more.served[teacher] -= served;
       told = all;
       tools_.observer->OnLabels(world_.run_id(), role, more, all, ended);

@@ -251,6 +251,20 @@ TEST_F(LabelClientTest, TwoTeachersLabelTheStepsInOrderAndEachStepsOwnExamples) 
   ExpectSteps(step, step + 20);
 }
 
+TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
+  Teacher a(FakeRunner::Mode::kAtOnce), b(FakeRunner::Mode::kAtOnce), c(FakeRunner::Mode::kAtOnce);
+  LabelClientOptions options = Options(1'000'000);
+  options.source.window_steps = 1;
+  Start(options);
+  SetTeachers({{"a", a.address()}, {"b", b.address()}, {"c", c.address()}});
+  int64_t step = 0;
+  const auto cut = [&] {
+    const LabelSource::Counters counters = client_->counters();
+    return counters.asks - counters.hedges - counters.asked_again - step;
+  };
+  for (; cut() < 50 && !HasFatalFailure(); ++step) ExpectSteps(step, step + 1);
+}
+
 TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
   Teacher good(FakeRunner::Mode::kAtOnce);
   auto dying = std::make_unique<Teacher>(FakeRunner::Mode::kOnDemand);
