@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kRecent = 128;
 // Fewer say nothing about a tail.
 constexpr size_t kEnough = 20;
+constexpr double kVeryLate = 4;
 
 // Order statistic ceil(q * n), 1-based.
 double Quantile(std::vector<double> values, double quantile) {
@@ -42,12 +43,14 @@ void Hedging::Answered(absl::Duration predicted, absl::Duration actual) {
 }
 
 std::optional<absl::Duration> Hedging::LateAfter(absl::Duration predicted) const {
-  if (recent_.size() < kEnough || predicted <= absl::ZeroDuration()) return std::nullopt;
-  return predicted * late_;
+  if (tokens_ < 1 || recent_.size() < kEnough || predicted <= absl::ZeroDuration()) {
+    return std::nullopt;
+  }
+  return predicted * late_ * (tokens_ < 1 + options_.reserve ? kVeryLate : 1);
 }
 
 void Hedging::Spend() {
-  ABSL_RAW_CHECK(MayHedge(), "a hedge beyond the budget");
+  ABSL_RAW_CHECK(tokens_ >= 1, "a hedge beyond the budget");
   tokens_ -= 1;
 }
 

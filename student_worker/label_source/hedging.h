@@ -13,8 +13,10 @@ namespace distill {
 struct HedgingOptions {
   // Hedges per ask, at most, over any prefix of a run. 0: never.
   double budget = 0.05;
-  // Hedges that may be saved up.
-  double burst = 10;
+  // Hedges that may be saved up; and how many of them are kept for asks that are late four
+  // times over: noise must not use up what a teacher that hangs will need.
+  double burst = 16;
+  double reserve = 8;
   // Late: beyond this quantile of the recent answers, and `margin` times the prediction at
   // least, so that a fleet without a tail does no work twice.
   double quantile = 0.95;
@@ -33,11 +35,10 @@ class Hedging {
   // An answer, or the time after which another teacher was first.
   void Answered(absl::Duration predicted, absl::Duration actual);
 
-  // How long an ask may take before it is late. None: too few answers are known to say.
+  // How long an ask may take before it is hedged. None: there is no budget, or too few
+  // answers are known to say.
   std::optional<absl::Duration> LateAfter(absl::Duration predicted) const;
-
-  bool MayHedge() const { return tokens_ >= 1; }
-  // Crashes unless MayHedge().
+  // For one hedge. Crashes when there is no budget.
   void Spend();
 
  private:

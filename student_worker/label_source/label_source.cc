@@ -274,11 +274,10 @@ void LabelSource::HedgeLateAsks(absl::Duration now) {
   // The steps that are needed first come first.
   for (auto& [number, parts] : steps_) {
     for (auto& [begin, part] : parts) {
-      if (!hedging_.MayHedge()) return;  // earned by asking, which comes here again
       if (part.ask == 0 || part.hedge != 0) continue;
       const Ask& ask = asks_.at(part.ask);
       const std::optional<absl::Duration> late_after = hedging_.LateAfter(ask.predicted);
-      if (!late_after.has_value()) continue;
+      if (!late_after.has_value()) continue;  // earned by asking, which comes here again
       if (now < ask.asked_at + *late_after) {
         next_late_ = std::min(next_late_, ask.asked_at + *late_after);
       } else {

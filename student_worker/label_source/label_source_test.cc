@@ -279,6 +279,7 @@ struct WarmDriver : Driver {
   static LabelSourceOptions Eight(LabelSourceOptions options) {
     options.examples_per_step = 8;
     options.window_steps = 1;
+    options.hedging.reserve = 0;
     return options;
   }
   void AdvanceTo(absl::Duration when) {

@@ -174,6 +174,18 @@ TEST(DivideExamples, AHalfOpenTeacherGetsOneProbeEvenAlone) {
   EXPECT_EQ(candidates[0].share, 0);
 }
 
+// Else a probe of one that hung would be late only after as long again.
+TEST(EstimateAll, HalfOpenAndUnknownTeachersAreTakenForAverage) {
+  const std::vector<TeacherLoad> loads = {Known(kMs), Known(3 * kMs), Known(absl::Seconds(9)),
+                                          TeacherLoad()};
+  std::vector<TeacherCandidate> candidates = Candidates(loads);
+  candidates[2].half_open = true;
+  EstimateAll(candidates);
+  EXPECT_NEAR(candidates[1].seconds_per_example, 0.003, 1e-12);
+  EXPECT_NEAR(candidates[2].seconds_per_example, 0.002, 1e-12);
+  EXPECT_NEAR(candidates[3].seconds_per_example, 0.002, 1e-12);
+}
+
 // With all compared the slow ones of an idle fleet would get nothing at all.
 TEST(DivideExamples, OfMoreThanSixteenTwoAreDrawnByTheirSpeed) {
   std::mt19937_64 random(TestSeed());

@@ -152,10 +152,11 @@ class LocalPlan:
         return sums
 
     def served_by(self, student):
-        """Labels by teacher, and asks that were repeated: as the student's log sums up."""
+        """Labels by teacher, and asks that were repeated or hedged: as the student's log sums up."""
         served, again = {}, 0
         for line in re.findall(r"labels of teacher for run distilled: (.*)", self.log(student)):
-            again += int(re.search(r"(\d+) of them asked again", line)[1])
+            repeated = re.search(r"(\d+) of them asked again, (\d+) hedged", line)
+            again += int(repeated[1]) + int(repeated[2])
             for teacher, count in re.findall(r"(teacher-\d+)=(\d+)", line):
                 served[teacher] = served.get(teacher, 0) + int(count)
         return served, again
