@@ -2,165 +2,86 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
-#include <cstring>
+#include <charconv>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status/status_macros.h"
-#include "distillation/labels/half.h"
-#include "distillation/labels/validity.h"
+#include "distillation/labels/dense_codecs.h"
 
 namespace distill {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "payloads are little-endian");
-
-// Checks the shape for every codec; the result fits 2^63 - 1 bytes as float32 with a
-// float32 more in each row.
-absl::StatusOr<int64_t> CheckedShape(int64_t rows, int64_t classes) {
-  if (rows < 0 || classes < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("labels of shape [", rows, ", ", classes,
-                                                   "]: rows must be >= 0 and classes >= 1"));
-  }
-  const std::array<int64_t, 2> dims = {rows, classes};
-  // Eight bytes an element: room for one float32 in each row beside the values.
-  return CheckedElements(dims, 8);
-}
-
-absl::Status CheckInput(const TensorView& labels) {
-  if (labels.type != ElementType::kFloat32 || labels.dims.size() != 2 || labels.device != -1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("labels to encode must be float32 [rows, classes] in host memory, not ",
-                     ElementTypeName(labels.type), " with ", labels.dims.size(),
-                     " dimensions on device ", labels.device));
-  }
-  ASSIGN_OR_RETURN(const int64_t elements, CheckedShape(labels.dims[0], labels.dims[1]));
-  if (labels.bytes.size() != static_cast<size_t>(elements) * sizeof(float)) {
-    return absl::InvalidArgumentError(absl::StrCat("labels to encode have ", labels.bytes.size(),
-                                                   " bytes, their shape says ",
-                                                   elements * sizeof(float)));
-  }
-  return CheckFiniteRows(labels.as<float>(), labels.dims[1]);
-}
-
-// What any payload must satisfy before it is read.
-absl::Status CheckPayload(const LabelCodec& codec, int64_t rows, int64_t classes,
-                          std::string_view parameters, size_t bytes, size_t values) {
-  const auto expected = codec.EncodedBytes(rows, classes);
-  if (!expected.ok()) return absl::DataLossError(expected.status().message());
-  const uint64_t elements = static_cast<uint64_t>(rows) * static_cast<uint64_t>(classes);
-  if (bytes != *expected || values != elements || !parameters.empty()) {
-    return absl::DataLossError(absl::StrCat(
-        std::string(codec.name()), " labels [", rows, ", ", classes, "] take ", *expected,
-        " bytes, no parameters and ", elements, " values; found ", bytes, " bytes, ",
-        parameters.size(), " bytes of parameters and room for ", values, " values"));
-  }
-  return absl::OkStatus();
-}
-
-class DenseFp32 : public LabelCodec {
- public:
-  std::string_view name() const override { return "dense_fp32"; }
-
-  absl::StatusOr<uint64_t> EncodedBytes(int64_t rows, int64_t classes) const override {
-    ASSIGN_OR_RETURN(const int64_t elements, CheckedShape(rows, classes));
-    return static_cast<uint64_t>(elements) * sizeof(float);
-  }
-
-  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const override {
-    RETURN_IF_ERROR(CheckInput(labels));
-    return EncodedLabels{
-        std::string(reinterpret_cast<const char*>(labels.bytes.data()), labels.bytes.size()), ""};
-  }
-
-  absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
-                      std::span<const std::byte> bytes, std::span<float> values) const override {
-    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters, bytes.size(), values.size()));
-    if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-    return CheckFiniteRows(values, classes);
-  }
-};
-
-class DenseFp16 : public LabelCodec {
- public:
-  std::string_view name() const override { return "dense_fp16"; }
-
-  absl::StatusOr<uint64_t> EncodedBytes(int64_t rows, int64_t classes) const override {
-    ASSIGN_OR_RETURN(const int64_t elements, CheckedShape(rows, classes));
-    return static_cast<uint64_t>(rows) * sizeof(float) +
-           static_cast<uint64_t>(elements) * sizeof(uint16_t);
-  }
-
-  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const override {
-    RETURN_IF_ERROR(CheckInput(labels));
-    const size_t rows = static_cast<size_t>(labels.dims[0]);
-    const size_t classes = static_cast<size_t>(labels.dims[1]);
-    ASSIGN_OR_RETURN(const uint64_t size, EncodedBytes(labels.dims[0], labels.dims[1]));
-    EncodedLabels encoded;
-    encoded.bytes.resize(size);
-    char* maxima = encoded.bytes.data();
-    char* halves = maxima + rows * sizeof(float);
-    for (size_t r = 0; r < rows; ++r) {
-      const auto row = labels.as<float>().subspan(r * classes, classes);
-      const float maximum = *std::max_element(row.begin(), row.end());
-      std::memcpy(maxima + r * sizeof(float), &maximum, sizeof(float));
-      for (size_t c = 0; c < classes; ++c) {
-        // The difference may overflow to -infinity; the clamp holds it too.
-        const uint16_t half = HalfFromFloat(std::max(row[c] - maximum, -kMaxHalf));
-        std::memcpy(halves + (r * classes + c) * sizeof(half), &half, sizeof(half));
-      }
-    }
-    return encoded;
-  }
-
-  absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
-                      std::span<const std::byte> bytes, std::span<float> values) const override {
-    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters, bytes.size(), values.size()));
-    const std::byte* halves = bytes.data() + static_cast<size_t>(rows) * sizeof(float);
-    for (size_t i = 0; i < values.size(); ++i) {
-      const size_t row = i / static_cast<size_t>(classes);
-      float maximum;
-      std::memcpy(&maximum, bytes.data() + row * sizeof(float), sizeof(maximum));
-      uint16_t half;
-      std::memcpy(&half, halves + i * sizeof(half), sizeof(half));
-      const float shifted = FloatFromHalf(half);
-      // Written so that a NaN fails too.
-      if (!std::isfinite(maximum) || !(shifted <= 0.0f && shifted >= -kMaxHalf)) {
-        return absl::DataLossError(absl::StrCat(
-            "dense_fp16 label row ", row, ", class ", i % static_cast<size_t>(classes),
-            ": maximum ", maximum, " and distance ", shifted, " cannot come from an encoder"));
-      }
-      values[i] = maximum + shifted;
-    }
-    return absl::OkStatus();
-  }
-};
+using CodecPointer = std::shared_ptr<const LabelCodec>;
 
 // In order of exactness. Never destroyed, so that threads may outlive main.
-const std::array<const LabelCodec*, 2>& Codecs() {
+const std::array<CodecPointer, 4>& DenseCodecs() {
   static const auto* const codecs =
-      new std::array<const LabelCodec*, 2>{new DenseFp32, new DenseFp16};
+      new std::array<CodecPointer, 4>{MakeDenseFp32(), MakeDenseFp16(), MakeDenseBf16(),
+                                      MakeLogProbU8("log_prob_u8", kDefaultLogProbRange)};
   return *codecs;
+}
+
+absl::Status BadName(std::string_view name, std::string_view problem) {
+  return absl::UnimplementedError(
+      absl::StrCat("label codec '", std::string(name), "' ", std::string(problem),
+                   "; use one of: ", absl::StrJoin(CodecNames(), ", ")));
+}
+
+// A whole number without sign and leading zeros, or nothing.
+std::optional<int> WholeNumber(std::string_view text) {
+  int value = 0;
+  const char* const end = text.data() + text.size();
+  if (text.empty() || text[0] < '1' || text[0] > '9') return std::nullopt;
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+// The numbers of a name family[/number[/number]] from its first slash on. `bounds` are the
+// largest values of the numbers that the family takes.
+absl::StatusOr<std::vector<int>> NumbersOf(std::string_view name, std::string_view rest,
+                                           std::span<const int> bounds) {
+  std::vector<int> numbers;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);  // The slash.
+    const std::string_view text = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(text.size());
+    const std::optional<int> number = WholeNumber(text);
+    if (numbers.size() == bounds.size()) return BadName(name, "has too many numbers");
+    if (const int bound = bounds[numbers.size()]; !number || *number > bound) {
+      return BadName(name, absl::StrCat("has '", std::string(text),
+                                        "' where a whole number from 1 to ", bound, " belongs"));
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 }  // namespace
 
-absl::StatusOr<const LabelCodec*> FindCodec(std::string_view name) {
-  for (const LabelCodec* codec : Codecs()) {
+absl::StatusOr<CodecPointer> FindCodec(std::string_view name) {
+  for (const CodecPointer& codec : DenseCodecs()) {
     if (codec->name() == name) return codec;
   }
-  return absl::UnimplementedError(
-      absl::StrCat("label codec '", std::string(name),
-                   "' is unknown; use one of: ", absl::StrJoin(CodecNames(), ", ")));
+  const std::string_view family = name.substr(0, name.find('/'));
+  const std::string_view rest = name.substr(family.size());
+  if (family == "log_prob_u8") {
+    ASSIGN_OR_RETURN(const auto numbers, NumbersOf(name, rest, std::array{kMaxLogProbRange}));
+    return MakeLogProbU8(std::string(name), numbers[0]);
+  }
+  return BadName(name, "is unknown");
 }
 
-std::vector<std::string> CodecNames() {
+std::vector<std::string> DenseCodecNames() {
   std::vector<std::string> names;
-  for (const LabelCodec* codec : Codecs()) names.emplace_back(codec->name());
+  for (const CodecPointer& codec : DenseCodecs()) names.emplace_back(codec->name());
   return names;
 }
+
+std::vector<std::string> CodecNames() { return DenseCodecNames(); }
 
 absl::StatusOr<std::string> Negotiate(std::span<const std::string> preferences,
                                       std::span<const std::string> supported) {

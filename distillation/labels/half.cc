@@ -47,4 +47,15 @@ float FloatFromHalf(uint16_t half) {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
 }
 
+uint16_t BFloat16FromFloat(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  // Rounding could carry the fraction of a NaN away.
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>(ShiftRightToEven(bits, 16));
+}
+
+float FloatFromBFloat16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
 }  // namespace distill

@@ -1,5 +1,5 @@
-// IEEE 754 binary16 ("half") in plain integer arithmetic: the same bits from every
-// compiler and processor.
+// IEEE 754 binary16 ("half") and bfloat16 (the upper half of a float32) in plain integer
+// arithmetic: the same bits from every compiler and processor.
 #ifndef DISTILLATION_LABELS_HALF_H_
 #define DISTILLATION_LABELS_HALF_H_
 
@@ -16,6 +16,16 @@ uint16_t HalfFromFloat(float value);
 
 // Exact: every half is a float.
 float FloatFromHalf(uint16_t half);
+
+// The largest finite bfloat16.
+inline constexpr float kMaxBFloat16 = 0x1.fep127f;
+
+// The bfloat16 nearest to `value`, ties to even; infinite beyond 0x1.ffp127. A NaN stays a
+// quiet NaN of the same sign.
+uint16_t BFloat16FromFloat(float value);
+
+// Exact: every bfloat16 is a float.
+float FloatFromBFloat16(uint16_t bits);
 
 }  // namespace distill
 

@@ -60,6 +60,33 @@ TEST(Half, ValuesOutsideTheRangeBecomeInfiniteOrZeroAndNanStaysNan) {
   EXPECT_TRUE(IsNan(HalfFromFloat(std::bit_cast<float>(0x7f800001u))));
 }
 
+TEST(Half, EveryBFloat16ComesBackFromFloatAsItWas) {
+  for (uint32_t b = 0; b <= 0xffff; ++b) {
+    const uint16_t bits = static_cast<uint16_t>(b);
+    const float value = FloatFromBFloat16(bits);
+    // A signalling NaN comes back quiet.
+    ASSERT_EQ(BFloat16FromFloat(value), std::isnan(value) ? bits | 0x40u : bits) << b;
+  }
+  EXPECT_EQ(FloatFromBFloat16(0x3f80), 1.0f);
+  EXPECT_EQ(FloatFromBFloat16(0x7f7f), kMaxBFloat16);
+  // Its payload lies in bits that are dropped: it must not turn into infinity.
+  EXPECT_TRUE(std::isnan(FloatFromBFloat16(BFloat16FromFloat(std::bit_cast<float>(0x7f800001u)))));
+}
+
+TEST(Half, TheMiddleOfTwoBFloat16GoesToTheEvenOneAndItsSidesToTheNearer) {
+  // Up to the pair (kMaxBFloat16, infinity).
+  for (uint32_t b = 0; b < 0x7f80; ++b) {
+    const uint16_t low = static_cast<uint16_t>(b);
+    const uint16_t high = static_cast<uint16_t>(b + 1);
+    const float middle = std::bit_cast<float>((b << 16) | 0x8000u);
+    const uint16_t even = (low & 1u) ? high : low;
+    ASSERT_EQ(BFloat16FromFloat(middle), even) << b;
+    ASSERT_EQ(BFloat16FromFloat(std::nextafter(middle, 0.0f)), low) << b;
+    ASSERT_EQ(BFloat16FromFloat(std::bit_cast<float>((b << 16) | 0x8001u)), high) << b;
+    ASSERT_EQ(BFloat16FromFloat(-middle), even | 0x8000u) << b;
+  }
+}
+
 TEST(Half, AgreesWithTheCompilersHalfForAnyFloat) {
 #ifdef __FLT16_MANT_DIG__
   const uint64_t seed = TestSeed();

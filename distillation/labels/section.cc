@@ -1,6 +1,7 @@
 #include "distillation/labels/section.h"
 
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,7 @@ absl::Status CheckRowSplits(const v1::Section& section) {
 }
 
 absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload) {
-  ASSIGN_OR_RETURN(const LabelCodec* codec, FindCodec(section.codec()));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const LabelCodec> codec, FindCodec(section.codec()));
   if (section.dtype() != v1::FLOAT32 || section.dims_size() != 2) {
     return absl::DataLossError(absl::StrCat("labels must be float32 [rows, classes], not dtype ",
                                             static_cast<int>(section.dtype()), " with ",
