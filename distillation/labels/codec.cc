@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/dense_codecs.h"
+#include "distillation/labels/head_tail_codec.h"
 
 namespace distill {
 namespace {
@@ -62,7 +63,7 @@ absl::StatusOr<std::vector<int>> NumbersOf(std::string_view name, std::string_vi
 
 }  // namespace
 
-absl::StatusOr<CodecPointer> FindCodec(std::string_view name) {
+absl::StatusOr<CodecPointer> FindCodec(std::string_view name, const CodecOptions& options) {
   for (const CodecPointer& codec : DenseCodecs()) {
     if (codec->name() == name) return codec;
   }
@@ -71,6 +72,19 @@ absl::StatusOr<CodecPointer> FindCodec(std::string_view name) {
   if (family == "log_prob_u8") {
     ASSIGN_OR_RETURN(const auto numbers, NumbersOf(name, rest, std::array{kMaxLogProbRange}));
     return MakeLogProbU8(std::string(name), numbers[0]);
+  }
+  if (family == "top_k" || family == "scores_at_ids") {
+    ASSIGN_OR_RETURN(const auto numbers,
+                     NumbersOf(name, rest, std::array{kMaxHead, kMaxTailNodes}));
+    HeadTailOptions made;
+    made.min_temperature = options.min_temperature;
+    made.max_temperature = options.max_temperature;
+    if (numbers.size() > 0) made.head = numbers[0];
+    if (numbers.size() > 1) made.tail_nodes = numbers[1];
+    if (family == "top_k") return MakeTopK(std::string(name), made);
+    // The student chose how many, so there is no default.
+    if (numbers.empty()) return BadName(name, "needs the number of ids: scores_at_ids/n");
+    return MakeScoresAtIds(std::string(name), made);
   }
   return BadName(name, "is unknown");
 }
@@ -81,7 +95,11 @@ std::vector<std::string> DenseCodecNames() {
   return names;
 }
 
-std::vector<std::string> CodecNames() { return DenseCodecNames(); }
+std::vector<std::string> CodecNames() {
+  std::vector<std::string> names = DenseCodecNames();
+  names.insert(names.end(), {"top_k", "scores_at_ids"});
+  return names;
+}
 
 absl::StatusOr<std::string> Negotiate(std::span<const std::string> preferences,
                                       std::span<const std::string> supported) {

@@ -2,6 +2,9 @@
 // stream and a section of an answer hold.
 //
 //   dense_fp32, dense_fp16, dense_bf16, log_prob_u8[/R]   dense_codecs.h
+//   top_k[/k[/nodes]], scores_at_ids/n[/nodes]            head_tail_codec.h
+//
+// Numbers are whole, without sign or leading zeros. docs/codecs.md says which one to take.
 #ifndef DISTILLATION_LABELS_CODEC_H_
 #define DISTILLATION_LABELS_CODEC_H_
 
@@ -16,14 +19,25 @@
 
 namespace distill {
 
+// What encoders may be told beside the name. Decoders need none of it: what they have to
+// know is in the parameters.
+struct CodecOptions {
+  // top_k and scores_at_ids: the temperatures of the run (Open in proto/teacher.proto).
+  double min_temperature = 1;
+  double max_temperature = 8;
+};
+
 // The codec of that name; hold it while you use it, but those of DenseCodecNames() live
-// forever. UNIMPLEMENTED says what is wrong with the name and lists the known ones.
-absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodec(std::string_view name);
+// forever. UNIMPLEMENTED says what is wrong with the name and lists the known ones;
+// INVALID_ARGUMENT says which option the codec cannot serve.
+absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodec(std::string_view name,
+                                                            const CodecOptions& options = {});
 
 // Names of all codecs, without their numbers.
 std::vector<std::string> CodecNames();
 
-// Names of the codecs whose Decode gives a value for each class.
+// Names of the codecs whose Decode gives a value for each class: the ones that a run may
+// name and a teacher server offers today (label_codec.h).
 std::vector<std::string> DenseCodecNames();
 
 // The first of `preferences` that is `supported`. FAILED_PRECONDITION lists both sides

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 
 TEST(Codec, AnUnknownNameListsTheKnownOnes) {
   const auto codec = FindCodec("topk");
@@ -23,10 +24,26 @@ TEST(Codec, NumbersAfterANameAreTakenWhereTheFamilyHasThem) {
   const auto found = FindCodec("log_prob_u8/24");
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ((*found)->name(), "log_prob_u8/24");
-  for (const char* bad :
-       {"log_prob_u8/", "log_prob_u8/0", "log_prob_u8/-1", "log_prob_u8/016", "log_prob_u8/16x",
-        "log_prob_u8/1025", "log_prob_u8/99999999999", "log_prob_u8/16/2", "log_prob_u8/16/",
-        "dense_fp16/1", "dense_fp16/", "", "/16"}) {
+  for (const char* bad : {"log_prob_u8/",
+                          "log_prob_u8/0",
+                          "log_prob_u8/-1",
+                          "log_prob_u8/016",
+                          "log_prob_u8/16x",
+                          "log_prob_u8/1025",
+                          "log_prob_u8/99999999999",
+                          "log_prob_u8/16/2",
+                          "log_prob_u8/16/",
+                          "dense_fp16/1",
+                          "dense_fp16/",
+                          "",
+                          "/16",
+                          "top_k/0",
+                          "top_k/4097",
+                          "top_k/8/33",
+                          "top_k/8/12/1",
+                          "top_k/",
+                          "scores_at_ids",
+                          "scores_at_ids/"}) {
     const auto codec = FindCodec(bad);
     EXPECT_EQ(codec.status().code(), absl::StatusCode::kUnimplemented) << bad;
     EXPECT_THAT(std::string(codec.status().message()), HasSubstr(std::string("'") + bad + "'"));
@@ -44,6 +61,25 @@ TEST(Codec, DenseCodecsAreFoundByTheNamesThatAreListed) {
     EXPECT_EQ((*codec)->name(), name);
     EXPECT_EQ(codec->get(), FindCodec(name)->get()) << "lives forever";
   }
+}
+
+TEST(Codec, EveryFamilyIsFoundWithItsNumbersAndKeepsItsName) {
+  for (const char* name : {"log_prob_u8/24", "top_k", "top_k/50", "top_k/50/8", "scores_at_ids/3",
+                           "scores_at_ids/3/6"}) {
+    const auto codec = FindCodec(name);
+    ASSERT_TRUE(codec.ok()) << codec.status();
+    EXPECT_EQ((*codec)->name(), name);
+  }
+  EXPECT_THAT(CodecNames(), IsSupersetOf(DenseCodecNames()));
+}
+
+TEST(Codec, OptionsThatACodecCannotServeAreRefused) {
+  CodecOptions options;
+  options.max_temperature = 100;
+  const auto codec = FindCodec("top_k", options);
+  EXPECT_EQ(codec.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(codec.status().message()), HasSubstr("temperatures from 1 to 100"));
+  EXPECT_TRUE(FindCodec("dense_fp16", options).ok()) << "has no use for them";
 }
 
 TEST(Codec, TheFirstPreferenceThatIsSupportedIsTaken) {

@@ -19,21 +19,25 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "payloads are little-endian");
 
 // What any payload must satisfy before it is read.
-absl::Status CheckPayload(const LabelCodec& codec, int64_t rows, int64_t classes, size_t parameters,
-                          size_t wanted_parameters, size_t bytes, size_t values) {
-  const auto expected = codec.EncodedBytes(rows, classes);
-  if (!expected.ok()) return absl::DataLossError(expected.status().message());
+absl::Status CheckPayload(const LabelCodec& codec, int64_t rows, int64_t classes,
+                          std::string_view parameters, size_t wanted_parameters,
+                          std::span<const std::byte> bytes, std::span<const float> values) {
+  RETURN_IF_ERROR(CheckEncodedSizes(codec, rows, classes, parameters, wanted_parameters, bytes));
   const uint64_t elements = static_cast<uint64_t>(rows) * static_cast<uint64_t>(classes);
-  if (bytes != *expected || values != elements || parameters != wanted_parameters) {
-    return absl::DataLossError(absl::StrCat(
-        std::string(codec.name()), " labels [", rows, ", ", classes, "] take ", *expected,
-        " bytes, ", wanted_parameters, " bytes of parameters and ", elements, " values; found ",
-        bytes, " bytes, ", parameters, " bytes of parameters and room for ", values, " values"));
+  if (values.size() != elements) {
+    return absl::DataLossError(absl::StrCat(std::string(codec.name()), " labels [", rows, ", ",
+                                            classes, "] have room for ", values.size(),
+                                            " values instead of ", elements));
   }
   return absl::OkStatus();
 }
 
-class DenseFp32 : public LabelCodec {
+class DenseCodec : public LabelCodec {
+ public:
+  LabelLayout layout() const override { return LabelLayout::kDense; }
+};
+
+class DenseFp32 : public DenseCodec {
  public:
   std::string_view name() const override { return "dense_fp32"; }
 
@@ -42,7 +46,7 @@ class DenseFp32 : public LabelCodec {
     return static_cast<uint64_t>(elements) * sizeof(float);
   }
 
-  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const override {
+  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels, const RowContext&) const override {
     RETURN_IF_ERROR(CheckLabelsToEncode(labels));
     return EncodedLabels{
         std::string(reinterpret_cast<const char*>(labels.bytes.data()), labels.bytes.size()), ""};
@@ -50,8 +54,7 @@ class DenseFp32 : public LabelCodec {
 
   absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
                       std::span<const std::byte> bytes, std::span<float> values) const override {
-    RETURN_IF_ERROR(
-        CheckPayload(*this, rows, classes, parameters.size(), 0, bytes.size(), values.size()));
+    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters, 0, bytes, values));
     if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
     return CheckFiniteRows(values, classes);
   }
@@ -143,7 +146,7 @@ absl::Status DecodeShifted(std::string_view name, const Coding& coding, size_t r
 }
 
 template <typename Coding>
-class DenseHalf : public LabelCodec {
+class DenseHalf : public DenseCodec {
  public:
   std::string_view name() const override { return Coding::kName; }
 
@@ -151,20 +154,19 @@ class DenseHalf : public LabelCodec {
     return ShiftedBytes<Coding>(rows, classes);
   }
 
-  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const override {
+  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels, const RowContext&) const override {
     ASSIGN_OR_RETURN(std::string bytes, EncodeShifted(Coding{}, labels));
     return EncodedLabels{std::move(bytes), ""};
   }
 
   absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
                       std::span<const std::byte> bytes, std::span<float> values) const override {
-    RETURN_IF_ERROR(
-        CheckPayload(*this, rows, classes, parameters.size(), 0, bytes.size(), values.size()));
+    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters, 0, bytes, values));
     return DecodeShifted(name(), Coding{}, rows, classes, bytes, values);
   }
 };
 
-class LogProbU8 : public LabelCodec {
+class LogProbU8 : public DenseCodec {
  public:
   LogProbU8(std::string name, int range) : name_(std::move(name)), range_(range) {
     ABSL_RAW_CHECK(range >= 1 && range <= kMaxLogProbRange, "range of log_prob_u8");
@@ -176,7 +178,7 @@ class LogProbU8 : public LabelCodec {
     return ShiftedBytes<U8>(rows, classes);
   }
 
-  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const override {
+  absl::StatusOr<EncodedLabels> Encode(const TensorView& labels, const RowContext&) const override {
     ASSIGN_OR_RETURN(std::string bytes, EncodeShifted(U8{range_}, labels));
     return EncodedLabels{std::move(bytes),
                          std::string(reinterpret_cast<const char*>(&range_), sizeof(range_))};
@@ -184,8 +186,7 @@ class LogProbU8 : public LabelCodec {
 
   absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
                       std::span<const std::byte> bytes, std::span<float> values) const override {
-    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters.size(), sizeof(float),
-                                 bytes.size(), values.size()));
+    RETURN_IF_ERROR(CheckPayload(*this, rows, classes, parameters, sizeof(float), bytes, values));
     float range;
     std::memcpy(&range, parameters.data(), sizeof(range));
     if (!(range > 0 && range <= kMaxLogProbRange)) {

@@ -31,6 +31,27 @@ std::vector<double> LogSoftmax(std::span<const float> logits, double temperature
   return log_p;
 }
 
+std::vector<double> HeadAndTail(std::span<const float> logits, std::span<const int64_t> ids,
+                                double temperature) {
+  std::vector<float> tail(logits.begin(), logits.end());
+  std::vector<bool> taken(logits.size());
+  const double norm = LogSumExp(logits, temperature);
+  std::vector<double> log_p;
+  for (const int64_t id : ids) {
+    const size_t at = static_cast<size_t>(id);
+    ABSL_RAW_CHECK(id >= 0 && at < logits.size() && !taken[at], "ids of the head");
+    taken[at] = true;
+    log_p.push_back(logits[at] / temperature - norm);
+  }
+  size_t kept = 0;
+  for (size_t c = 0; c < logits.size(); ++c) {
+    if (!taken[c]) tail[kept++] = logits[c];
+  }
+  tail.resize(kept);
+  log_p.push_back(LogSumExp(tail, temperature) - norm);
+  return log_p;
+}
+
 double KlDivergence(std::span<const double> log_p, std::span<const double> log_q) {
   ABSL_RAW_CHECK(log_p.size() == log_q.size(), "distributions of different sizes");
   double kl = 0;

@@ -28,6 +28,34 @@ TEST(Divergence, TheFullKlOfTheVectorComesOut) {
               vector["expected"]["kl_full"].get<double>(), 1e-9);
 }
 
+TEST(Divergence, HeadAndTailOfTheVectorComeOut) {
+  const auto vector = V20();
+  const auto teacher = vector["inputs"]["z_t"].get<std::vector<float>>();
+  const auto student = vector["inputs"]["z_s"].get<std::vector<float>>();
+  const auto& expected = vector["expected"];
+  const std::vector<int64_t> head = {0, 1};
+  const auto p = HeadAndTail(teacher, head, 1);
+  const auto q = HeadAndTail(student, head, 1);
+  EXPECT_NEAR(KlDivergence(p, q), expected["kl_topk_plus_tail"].get<double>(), 1e-9);
+  EXPECT_NEAR(std::exp(p[2]), expected["tail_mass_teacher"].get<double>(), 1e-9);
+  EXPECT_NEAR(std::exp(q[2]), expected["tail_mass_student"].get<double>(), 1e-9);
+  EXPECT_NEAR(std::exp(HeadAndTail(teacher, head, 2)[2]),
+              expected["retemper"]["true_tail_mass_T2"].get<double>(), 1e-9);
+  for (const size_t i : {0, 1}) {
+    EXPECT_NEAR(std::exp(q[i]) - std::exp(p[i]), expected["grad_topk_plus_tail"][i].get<double>(),
+                1e-9);
+  }
+}
+
+TEST(Divergence, AHeadOfAllClassesIsTheFullDistribution) {
+  const std::vector<float> logits = {3, 1, 2};
+  auto log_p = HeadAndTail(logits, std::vector<int64_t>{0, 1, 2}, 2);
+  EXPECT_EQ(log_p.back(), -std::numeric_limits<double>::infinity());
+  log_p.pop_back();
+  const auto full = LogSoftmax(logits, 2);
+  for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(log_p[c], full[c], 1e-15);
+}
+
 TEST(Divergence, LogSumExpNeitherOverflowsNorLosesAnEmptySum) {
   EXPECT_DOUBLE_EQ(LogSumExp(std::vector<float>{3e38f, 3e38f}, 1), 3e38f + std::log(2.0));
   EXPECT_DOUBLE_EQ(LogSumExp(std::vector<float>{-1000, -1000}, 2), -500 + std::log(2.0));
@@ -52,7 +80,8 @@ TEST(Divergence, KlIsNeverNegativeAndAMissingClassCountsNothingOfItsOwn) {
   EXPECT_EQ(KlDivergence(sure, sure), 0);
   // p is the smallest double and q a billion times e^700 of it.
   const std::vector<double> nearly = {0, -744};
-  EXPECT_NEAR(KlDivergence(nearly, {{std::log1p(-1e-9), std::log(1e-9)}}), 1e-9, 1e-15);
+  const std::vector<double> more = {std::log1p(-1e-9), std::log(1e-9)};
+  EXPECT_NEAR(KlDivergence(nearly, more), 1e-9, 1e-15);
 }
 
 }  // namespace

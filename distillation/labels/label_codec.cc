@@ -8,6 +8,19 @@
 
 namespace distill {
 
+absl::Status LabelCodec::Decode(int64_t, int64_t, std::string_view, std::span<const std::byte>,
+                                std::span<float>) const {
+  return absl::UnimplementedError(
+      absl::StrCat(std::string(name()), " labels are sparse: they have no value for each class"));
+}
+
+absl::StatusOr<SparseLabels> LabelCodec::DecodeSparse(int64_t, int64_t, std::string_view,
+                                                      std::span<const std::byte>,
+                                                      const RowContext&) const {
+  return absl::UnimplementedError(
+      absl::StrCat(std::string(name()), " labels are dense: they name no classes"));
+}
+
 absl::StatusOr<int64_t> CheckedLabelShape(int64_t rows, int64_t classes) {
   if (rows < 0 || classes < 1) {
     return absl::InvalidArgumentError(absl::StrCat("labels of shape [", rows, ", ", classes,
@@ -32,6 +45,20 @@ absl::Status CheckLabelsToEncode(const TensorView& labels) {
                                                    elements * sizeof(float)));
   }
   return CheckFiniteRows(labels.as<float>(), labels.dims[1]);
+}
+
+absl::Status CheckEncodedSizes(const LabelCodec& codec, int64_t rows, int64_t classes,
+                               std::string_view parameters, size_t wanted_parameters,
+                               std::span<const std::byte> bytes) {
+  const auto expected = codec.EncodedBytes(rows, classes);
+  if (!expected.ok()) return absl::DataLossError(expected.status().message());
+  if (bytes.size() != *expected || parameters.size() != wanted_parameters) {
+    return absl::DataLossError(absl::StrCat(std::string(codec.name()), " labels [", rows, ", ",
+                                            classes, "] take ", *expected, " bytes and ",
+                                            wanted_parameters, " bytes of parameters; found ",
+                                            bytes.size(), " and ", parameters.size()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace distill

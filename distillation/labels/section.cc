@@ -32,33 +32,60 @@ absl::Status CheckRowSplits(const v1::Section& section) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const LabelCodec> codec, FindCodec(section.codec()));
+// The codec of a section whose shape, length and place in the payload fit together.
+absl::StatusOr<std::shared_ptr<const LabelCodec>> CheckedCodec(const v1::Section& section,
+                                                               size_t payload_bytes) {
+  ASSIGN_OR_RETURN(std::shared_ptr<const LabelCodec> codec, FindCodec(section.codec()));
   if (section.dtype() != v1::FLOAT32 || section.dims_size() != 2) {
     return absl::DataLossError(absl::StrCat("labels must be float32 [rows, classes], not dtype ",
                                             static_cast<int>(section.dtype()), " with ",
                                             section.dims_size(), " dimensions"));
   }
-  const int64_t rows = section.dims(0);
-  const int64_t classes = section.dims(1);
-  const auto expected = codec->EncodedBytes(rows, classes);
+  const auto expected = codec->EncodedBytes(section.dims(0), section.dims(1));
   if (!expected.ok()) return absl::DataLossError(expected.status().message());
   if (section.length() != *expected) {
-    return absl::DataLossError(absl::StrCat("length is ", section.length(), " bytes, but [", rows,
-                                            ", ", classes, "] in ", section.codec(), " takes ",
-                                            *expected));
+    return absl::DataLossError(absl::StrCat("length is ", section.length(), " bytes, but [",
+                                            section.dims(0), ", ", section.dims(1), "] in ",
+                                            section.codec(), " takes ", *expected));
   }
   // Subtracted rather than added: offset + length may pass 2^64.
-  if (section.offset() > payload.size() || section.length() > payload.size() - section.offset()) {
+  if (section.offset() > payload_bytes || section.length() > payload_bytes - section.offset()) {
     return absl::DataLossError(absl::StrCat("bytes [", section.offset(), ", +", section.length(),
-                                            ") reach beyond the answer of ", payload.size(),
+                                            ") reach beyond the answer of ", payload_bytes,
                                             " bytes"));
   }
   RETURN_IF_ERROR(CheckRowSplits(section));
+  return codec;
+}
+
+absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload) {
+  ASSIGN_OR_RETURN(const auto codec, CheckedCodec(section, payload.size()));
+  const int64_t rows = section.dims(0);
+  const int64_t classes = section.dims(1);
+  // Of a sparse codec the bytes received say nothing about rows * classes.
+  if (codec->layout() != LabelLayout::kDense) {
+    return absl::UnimplementedError(
+        absl::StrCat(section.codec(), " labels are sparse: they have no value for each class"));
+  }
   std::vector<float> values(static_cast<size_t>(rows * classes));
   RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(),
                                 payload.subspan(section.offset(), section.length()), values));
   return MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values));
+}
+
+absl::StatusOr<SparseLabels> DecodeSparse(const v1::Section& section,
+                                          std::span<const std::byte> payload,
+                                          const RowContext& context) {
+  ASSIGN_OR_RETURN(const auto codec, CheckedCodec(section, payload.size()));
+  return codec->DecodeSparse(section.dims(0), section.dims(1), section.parameters(),
+                             payload.subspan(section.offset(), section.length()), context);
+}
+
+// With the output's name where it failed.
+template <typename T>
+absl::StatusOr<T> Named(const v1::Section& section, absl::StatusOr<T> labels) {
+  if (labels.ok()) return labels;
+  return Annotate(labels.status(), absl::StrCat("section '", section.output(), "'"));
 }
 
 }  // namespace
@@ -90,11 +117,13 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
 
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
                                          std::span<const std::byte> payload) {
-  auto labels = Decode(section, payload);
-  if (!labels.ok()) {
-    return Annotate(labels.status(), absl::StrCat("section '", section.output(), "'"));
-  }
-  return labels;
+  return Named(section, Decode(section, payload));
+}
+
+absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,
+                                                 std::span<const std::byte> payload,
+                                                 const RowContext& context) {
+  return Named(section, DecodeSparse(section, payload, context));
 }
 
 }  // namespace distill

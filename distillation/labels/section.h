@@ -12,6 +12,8 @@
 #include "absl/status/statusor.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
+#include "distillation/labels/sparse_labels.h"
 #include "proto/teacher.pb.h"
 
 namespace distill {
@@ -24,11 +26,16 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
                                        uint64_t offset);
 
 // The labels of `section` as float32 [rows, classes] in memory of their own. `payload` is
-// the whole answer, all parts joined. UNIMPLEMENTED for an unknown codec; DATA_LOSS, with
-// the output's name, for everything that does not fit: ask another teacher. Valid
-// row_splits (0 first, not falling, rows last) are left to the caller to apply.
+// the whole answer, all parts joined. UNIMPLEMENTED for a codec that is unknown or not dense;
+// DATA_LOSS, with the output's name, for everything that does not fit: ask another teacher.
+// Valid row_splits (0 first, not falling, rows last) are left to the caller to apply.
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
                                          std::span<const std::byte> payload);
+
+// The same for a sparse codec. INVALID_ARGUMENT where `context` is not what it needs.
+absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,
+                                                 std::span<const std::byte> payload,
+                                                 const RowContext& context);
 
 }  // namespace distill
 

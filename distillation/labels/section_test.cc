@@ -105,6 +105,36 @@ TEST(Section, AShapeFarBeyondThePayloadIsRefusedBeforeAllocation) {
   EXPECT_EQ(Decode(answer).status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(Section, SparseLabelsComeBackAsSuch) {
+  const auto codec = *FindCodec("top_k/2");
+  const auto encoded =
+      codec->Encode(MakeTensorView<float>(ElementType::kFloat32, {1, 4}, {1, 7, 5, 2}));
+  ASSERT_TRUE(encoded.ok()) << encoded.status();
+  Answer answer;
+  answer.section = *SectionFor("logits", *codec, 1, 4, *encoded, 3);
+  answer.payload = "abc" + encoded->bytes;
+  const auto bytes = std::as_bytes(std::span(answer.payload));
+  const auto labels = DecodeSparseSection(answer.section, bytes, {});
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  EXPECT_EQ(labels->ids, (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(labels->values, (std::vector<float>{0, -2}));
+  answer.section.set_length(1);
+  const auto bad = DecodeSparseSection(answer.section, bytes, {});
+  EXPECT_EQ(bad.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(bad.status().message()), HasSubstr("section 'logits'"));
+}
+
+TEST(Section, SparseLabelsAreNotDecodedAsDenseWhateverTheirShapeSays) {
+  // 2^31 classes would take 8 GiB as floats.
+  const int64_t classes = int64_t{1} << 31;
+  const auto codec = *FindCodec("top_k/1/2");
+  Answer answer;
+  answer.payload.resize(*codec->EncodedBytes(1, classes));
+  answer.section =
+      *SectionFor("logits", *codec, 1, classes, {answer.payload, std::string(16, 0)}, 0);
+  EXPECT_EQ(Decode(answer).status().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST(Section, AnUnknownCodecIsNamed) {
   Answer answer = MakeAnswer("dense_fp32", 1, 1, {1}, 0, 0);
   answer.section.set_codec("topk");

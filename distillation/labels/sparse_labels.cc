@@ -1,0 +1,61 @@
+#include "distillation/labels/sparse_labels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/chebyshev.h"
+
+namespace distill {
+
+absl::StatusOr<std::vector<double>> TailLogSumExp(const SparseLabels& labels, double temperature) {
+  if (!labels.weights.empty()) {
+    return absl::InvalidArgumentError("sampled labels have no tail at any temperature");
+  }
+  // Written so that a NaN fails too.
+  if (!(temperature >= labels.min_temperature && temperature <= labels.max_temperature)) {
+    return absl::OutOfRangeError(
+        absl::StrCat("temperature ", temperature, " is outside the range [", labels.min_temperature,
+                     ", ", labels.max_temperature,
+                     "] that these labels were made for; ask for labels with the whole "
+                     "range of the schedule"));
+  }
+  std::vector<double> sums(static_cast<size_t>(labels.rows),
+                           -std::numeric_limits<double>::infinity());
+  const size_t nodes = static_cast<size_t>(labels.tail_nodes);
+  if (nodes == 0) return sums;
+  const std::vector<double> weights = ChebyshevWeights(
+      labels.tail_nodes, 1 / labels.max_temperature, 1 / labels.min_temperature, 1 / temperature);
+  for (size_t r = 0; r < sums.size(); ++r) {
+    double sum = 0;
+    for (size_t j = 0; j < nodes; ++j) sum += weights[j] * labels.tail[r * nodes + j];
+    // No class of the tail is above the shift.
+    sums[r] = std::min(sum, std::log(static_cast<double>(labels.classes - labels.width)));
+  }
+  return sums;
+}
+
+absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labels, int64_t row,
+                                                        double temperature) {
+  ASSIGN_OR_RETURN(const std::vector<double> tails, TailLogSumExp(labels, temperature));
+  if (row < 0 || row >= labels.rows) {
+    return absl::OutOfRangeError(absl::StrCat("row ", row, " of ", labels.rows));
+  }
+  const size_t width = static_cast<size_t>(labels.width);
+  std::vector<double> scores;
+  for (size_t i = 0; i < width; ++i) {
+    scores.push_back(labels.values[static_cast<size_t>(row) * width + i] / temperature);
+  }
+  scores.push_back(tails[static_cast<size_t>(row)]);
+  const double top = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  for (const double score : scores) sum += std::exp(score - top);
+  for (double& score : scores) score -= top + std::log(sum);
+  return scores;
+}
+
+}  // namespace distill
