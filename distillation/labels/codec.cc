@@ -11,6 +11,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/labels/dense_codecs.h"
 #include "distillation/labels/head_tail_codec.h"
+#include "distillation/labels/sampled_codec.h"
 
 namespace distill {
 namespace {
@@ -86,6 +87,11 @@ absl::StatusOr<CodecPointer> FindCodec(std::string_view name, const CodecOptions
     if (numbers.empty()) return BadName(name, "needs the number of ids: scores_at_ids/n");
     return MakeScoresAtIds(std::string(name), made);
   }
+  if (family == "sampled") {
+    ASSIGN_OR_RETURN(const auto numbers, NumbersOf(name, rest, std::array{kMaxDraws}));
+    return MakeSampled(std::string(name), numbers.empty() ? kDefaultDraws : numbers[0],
+                       options.seed);
+  }
   return BadName(name, "is unknown");
 }
 
@@ -97,7 +103,7 @@ std::vector<std::string> DenseCodecNames() {
 
 std::vector<std::string> CodecNames() {
   std::vector<std::string> names = DenseCodecNames();
-  names.insert(names.end(), {"top_k", "scores_at_ids"});
+  names.insert(names.end(), {"top_k", "scores_at_ids", "sampled"});
   return names;
 }
 

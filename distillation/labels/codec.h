@@ -3,11 +3,13 @@
 //
 //   dense_fp32, dense_fp16, dense_bf16, log_prob_u8[/R]   dense_codecs.h
 //   top_k[/k[/nodes]], scores_at_ids/n[/nodes]            head_tail_codec.h
+//   sampled[/N]                                           sampled_codec.h
 //
 // Numbers are whole, without sign or leading zeros. docs/codecs.md says which one to take.
 #ifndef DISTILLATION_LABELS_CODEC_H_
 #define DISTILLATION_LABELS_CODEC_H_
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,6 +27,8 @@ struct CodecOptions {
   // top_k and scores_at_ids: the temperatures of the run (Open in proto/teacher.proto).
   double min_temperature = 1;
   double max_temperature = 8;
+  // sampled: draws are a function of it and of the row's key.
+  uint64_t seed = 0;
 };
 
 // The codec of that name; hold it while you use it, but those of DenseCodecNames() live

@@ -65,7 +65,7 @@ TEST(Codec, DenseCodecsAreFoundByTheNamesThatAreListed) {
 
 TEST(Codec, EveryFamilyIsFoundWithItsNumbersAndKeepsItsName) {
   for (const char* name : {"log_prob_u8/24", "top_k", "top_k/50", "top_k/50/8", "scores_at_ids/3",
-                           "scores_at_ids/3/6"}) {
+                           "scores_at_ids/3/6", "sampled", "sampled/9"}) {
     const auto codec = FindCodec(name);
     ASSERT_TRUE(codec.ok()) << codec.status();
     EXPECT_EQ((*codec)->name(), name);
