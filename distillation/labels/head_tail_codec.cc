@@ -176,6 +176,8 @@ absl::StatusOr<EncodedLabels> HeadTailCodec::Encode(const TensorView& labels,
   ASSIGN_OR_RETURN(const uint64_t size, EncodedBytes(labels.dims[0], classes));
   RETURN_IF_ERROR(CheckContext(labels.dims[0], classes, context));
   const size_t width = static_cast<size_t>(Width(classes));
+  RETURN_IF_ERROR(
+      CheckRange(options_.min_temperature, options_.max_temperature, options_.tail_nodes));
   EncodedLabels encoded;
   encoded.bytes.resize(size);
   encoded.parameters.resize(2 * sizeof(double));
@@ -319,8 +321,9 @@ absl::StatusOr<std::shared_ptr<const LabelCodec>> Make(std::string name,
         absl::StrCat("label codec ", name, ": ", options.head, " classes of 1 to ", kMaxHead,
                      " and ", options.tail_nodes, " tail nodes of 1 to ", kMaxTailNodes));
   }
+  // A name alone must do for decoding, so that one node is checked where it encodes.
   const absl::Status valid =
-      CheckRange(options.min_temperature, options.max_temperature, options.tail_nodes);
+      CheckRange(options.min_temperature, options.max_temperature, kMaxTailNodes);
   if (!valid.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("label codec ", name, ": ", valid.message()));
   }

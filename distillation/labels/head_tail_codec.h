@@ -65,8 +65,8 @@ struct HeadTailOptions {
   double max_temperature = 8;
 };
 
-// `name` is what the codec says. INVALID_ARGUMENT for options that are out of bounds, and
-// for one node over a range of temperatures.
+// `name` is what the codec says. INVALID_ARGUMENT for options that are out of bounds; one
+// node over a range of temperatures is refused by Encode.
 absl::StatusOr<std::shared_ptr<const LabelCodec>> MakeTopK(std::string name,
                                                            const HeadTailOptions& options);
 

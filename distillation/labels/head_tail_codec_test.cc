@@ -319,7 +319,18 @@ TEST(HeadTailCodec, OptionsOutOfBoundsAreRefused) {
   EXPECT_EQ(made(1, 2, 2, 1), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(made(1, 2, 0, 1), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(made(1, 2, 1, 33), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(made(1, 1, 1, 2), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(HeadTailCodec, OneNodeIsRefusedForARangeByTheEncoderAndDecodesByItsNameAlone) {
+  const auto labels = Labels(1, 3, {1, 2, 3});
+  const auto encoded = Codec("top_k/1/1", 2, 2)->Encode(labels);
+  ASSERT_TRUE(encoded.ok()) << encoded.status();
+  const auto named = *FindCodec("top_k/1/1");
+  EXPECT_TRUE(Decode(*named, 1, 3, *encoded).ok());
+  EXPECT_EQ(named->Encode(labels).status().code(), absl::StatusCode::kInvalidArgument);
+  EncodedLabels lying = *encoded;
+  lying.parameters = Codec("top_k/1/2", 2, 3)->Encode(labels)->parameters;
+  EXPECT_EQ(Decode(*named, 1, 3, lying).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(HeadTailCodec, EachLayoutNamesTheOther) {

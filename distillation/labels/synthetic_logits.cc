@@ -22,4 +22,14 @@ std::vector<float> NormalLogits(uint64_t seed, uint64_t row, int64_t classes, do
   return logits;
 }
 
+std::vector<float> LanguageModelLogits(uint64_t seed, uint64_t row, int64_t classes) {
+  const double exponent = 1.76 + 0.14 * UniformReal(seed, row, 0);
+  std::vector<float> logits(static_cast<size_t>(classes));
+  for (size_t c = 0; c < logits.size(); ++c) {
+    logits[c] = static_cast<float>(-exponent * std::log(1.0 + static_cast<double>(c)) +
+                                   0.3 * StandardNormal(seed, row, 1 + c));
+  }
+  return logits;
+}
+
 }  // namespace distill

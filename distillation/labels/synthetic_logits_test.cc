@@ -1,6 +1,8 @@
 #include "distillation/labels/synthetic_logits.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <vector>
 
 #include "common/random/test_seed.h"
@@ -26,6 +28,22 @@ TEST(SyntheticLogits, ARowIsAFunctionOfSeedAndRow) {
   EXPECT_EQ(NormalLogits(1, 2, 10, 0, 1), NormalLogits(1, 2, 10, 0, 1));
   EXPECT_NE(NormalLogits(1, 2, 10, 0, 1), NormalLogits(1, 3, 10, 0, 1));
   EXPECT_NE(NormalLogits(1, 2, 10, 0, 1), NormalLogits(2, 2, 10, 0, 1));
+}
+
+TEST(SyntheticLogits, LanguageModelRowsLeaveOneToFivePercentBeyondTheTopFifty) {
+  const uint64_t seed = TestSeed();
+  for (uint64_t row = 0; row < 20; ++row) {
+    std::vector<float> logits = LanguageModelLogits(seed, row);
+    ASSERT_EQ(logits.size(), 128000u);
+    std::ranges::sort(logits, std::greater<>());
+    double head = 0, all = 0;
+    for (size_t c = 0; c < logits.size(); ++c) {
+      all += std::exp(logits[c] - logits[0]);
+      if (c < 50) head = all;
+    }
+    EXPECT_GE(1 - head / all, 0.01) << "row " << row;
+    EXPECT_LE(1 - head / all, 0.05) << "row " << row;
+  }
 }
 
 }  // namespace
