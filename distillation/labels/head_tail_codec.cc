@@ -13,6 +13,7 @@
 #include "distillation/labels/bit_packing.h"
 #include "distillation/labels/chebyshev.h"
 #include "distillation/labels/short_distance.h"
+#include "distillation/labels/tail_sums.h"
 #include "distillation/labels/validity.h"
 
 namespace distill {
@@ -200,19 +201,6 @@ absl::StatusOr<EncodedLabels> HeadTailCodec::Encode(const TensorView& labels,
     at += RowBytes(classes);
   }
   return encoded;
-}
-
-// log sum exp(-d * node) for the distances at each node, from the largest node on.
-std::vector<double> LogSums(std::span<const double> distances, std::span<const double> nodes) {
-  // Taken off, so that the sum is at least one.
-  const double nearest = *std::min_element(distances.begin(), distances.end());
-  std::vector<double> sums;
-  for (const double node : nodes) {
-    double sum = 0;
-    for (const double distance : distances) sum += std::exp((nearest - distance) * node);
-    sums.push_back(std::log(sum) - nearest * node);
-  }
-  return sums;
 }
 
 void HeadTailCodec::EncodeRow(std::span<const float> row, std::span<const int64_t> ids,

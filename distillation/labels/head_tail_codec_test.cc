@@ -133,6 +133,16 @@ TEST(HeadTailCodec, KlIsBelow1e5AndGradients1e4AtEveryTemperatureOfTheRange) {
   }
 }
 
+TEST(HeadTailCodec, ALanguageModelsRowsAreHeldToTheSameBounds) {
+  const uint64_t seed = TestSeed();
+  for (uint64_t row = 0; row < 2; ++row) {
+    const auto logits = LanguageModelLogits(seed, row);
+    const Loss loss = WorstLoss(logits, RoundTrip(*Codec("top_k/37"), 1, 128000, logits));
+    EXPECT_LE(loss.kl, 1e-5);
+    EXPECT_LE(loss.gradient, 1e-4);
+  }
+}
+
 TEST(HeadTailCodec, OneTemperatureTakesOneNodeAndIsExactToTheRoundingOfTheHead) {
   const uint64_t seed = TestSeed();
   for (uint64_t row = 0; row < 20; ++row) {
