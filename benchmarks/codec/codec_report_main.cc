@@ -12,9 +12,9 @@
 
 int main(int argc, char** argv) {
   distill::LogitsSource source;
-  std::vector<std::string> codecs = {"dense_fp32", "dense_fp16",      "dense_bf16", "log_prob_u8",
-                                     "top_k/8",    "top_k",           "top_k/37",   "top_k/100",
-                                     "top_k/1000", "scores_at_ids/3", "sampled"};
+  std::vector<std::string> codecs = {
+      "dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8", "log_prob_u8/24",  "log_prob_u8/128",
+      "top_k/8",    "top_k",      "top_k/37",   "top_k/100",   "scores_at_ids/3", "sampled"};
   CLI::App app("Measures the codecs of soft labels and prints a Markdown table", "codec_report");
   app.add_option("--npy", source.npy_path, "Logits of a teacher: .npy, float32 [rows, classes]");
   app.add_option("--generator", source.generator,

@@ -60,22 +60,34 @@ class DenseFp32 : public DenseCodec {
   }
 };
 
-// Binary16 distances.
+// How a distance is written. Size(code) is the distance that a code stands for, whatever it
+// is; Valid(code) whether an encoder writes it. Both without branches: they are for every
+// value of every label.
+
+// The sign of zero is free, that of all others is set.
 struct Fp16 {
   using Code = uint16_t;
   static constexpr std::string_view kName = "dense_fp16";
   // The difference may overflow to -infinity; the clamp holds it too.
   Code Encode(float shifted) const { return HalfFromFloat(std::max(shifted, -kMaxHalf)); }
-  float Decode(Code code) const { return FloatFromHalf(code); }
-  static constexpr float kLowest = -kMaxHalf;
+  bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7bffu); }
+  float Size(uint32_t code) const {
+    const int32_t bits = static_cast<int32_t>((code & 0x7fffu) << 13);
+    // A subnormal lacks the leading one that 113 gives it: taken off again, exactly. A mask
+    // instead of a choice, which the compiler would make a branch.
+    const int32_t lacking = -static_cast<int32_t>(bits < (1 << 23));
+    const int32_t whole = bits + (112 << 23) + (lacking & (1 << 23));
+    return std::bit_cast<float>(whole) -
+           std::bit_cast<float>(lacking & std::bit_cast<int32_t>(0x1p-14f));
+  }
 };
 
 struct Bf16 {
   using Code = uint16_t;
   static constexpr std::string_view kName = "dense_bf16";
-  Code Encode(float shifted) const { return BFloat16FromFloat(std::max(shifted, kLowest)); }
-  float Decode(Code code) const { return FloatFromBFloat16(code); }
-  static constexpr float kLowest = -kMaxBFloat16;
+  Code Encode(float shifted) const { return BFloat16FromFloat(std::max(shifted, -kMaxBFloat16)); }
+  bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7f7fu); }
+  float Size(uint32_t code) const { return std::bit_cast<float>((code & 0x7fffu) << 16); }
 };
 
 // Steps of range / 255.
@@ -86,8 +98,10 @@ struct U8 {
     const double distance = std::min(-static_cast<double>(shifted), static_cast<double>(range));
     return static_cast<Code>(std::nearbyint(distance * 255 / range));
   }
-  float Decode(Code code) const { return static_cast<float>(code * (range / -255.0)); }
-  static constexpr float kLowest = -std::numeric_limits<float>::infinity();
+  bool Valid(uint32_t) const { return true; }
+  float Size(uint32_t code) const {
+    return static_cast<float>(static_cast<int32_t>(code)) * (range / 255.0f);
+  }
 };
 
 // Row maxima, then the codes of the distances below them.
@@ -119,28 +133,42 @@ absl::StatusOr<std::string> EncodeShifted(const Coding& coding, const TensorView
   return bytes;
 }
 
+template <typename Coding>
+uint32_t CodeAt(const std::byte* codes, size_t index) {
+  typename Coding::Code code;
+  std::memcpy(&code, codes + index * sizeof(code), sizeof(code));
+  return code;
+}
+
+// Why a row that holds something wrong is refused.
+template <typename Coding>
+absl::Status BadRow(std::string_view name, const Coding& coding, size_t row, float maximum,
+                    const std::byte* codes, size_t classes) {
+  size_t bad = 0;
+  while (bad + 1 < classes && coding.Valid(CodeAt<Coding>(codes, bad))) ++bad;
+  return absl::DataLossError(absl::StrCat(std::string(name), " label row ", row, ": maximum ",
+                                          maximum, " or the code ", CodeAt<Coding>(codes, bad),
+                                          " of class ", bad, " cannot come from an encoder"));
+}
+
 // `bytes` and `values` are of the right size.
 template <typename Coding>
 absl::Status DecodeShifted(std::string_view name, const Coding& coding, size_t rows, size_t classes,
                            std::span<const std::byte> bytes, std::span<float> values) {
-  const std::byte* codes = bytes.data() + rows * sizeof(float);
   for (size_t r = 0; r < rows; ++r) {
     float maximum;
     std::memcpy(&maximum, bytes.data() + r * sizeof(float), sizeof(maximum));
+    const std::byte* const codes =
+        bytes.data() + rows * sizeof(float) + r * classes * sizeof(typename Coding::Code);
+    float* const row = values.data() + r * classes;
+    uint32_t wrong = !std::isfinite(maximum);
     for (size_t c = 0; c < classes; ++c) {
-      typename Coding::Code code;
-      std::memcpy(&code, codes, sizeof(code));
-      codes += sizeof(code);
-      const float shifted = coding.Decode(code);
-      // Written so that a NaN fails too.
-      if (!std::isfinite(maximum) || !(shifted <= 0.0f && shifted >= Coding::kLowest)) {
-        return absl::DataLossError(absl::StrCat(std::string(name), " label row ", r, ", class ", c,
-                                                ": maximum ", maximum, " and distance ", shifted,
-                                                " cannot come from an encoder"));
-      }
+      const uint32_t code = CodeAt<Coding>(codes, c);
+      wrong |= !coding.Valid(code);
       // A distance that was rounded up must not lead beyond the finite floats.
-      values[r * classes + c] = std::max(maximum + shifted, std::numeric_limits<float>::lowest());
+      row[c] = std::max(maximum - coding.Size(code), std::numeric_limits<float>::lowest());
     }
+    if (wrong) return BadRow(name, coding, r, maximum, codes, classes);
   }
   return absl::OkStatus();
 }

@@ -302,6 +302,27 @@ TEST(DenseCodecs, PayloadsOfAnotherSizeAreRefused) {
   }
 }
 
+TEST(DenseCodecs, EveryCodeOfADistanceIsDecodedExactlyOrRefused) {
+  for (const std::string name : {"dense_fp16", "dense_bf16"}) {
+    const bool half = name == "dense_fp16";
+    for (uint32_t c = 0; c <= 0xffff; ++c) {
+      const uint16_t code = static_cast<uint16_t>(c);
+      std::string bytes(sizeof(float) + sizeof(code), '\0');  // The maximum is 0.
+      std::memcpy(bytes.data() + sizeof(float), &code, sizeof(code));
+      float value = 1;
+      const bool decoded =
+          Codec(name)
+              .Decode(1, 1, "", std::as_bytes(std::span(bytes)), std::span<float>(&value, 1))
+              .ok();
+      const float expected = half ? FloatFromHalf(code) : FloatFromBFloat16(code);
+      ASSERT_EQ(decoded, std::isfinite(expected) && expected <= 0) << name << " " << code;
+      if (decoded) {
+        ASSERT_EQ(value, expected) << name << " " << code;
+      }
+    }
+  }
+}
+
 TEST(DenseCodecs, ValuesThatNoEncoderWritesAreRefused) {
   std::vector<float> values(2);
   const std::string nan32 = std::string("\0\0\x80\x3f\0\0\xc0\x7f", 8);
