@@ -68,8 +68,19 @@ class DenseFp32 : public DenseCodec {
 struct Fp16 {
   using Code = uint16_t;
   static constexpr std::string_view kName = "dense_fp16";
-  // The difference may overflow to -infinity; the clamp holds it too.
-  Code Encode(float shifted) const { return HalfFromFloat(std::max(shifted, -kMaxHalf)); }
+  // HalfFromFloat of what is finite. The difference may overflow to -infinity; the clamp
+  // holds it too.
+  Code Encode(float shifted) const {
+    const uint32_t signed_bits = std::bit_cast<uint32_t>(std::max(shifted, -kMaxHalf));
+    const uint32_t bits = signed_bits & 0x7fffffffu;
+    const uint32_t normal = (bits - (112u << 23) + 0xfffu + ((bits >> 13) & 1u)) >> 13;
+    // Beside 0.5 the last bit of a float is that of a subnormal half.
+    const uint32_t subnormal =
+        std::bit_cast<uint32_t>(std::bit_cast<float>(bits) + 0.5f) - std::bit_cast<uint32_t>(0.5f);
+    const uint32_t small = 0u - static_cast<uint32_t>(static_cast<int32_t>(bits) < (113 << 23));
+    return static_cast<Code>(((signed_bits >> 16) & 0x8000u) | (small & subnormal) |
+                             (~small & normal));
+  }
   bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7bffu); }
   float Size(uint32_t code) const {
     const int32_t bits = static_cast<int32_t>((code & 0x7fffu) << 13);
@@ -85,7 +96,11 @@ struct Fp16 {
 struct Bf16 {
   using Code = uint16_t;
   static constexpr std::string_view kName = "dense_bf16";
-  Code Encode(float shifted) const { return BFloat16FromFloat(std::max(shifted, -kMaxBFloat16)); }
+  // BFloat16FromFloat of what is finite.
+  Code Encode(float shifted) const {
+    const uint32_t bits = std::bit_cast<uint32_t>(std::max(shifted, -kMaxBFloat16));
+    return static_cast<Code>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  }
   bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7f7fu); }
   float Size(uint32_t code) const { return std::bit_cast<float>((code & 0x7fffu) << 16); }
 };
@@ -124,11 +139,11 @@ absl::StatusOr<std::string> EncodeShifted(const Coding& coding, const TensorView
     const auto row = labels.as<float>().subspan(r * classes, classes);
     const float maximum = *std::max_element(row.begin(), row.end());
     std::memcpy(bytes.data() + r * sizeof(float), &maximum, sizeof(float));
-    for (const float value : row) {
-      const typename Coding::Code code = coding.Encode(value - maximum);
-      std::memcpy(codes, &code, sizeof(code));
-      codes += sizeof(code);
+    for (size_t c = 0; c < classes; ++c) {
+      const typename Coding::Code code = coding.Encode(row[c] - maximum);
+      std::memcpy(codes + c * sizeof(code), &code, sizeof(code));
     }
+    codes += classes * sizeof(typename Coding::Code);
   }
   return bytes;
 }

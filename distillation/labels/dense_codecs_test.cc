@@ -1,6 +1,7 @@
 #include "distillation/labels/dense_codecs.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -299,6 +300,36 @@ TEST(DenseCodecs, PayloadsOfAnotherSizeAreRefused) {
     EXPECT_EQ(decode(2, 2, good, size, 3), absl::StatusCode::kDataLoss);
     EXPECT_EQ(decode(3, 2, good, size, 4), absl::StatusCode::kDataLoss);
     EXPECT_EQ(decode(-2, -2, good, size, 4), absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST(DenseCodecs, DistancesAreRoundedAsByTheScalarConversion) {
+  const uint64_t seed = TestSeed();
+  // The maximum is 0, so that a value is its distance: any negative float of either codec's
+  // range, and the middles of two halves and of two bfloat16 with their neighbours.
+  std::vector<float> values = {0.0f, -0.0f};
+  for (uint64_t i = 0; i < 200000; ++i) {
+    const uint32_t bits = 0x80000000u | static_cast<uint32_t>(UniformBelow(seed, 0, i, 0x7f7fffff));
+    values.push_back(std::bit_cast<float>(bits));
+    values.push_back(std::bit_cast<float>((bits & ~0x1fffu) | 0x1000u));
+    values.push_back(std::bit_cast<float>((bits & ~0xffffu) | 0x8000u));
+    // Sizes of a half, the smallest ones too.
+    values.push_back(static_cast<float>(-std::exp2(-27 + 43 * UniformReal(seed, 1, i))));
+    values.push_back(-std::nearbyint(3000.0f * static_cast<float>(UniformReal(seed, 2, i))) *
+                     0x1p-25f);
+  }
+  const int64_t classes = static_cast<int64_t>(values.size());
+  const auto halves = Codec("dense_fp16").Encode(Labels(1, classes, values));
+  const auto bfloats = Codec("dense_bf16").Encode(Labels(1, classes, values));
+  ASSERT_TRUE(halves.ok() && bfloats.ok());
+  for (size_t c = 0; c < values.size(); ++c) {
+    uint16_t half, bfloat;
+    std::memcpy(&half, halves->bytes.data() + sizeof(float) + 2 * c, 2);
+    std::memcpy(&bfloat, bfloats->bytes.data() + sizeof(float) + 2 * c, 2);
+    // A value less the maximum: -0 becomes 0.
+    const float distance = values[c] - 0.0f == 0 ? values[c] - values[0] : values[c];
+    ASSERT_EQ(half, HalfFromFloat(std::max(distance, -kMaxHalf))) << values[c];
+    ASSERT_EQ(bfloat, BFloat16FromFloat(std::max(distance, -kMaxBFloat16))) << values[c];
   }
 }
 
