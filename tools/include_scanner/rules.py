@@ -25,6 +25,7 @@ LAYERS = {
     "coordinator/membership": 2,
     # Adapters: LibTorch, files.
     "distillation/data": 3,
+    "distillation/label_sets": 3,
     "distillation/models": 3,
     "distillation/objectives": 3,
     "teacher_server/runner": 3,
