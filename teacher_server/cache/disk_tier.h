@@ -1,0 +1,78 @@
+// A SegmentLog behind an executor of its own, so that nobody who must not wait does.
+#ifndef TEACHER_SERVER_CACHE_DISK_TIER_H_
+#define TEACHER_SERVER_CACHE_DISK_TIER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "common/executor/executor.h"
+#include "common/files/file_system.h"
+#include "teacher_server/cache/label_key.h"
+#include "teacher_server/cache/segment_log.h"
+
+namespace distill {
+
+struct DiskTierOptions {
+  std::string directory;
+  SegmentLogOptions log;
+  // Searches that have not been answered, and bytes of rows that are not written.
+  int max_pending_finds = 64;
+  uint64_t max_pending_bytes = uint64_t{64} << 20;
+};
+
+struct TierStats {
+  // Rows.
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t evictions = 0;
+  // Of disk records: torn or changed; not written because the disk was too slow or failed.
+  uint64_t damaged = 0;
+  uint64_t dropped = 0;
+  uint64_t bytes = 0;
+};
+
+// Thread-safe. `executor` is serial and runs nothing inside Schedule; it and the file
+// system outlive what was scheduled, the tier itself need not.
+class DiskTier {
+ public:
+  // Successive failures to write after which nothing more is written.
+  static constexpr int kMaxFailures = 3;
+
+  // Begins to read what is there. Until that is done every search finds nothing, and what
+  // is added meanwhile is written afterwards. `on_error` is called on the executor when
+  // opening or writing fails; after a failed open the tier stays empty.
+  DiskTier(FileSystem* files, const DiskTierOptions& options, Executor* executor,
+           std::function<void(const absl::Status&)> on_error);
+
+  // Whether a search may find something.
+  bool ready() const;
+
+  // Calls `done` once, on the executor, with a row or null for each key. Not OK (`done` is
+  // not called): too many searches wait, or the executor is full or stopped; go on as if
+  // nothing had been found.
+  absl::Status Find(std::vector<LabelKey> keys,
+                    absl::AnyInvocable<void(std::vector<LabelRow>)> done);
+
+  // Writes them some time, or never.
+  void Add(std::vector<KeyedRow> rows);
+
+  // What was added so far survives a crash of the machine, once the executor is through.
+  void Flush();
+
+  TierStats stats() const;
+
+ private:
+  struct State;
+  const DiskTierOptions options_;
+  Executor* const executor_;
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace distill
+
+#endif  // TEACHER_SERVER_CACHE_DISK_TIER_H_

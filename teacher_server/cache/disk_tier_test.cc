@@ -1,0 +1,146 @@
+#include "teacher_server/cache/disk_tier.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/executor/manual_executor.h"
+#include "common/files/fake_file_system.h"
+
+namespace distill {
+namespace {
+
+constexpr char kDir[] = "cache";
+
+LabelKey Key(uint64_t example) { return {{1, 2}, example, 0}; }
+KeyedRow Row(uint64_t example) {
+  return {Key(example), std::make_shared<const std::vector<float>>(4, float(example))};
+}
+
+class DiskTierTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<DiskTier> Open(DiskTierOptions options = {}) {
+    options.directory = kDir;
+    return std::make_unique<DiskTier>(&files_, options, &executor_,
+                                      [this](const absl::Status& s) { errors_.push_back(s); });
+  }
+  static absl::Status Find(DiskTier& tier, uint64_t example, std::optional<bool>& found) {
+    return tier.Find({Key(example)}, [&found](const std::vector<LabelRow>& rows) {
+      found = rows.at(0) != nullptr;
+    });
+  }
+
+  FakeFileSystem files_;
+  ManualExecutor executor_;
+  std::vector<absl::Status> errors_;
+};
+
+TEST_F(DiskTierTest, TheCallerNeverTouchesTheDisk) {
+  const auto tier = Open();
+  std::optional<bool> found;
+  EXPECT_FALSE(tier->ready());
+  EXPECT_FALSE(Find(*tier, 1, found).ok());
+  executor_.RunAll();
+  EXPECT_TRUE(tier->ready());
+  const int64_t operations = files_.operations();
+  tier->Add({Row(1)});
+  ASSERT_TRUE(Find(*tier, 1, found).ok());
+  tier->Flush();
+  EXPECT_EQ(files_.operations(), operations);
+  EXPECT_EQ(found, std::nullopt);
+  executor_.RunAll();
+  EXPECT_EQ(found, true);
+  ASSERT_TRUE(Find(*tier, 2, found).ok());
+  executor_.RunAll();
+  EXPECT_EQ(found, false);
+  EXPECT_EQ(tier->stats().hits, 1u);
+  EXPECT_EQ(tier->stats().misses, 1u);
+  EXPECT_GT(tier->stats().bytes, 16u);
+}
+
+TEST_F(DiskTierTest, WhatWasFlushedSurvivesACrashAndASecondStart) {
+  auto tier = Open();
+  tier->Add({Row(1)});
+  tier->Flush();
+  executor_.RunAll();
+  tier.reset();
+  files_.Crash();
+  tier = Open();
+  executor_.RunAll();
+  std::optional<bool> found;
+  ASSERT_TRUE(Find(*tier, 1, found).ok());
+  executor_.RunAll();
+  EXPECT_EQ(found, true);
+}
+
+TEST_F(DiskTierTest, SearchesAndUnwrittenBytesAreBounded) {
+  DiskTierOptions options;
+  options.max_pending_finds = 2;
+  options.max_pending_bytes = 40;
+  const auto tier = Open(options);
+  executor_.RunAll();
+  std::optional<bool> found;
+  EXPECT_TRUE(Find(*tier, 1, found).ok());
+  EXPECT_TRUE(Find(*tier, 1, found).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(Find(*tier, 1, found)));
+  // 16 bytes each.
+  for (uint64_t i = 0; i < 3; ++i) tier->Add({Row(i)});
+  EXPECT_EQ(tier->stats().dropped, 1u);
+  executor_.RunAll();
+  EXPECT_TRUE(Find(*tier, 1, found).ok());
+  tier->Add({Row(3)});
+  executor_.RunAll();
+  EXPECT_EQ(found, true);
+  EXPECT_EQ(tier->stats().dropped, 1u);
+}
+
+TEST_F(DiskTierTest, AfterRepeatedFailuresNothingMoreIsWrittenButReadingGoesOn) {
+  const auto tier = Open();
+  tier->Add({Row(0)});
+  executor_.RunAll();
+  files_.FailOperation(1, absl::ResourceExhaustedError("disk full"), true);
+  for (uint64_t i = 1; i < 10; ++i) {
+    tier->Add({Row(i)});
+    executor_.RunAll();
+  }
+  EXPECT_EQ(errors_.size(), 3u);
+  EXPECT_EQ(tier->stats().dropped, 9u);
+  files_.Crash(1000);
+  const int64_t operations = files_.operations();
+  tier->Add({Row(10)});
+  executor_.RunAll();
+  EXPECT_EQ(files_.operations(), operations);
+  std::optional<bool> found;
+  ASSERT_TRUE(Find(*tier, 0, found).ok());
+  executor_.RunAll();
+  EXPECT_TRUE(found.has_value());
+}
+
+TEST_F(DiskTierTest, ADirectoryThatCannotBeOpenedIsReportedAndTheTierStaysEmpty) {
+  ASSERT_TRUE(files_.Write(kDir, "a file").ok());
+  const auto tier = Open();
+  executor_.RunAll();
+  ASSERT_EQ(errors_.size(), 1u);
+  EXPECT_FALSE(tier->ready());
+  tier->Add({Row(1)});
+  tier->Flush();
+  executor_.RunAll();
+  EXPECT_EQ(tier->stats().dropped, 1u);
+}
+
+TEST_F(DiskTierTest, WhatIsScheduledOutlivesTheTier) {
+  auto tier = Open();
+  executor_.RunAll();
+  std::optional<bool> found;
+  tier->Add({Row(1)});
+  ASSERT_TRUE(Find(*tier, 1, found).ok());
+  tier.reset();
+  executor_.RunAll();
+  EXPECT_EQ(found, true);
+}
+
+}  // namespace
+}  // namespace distill
