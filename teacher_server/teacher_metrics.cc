@@ -34,7 +34,8 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
       busy_seconds_(registry->AddCounter("distill_teacher_device_busy_seconds_total",
                                          "Time the device computed", {{"device", "0"}})),
       queue_items_(registry->AddGauge("distill_teacher_queue_items", "Examples that wait")),
-      queue_requests_(registry->AddGauge("distill_teacher_queue_requests", "Requests that wait")) {
+      queue_requests_(registry->AddGauge("distill_teacher_queue_requests", "Requests that wait")),
+      cache_(registry) {
   for (const BatchReason reason : {BatchReason::kFull, BatchReason::kExact, BatchReason::kDeadline,
                                    BatchReason::kIdle, BatchReason::kDelay, BatchReason::kDrain}) {
     registry_->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",

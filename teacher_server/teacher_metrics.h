@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/metrics/metric_registry.h"
+#include "teacher_server/cache_metrics.h"
 #include "teacher_server/service/label_server.h"
 
 namespace distill {
@@ -20,6 +21,7 @@ class TeacherMetrics final : public ServingObserver {
   void OnFill(double fill, double padding) override;
   void OnShed(const char* reason) override;
   void OnQueue(int64_t waiting_examples, size_t waiting_requests) override;
+  void OnCache(const LabelCacheStats& stats) override { cache_.Tell(stats); }
 
  private:
   MetricRegistry* const registry_;
@@ -33,6 +35,7 @@ class TeacherMetrics final : public ServingObserver {
   Counter* const busy_seconds_;
   Gauge* const queue_items_;
   Gauge* const queue_requests_;
+  CacheMetrics cache_;
 };
 
 }  // namespace distill

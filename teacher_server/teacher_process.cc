@@ -12,10 +12,13 @@
 #include "absl/synchronization/notification.h"
 #include "cli/process/process_runtime.h"
 #include "common/executor/thread_executor.h"
+#include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
 #include "common/rpc/server.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
+#include "teacher_server/cache/disk_tier.h"
+#include "teacher_server/cache/label_cache.h"
 #include "teacher_server/model_loader.h"
 #include "teacher_server/runner/model_runner.h"
 #include "teacher_server/service/teacher_service.h"
@@ -136,6 +139,19 @@ class Serves {
   v1::TeacherState state_ ABSL_GUARDED_BY(mu_);
 };
 
+// Null where none is asked for. Servers that share the directory have one each in it.
+std::unique_ptr<DiskTier> CacheOnDisk(const ProcessFlags& flags, ProcessRuntime* runtime,
+                                      FileSystem* files, Executor* executor) {
+  if (flags.cache_dir.empty()) return nullptr;
+  DiskTierOptions options;
+  options.directory = JoinPath(flags.cache_dir, flags.name);
+  options.log.max_bytes = uint64_t{flags.cache_disk_mib} << 20;
+  return std::make_unique<DiskTier>(
+      files, options, executor, [&flags, runtime](const absl::Status& status) {
+        LogLine(runtime->clock(), flags.name, "label cache: " + std::string(status.message()));
+      });
+}
+
 AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
                             const std::string& address) {
   AttendanceOptions options;
@@ -160,11 +176,19 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   ThreadExecutor device({.name = "device", .threads = 1, .max_queued = 64});
   ThreadExecutor control({.name = "control", .threads = 1, .max_queued = 16384});
   ThreadExecutor loader({.name = "loader", .threads = 1, .max_queued = 16});
-  LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics);
+  ThreadExecutor cache_disk({.name = "cache", .threads = 1, .max_queued = 4096});
+  PosixFileSystem cache_files;
+  const std::unique_ptr<DiskTier> disk_tier =
+      CacheOnDisk(flags, runtime.get(), &cache_files, &cache_disk);
+  LabelCache cache(uint64_t{flags.cache_mib} << 20, disk_tier.get());
+  const bool caches = flags.cache_mib > 0 || disk_tier != nullptr;
+  LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics,
+                     caches ? &cache : nullptr);
   labels.StopServing(absl::UnavailableError("no model has been assigned to this server yet"));
   // Nothing runs in the label server when it goes, however this function ends.
   const absl::Cleanup stop = [&] {
     device.Stop();
+    cache_disk.Stop();
     control.Stop();
     runtime->StopTimers();
   };
@@ -212,6 +236,8 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   server->Shutdown(absl::ZeroDuration());
   loader.Stop();
   device.Stop();
+  if (disk_tier != nullptr) disk_tier->Flush();
+  cache_disk.Stop();
   control.Stop();
   return shutdown.failure();
 }

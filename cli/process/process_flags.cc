@@ -57,6 +57,15 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
     app.add_option("--bind-host", flags.bind_host, "Address that the other ranks reach")
         ->capture_default_str();
   }
+  if (kind == ProcessKind::kTeacherServer) {
+    app.add_option("--cache-mib", flags.cache_mib, "MiB of labels to keep in memory; 0: none")
+        ->capture_default_str();
+    app.add_option("--cache-dir", flags.cache_dir,
+                   "Keep labels on disk too, in a folder of this server's name below this one");
+    app.add_option("--cache-disk-mib", flags.cache_disk_mib, "MiB of labels to keep there")
+        ->check(CLI::Range(1u, 1u << 30))
+        ->capture_default_str();
+  }
   app.add_option("--ops-listen", flags.ops_listen, "host:port of /metrics, /healthz and /readyz")
       ->capture_default_str();
   app.add_flag("--allow-plaintext", flags.allow_plaintext,

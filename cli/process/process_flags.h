@@ -3,6 +3,7 @@
 #ifndef CLI_PROCESS_PROCESS_FLAGS_H_
 #define CLI_PROCESS_PROCESS_FLAGS_H_
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,6 +29,11 @@ struct ProcessFlags {
   std::string ops_listen = "127.0.0.1:0";
   // LibTorch threads.
   int threads = 1;
+  // Label cache of a teacher server: in memory (0: none), and below a directory (empty:
+  // none).
+  uint32_t cache_mib = 256;
+  std::string cache_dir;
+  uint32_t cache_disk_mib = 1024;
   bool allow_plaintext = false;
   // -1: nobody waits for a notice.
   int ready_fd = -1;

@@ -22,6 +22,19 @@ TEST(ProcessFlagsTest, EachProcessHasTheFlagsItNeeds) {
   EXPECT_EQ(flags->ops_listen, "127.0.0.1:0");
 }
 
+TEST(ProcessFlagsTest, ATeacherServerCachesLabelsInMemoryUnlessToldOtherwise) {
+  const std::vector<std::string> needed = {"--run-dir=/r", "--coordinator=h:1"};
+  const auto flags = std::get<ProcessFlags>(ParseProcessFlags(ProcessKind::kTeacherServer, needed));
+  EXPECT_EQ(flags.cache_mib, 256u);
+  EXPECT_EQ(flags.cache_dir, "");
+  const auto other = std::get<ProcessFlags>(ParseProcessFlags(
+      ProcessKind::kTeacherServer,
+      {needed[0], needed[1], "--cache-mib=0", "--cache-dir=/c", "--cache-disk-mib=5"}));
+  EXPECT_EQ(other.cache_mib, 0u);
+  EXPECT_EQ(other.cache_dir, "/c");
+  EXPECT_EQ(other.cache_disk_mib, 5u);
+}
+
 TEST(ProcessFlagsTest, AMisspeltFlagIsAUsageErrorWithTheNearestName) {
   const auto parsed = ParseProcessFlags(
       ProcessKind::kTeacherServer, {"--run-dir=/r", "--coordinator=h:1", "--lisen=127.0.0.1:5"});

@@ -8,6 +8,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/status_macros.h"
 
 namespace distill {
 namespace {
@@ -61,6 +62,11 @@ absl::Status CheckVariedRows(std::span<const float> values, int64_t classes) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTeacherLogits(std::span<const float> values, int64_t classes) {
+  RETURN_IF_ERROR(CheckFiniteRows(values, classes));
+  return CheckVariedRows(values, classes);
 }
 
 }  // namespace distill

@@ -19,6 +19,9 @@ absl::Status CheckFiniteRows(std::span<const float> values, int64_t classes);
 // No row of two or more classes holds one value only. Errors as above.
 absl::Status CheckVariedRows(std::span<const float> values, int64_t classes);
 
+// Both.
+absl::Status CheckTeacherLogits(std::span<const float> values, int64_t classes);
+
 }  // namespace distill
 
 #endif  // DISTILLATION_LABELS_VALIDITY_H_

@@ -34,6 +34,8 @@ struct TierStats {
   uint64_t damaged = 0;
   uint64_t dropped = 0;
   uint64_t bytes = 0;
+
+  friend bool operator==(const TierStats&, const TierStats&) = default;
 };
 
 // Thread-safe. `executor` is serial and runs nothing inside Schedule; it and the file

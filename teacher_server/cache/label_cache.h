@@ -15,6 +15,8 @@ namespace distill {
 struct LabelCacheStats {
   TierStats memory;
   TierStats disk;
+
+  friend bool operator==(const LabelCacheStats&, const LabelCacheStats&) = default;
 };
 
 // A tier in memory, and one on disk below it that everything added goes to as well: it

@@ -28,12 +28,13 @@ BatcherOptions BoundsOf(const v1::ServingConfig& bounds, int max_in_flight) {
 }  // namespace
 
 LabelServer::LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
-                         Clock* clock, ServingObserver* observer)
+                         Clock* clock, ServingObserver* observer, LabelCache* cache)
     : options_(options),
       control_(control),
       timers_(timers),
       clock_(clock),
       observer_(observer),
+      cache_(cache),
       ledger_(options.max_server_bytes),
       unavailable_(absl::UnavailableError("no model is loaded yet; ask another server")) {}
 
@@ -43,8 +44,13 @@ void LabelServer::Serve(Serving serving) {
   PostSurely([this, serving = std::move(serving)]() mutable {
     if (draining_) return;
     const BatcherOptions bounds = BoundsOf(serving.bounds, serving.runner->max_in_flight());
-    SwitchTo(std::make_shared<Model>(std::move(serving), bounds),
-             absl::UnavailableError("another model is served here now"));
+    auto model = std::make_shared<Model>(std::move(serving), bounds);
+    if (cache_ != nullptr) {
+      model->rows = std::make_shared<CachedRows>(
+          cache_, [this] { return ++last_request_; },
+          [this](Event event) { PostSurely(std::move(event)); });
+    }
+    SwitchTo(std::move(model), absl::UnavailableError("another model is served here now"));
   });
 }
 
@@ -172,14 +178,23 @@ void LabelServer::RunInbox() {
 
 void LabelServer::Settle() {
   if (model_ != nullptr) {
-    const absl::Duration now = clock_->MonotonicNow();
-    while (std::optional<Batch> batch = model_->batcher.Next(now)) StartBatch(*batch);
-    for (uint64_t id : model_->batcher.TakeExpired(now)) {
-      const auto node = model_->waiting.extract(id);
-      Shed(ShedReasonName(ShedReason::kExpired));
-      Fail(node.mapped(), absl::DeadlineExceededError(
-                              "its time ended in the server's queue, or would have before its "
-                              "labels were computed"));
+    bool again = true;
+    while (again) {
+      TakeRows();
+      while (std::optional<Batch> batch = model_->batcher.Next(clock_->MonotonicNow())) {
+        StartBatch(*batch);
+        TakeRows();
+      }
+      const std::vector<uint64_t> expired = model_->batcher.TakeExpired(clock_->MonotonicNow());
+      // Whoever waited for the rows of one of them asks anew.
+      again = !expired.empty();
+      for (uint64_t id : expired) {
+        const auto node = model_->waiting.extract(id);
+        Shed(ShedReasonName(ShedReason::kExpired));
+        Fail(node.mapped(), absl::DeadlineExceededError(
+                                "its time ended in the server's queue, or would have before its "
+                                "labels were computed"));
+      }
     }
   }
   TellObserver();
@@ -192,9 +207,15 @@ void LabelServer::TellObserver() {
   if (model_ != nullptr) {
     queue = {model_->batcher.waiting_examples(), model_->batcher.waiting_requests()};
   }
-  if (queue == told_) return;
-  told_ = queue;
-  if (observer_ != nullptr) observer_->OnQueue(queue.first, queue.second);
+  if (queue != told_) {
+    told_ = queue;
+    if (observer_ != nullptr) observer_->OnQueue(queue.first, queue.second);
+  }
+  if (cache_ == nullptr || observer_ == nullptr) return;
+  const LabelCacheStats stats = cache_->stats();
+  if (stats == told_cache_) return;
+  told_cache_ = stats;
+  observer_->OnCache(stats);
 }
 
 void LabelServer::SetTimer() {
@@ -299,22 +320,31 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
          model_->batcher.RetryAfter());
     return;
   }
+  request.deadline = request.admitted + ask.remaining;
+  if (model_->rows != nullptr && !stream->exact) {
+    StartRows(std::move(request));
+  } else {
+    Submit(std::move(request));
+  }
+}
+
+void LabelServer::Submit(Request request) {
   BatchRequest wanted;
-  wanted.id = request.id;
-  wanted.run = stream->run;
-  wanted.stream = stream->id;
+  wanted.id = request.batcher_id();
+  wanted.run = request.stream->run;
+  wanted.stream = request.stream->id;
   wanted.examples = request.refs.ids_size();
-  wanted.deadline = request.admitted + ask.remaining;
-  wanted.exact = stream->exact;
+  wanted.deadline = request.deadline;
+  wanted.exact = request.stream->exact;
   ShedReason shed = ShedReason::kExpired;
-  const absl::Status added = model_->batcher.Add(wanted, request.admitted, &shed);
+  const absl::Status added = model_->batcher.Add(wanted, clock_->MonotonicNow(), &shed);
   if (!added.ok()) {
     const bool full = absl::IsResourceExhausted(added);
     if (full || absl::IsDeadlineExceeded(added)) Shed(ShedReasonName(shed));
     Fail(request, added, full ? model_->batcher.RetryAfter() : absl::ZeroDuration());
     return;
   }
-  model_->waiting.emplace(request.id, std::move(request));
+  model_->waiting.emplace(wanted.id, std::move(request));
 }
 
 // At most, as far as a codec needs no more than the floats themselves.
@@ -331,13 +361,15 @@ void LabelServer::Shed(const char* reason) {
 void LabelServer::Cancel(Stream& stream, uint64_t request_id) {
   const auto asked = stream.asked.find(request_id);
   if (asked == stream.asked.end()) return;
-  if (model_->batcher.Cancel(asked->second)) {
-    const auto node = model_->waiting.extract(asked->second);
-    if (observer_ != nullptr) {
-      observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().refs.ids_size(),
-                            clock_->MonotonicNow() - node.mapped().admitted);
-    }
+  auto node = model_->asks.extract(asked->second);
+  if (node.empty() && model_->batcher.Cancel(asked->second)) {
+    node = model_->waiting.extract(asked->second);
   }
+  if (!node.empty() && observer_ != nullptr) {
+    observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().refs.ids_size(),
+                          clock_->MonotonicNow() - node.mapped().admitted);
+  }
+  if (model_->rows != nullptr) DropFlights(asked->second);
   stream.asked.erase(asked);
 }
 

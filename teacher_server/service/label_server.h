@@ -27,9 +27,11 @@
 #include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/batching/batcher.h"
+#include "teacher_server/cache/label_cache.h"
 #include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/label_stream/memory_ledger.h"
 #include "teacher_server/runner/interface.h"
+#include "teacher_server/service/cached_rows.h"
 
 namespace distill {
 
@@ -73,17 +75,23 @@ class ServingObserver {
   virtual void OnShed(const char* /*reason*/) {}
   // After a change.
   virtual void OnQueue(int64_t /*waiting_examples*/, size_t /*waiting_requests*/) {}
+  // After a change, where there is a cache: everything since the start of the process.
+  virtual void OnCache(const LabelCacheStats&) {}
 };
 
 // Thread-safe. Everything but NextFrame is confined to `control`, a serial executor
 // that runs nothing inside Schedule. All pointers outlive the server; stop `control` and
-// the timers before destroying it. The observer may be null.
+// the timers before destroying it, and before these the executor of the cache's disk. The
+// observer may be null.
 //
 // Failures of one ask (teacher.proto), beside those of LabelStream and Batcher:
 // RESOURCE_EXHAUSTED its answer would not fit into options.max_server_bytes;
 // OUT_OF_RANGE an id beyond its split; DATA_LOSS its labels may not be trained on (the
 // requests that shared a batch with a non-finite row are run again, each alone); else
 // what the runner says.
+//
+// With a cache, a stream that is not exact is answered from it where all rows are there;
+// else the rows that are missing are computed, each once for all asks that wait for it.
 class LabelServer {
  public:
   static constexpr size_t kMaxStreams = 1024;
@@ -91,8 +99,9 @@ class LabelServer {
   static constexpr char kShedMemory[] = "memory";
 
   // options.max_request_examples is replaced by the served model's largest batch.
+  // The cache may be null.
   LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
-              Clock* clock, ServingObserver* observer);
+              Clock* clock, ServingObserver* observer, LabelCache* cache = nullptr);
   ~LabelServer();
 
   // Replaces what was served; streams of the former end with UNAVAILABLE. Batches in
@@ -144,6 +153,7 @@ class LabelServer {
   void Attach(const std::shared_ptr<Stream>& stream);
   void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message);
   void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
+  void Submit(Request request);
   uint64_t AnswerBytes(const Stream& stream, const Request& request) const;
   void Shed(const char* reason);
   void Cancel(Stream& stream, uint64_t request_id);
@@ -161,8 +171,18 @@ class LabelServer {
   void AnswerAll(Work& work, const std::vector<Request>& requests, const InferenceResult& result);
   void Complete(uint64_t work_id);
 
+  // The way of the asks that the cache may answer.
+  void StartRows(Request request);
+  void TakeRows();
+  void DropFlights(uint64_t ask);
+  void SubmitFlight(const CachedRows::Flight& flight);
+  void AnswerRows(const CachedRows::Ready& ready);
+  void KeepRows(Work& work, const Request& request, const InferenceResult& result, int64_t first);
+
   // Whether the request still waits for its terminal answer.
   static bool Wanted(const Request& request);
+  // Whether anybody does.
+  static bool Needed(const Request& request);
   void Answer(const Request& request, LabelAnswer answer);
   void Fail(const Request& request, const absl::Status& status,
             absl::Duration retry_after = absl::ZeroDuration());
@@ -172,6 +192,7 @@ class LabelServer {
   TimerQueue* const timers_;
   Clock* const clock_;
   ServingObserver* const observer_;
+  LabelCache* const cache_;
   MemoryLedger ledger_;
 
   absl::Mutex mu_;
@@ -188,6 +209,7 @@ class LabelServer {
   TimerQueue::TimerId timer_ = 0;
   absl::Duration timer_at_ = absl::InfiniteDuration();
   std::pair<int64_t, size_t> told_{0, 0};
+  LabelCacheStats told_cache_;
   // Last, so destroyed first: a runner's destructor waits for results, which come to
   // the inbox.
   std::map<uint64_t, std::unique_ptr<Work>> works_;

@@ -50,7 +50,10 @@ std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
   std::vector<TensorView> parts;
   std::vector<Request> kept;
   for (Request& request : work.running) {
-    if (!Wanted(request)) continue;
+    if (!Needed(request)) {
+      if (request.rows != nullptr) request.rows->Failed(request.flight);
+      continue;
+    }
     const v1::ExampleRefs& refs = request.refs;
     const absl::StatusOr<TensorView> examples = work.model->data->Examples(
         refs.split(), {refs.ids().data(), static_cast<size_t>(refs.ids_size())},
@@ -106,7 +109,9 @@ void LabelServer::AnswerAll(Work& work, const std::vector<Request>& requests,
   for (const Request& request : requests) {
     const int64_t rows = request.refs.ids_size();
     const absl::Duration begin = clock_->MonotonicNow();
-    if (Wanted(request)) {
+    if (request.rows != nullptr) {
+      KeepRows(work, request, result, first);
+    } else if (Wanted(request)) {
       auto answer = EncodeRows(result, work.outputs, first, rows, request.stream->outputs,
                                *request.stream->codec);
       if (answer.ok()) {
@@ -159,6 +164,10 @@ void LabelServer::Answer(const Request& request, LabelAnswer answer) {
 
 void LabelServer::Fail(const Request& request, const absl::Status& status,
                        absl::Duration retry_after) {
+  if (request.rows != nullptr) {
+    request.rows->Failed(request.flight);
+    if (model_ != nullptr) model_->asks.erase(request.id);
+  }
   if (!Wanted(request)) return;
   Stream& stream = *request.stream;
   stream.asked.erase(request.request_id);

@@ -1,4 +1,4 @@
-// What a LabelServer remembers; private to its two sources.
+// What a LabelServer remembers; private to its sources.
 #ifndef TEACHER_SERVER_SERVICE_LABEL_SERVER_STATE_H_
 #define TEACHER_SERVER_SERVICE_LABEL_SERVER_STATE_H_
 
@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "common/rpc/peer_identity.h"
 #include "distillation/labels/codec.h"
+#include "teacher_server/service/cached_rows.h"
 #include "teacher_server/service/label_server.h"
 
 namespace distill {
@@ -56,6 +57,15 @@ struct LabelServer::Request {
   absl::Duration admitted;
   // Held for its answer, until that is handed over.
   std::shared_ptr<const void> memory;
+  absl::Duration deadline;
+  // Where the cache is asked, requests to the batcher are flights: `refs` are the rows
+  // that the ask `id` has computed, for itself and others.
+  std::shared_ptr<CachedRows> rows;
+  uint64_t flight = 0;
+  // Of an ask that has a flight: that flight's.
+  v1::StageSeconds stages;
+
+  uint64_t batcher_id() const { return rows == nullptr ? id : flight; }
 };
 
 struct LabelServer::Model {
@@ -71,8 +81,11 @@ struct LabelServer::Model {
   const std::shared_ptr<const DataSet> data;
   const uint32_t max_request_examples;
   Batcher batcher;
-  // What the batcher holds.
+  // What the batcher holds, by its id.
   std::map<uint64_t, Request> waiting;
+  // Null without a cache. Otherwise the asks that wait for its rows.
+  std::shared_ptr<CachedRows> rows;
+  std::map<uint64_t, Request> asks;
 };
 
 // A batch that holds one of the runner's places, until all its groups have run: one, or

@@ -1,0 +1,145 @@
+// The way of an ask that the cache may answer: its rows, the flights that compute what is
+// missing, the answer.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/validity.h"
+#include "teacher_server/cache/label_key.h"
+#include "teacher_server/service/batch_rows.h"
+#include "teacher_server/service/label_server.h"
+#include "teacher_server/service/label_server_state.h"
+
+namespace distill {
+
+void LabelServer::StartRows(Request request) {
+  const v1::ExampleRefs& refs = request.refs;
+  CachedRows::Wanted wanted;
+  for (const std::string& output : request.stream->outputs) {
+    wanted.scopes.push_back(ScopeOf(model_->served->fingerprint, output, refs.data_set_digest(),
+                                    refs.split(), refs.view_spec_digest()));
+  }
+  wanted.examples.assign(refs.ids().begin(), refs.ids().end());
+  wanted.view_seeds.assign(refs.view_seeds().begin(), refs.view_seeds().end());
+  wanted.view_seeds.resize(wanted.examples.size());
+  const uint64_t id = request.id;
+  model_->asks.emplace(id, std::move(request));
+  model_->rows->Start(id, wanted);
+}
+
+void LabelServer::TakeRows() {
+  if (model_->rows == nullptr) return;
+  while (true) {
+    const std::vector<CachedRows::Ready> ready = model_->rows->TakeReady();
+    const std::vector<CachedRows::Flight> flights = model_->rows->TakeFlights();
+    if (ready.empty() && flights.empty()) return;
+    for (const CachedRows::Ready& rows : ready) AnswerRows(rows);
+    for (const CachedRows::Flight& flight : flights) SubmitFlight(flight);
+  }
+}
+
+void LabelServer::SubmitFlight(const CachedRows::Flight& flight) {
+  const auto ask = model_->asks.find(flight.ask);
+  // Another flight of the same ask has failed meanwhile.
+  if (ask == model_->asks.end()) {
+    model_->rows->Failed(flight.id);
+    return;
+  }
+  Request request = ask->second;
+  // The ask holds the memory for its answer, and may be gone before its flight is.
+  request.memory = nullptr;
+  request.rows = model_->rows;
+  request.flight = flight.id;
+  const bool has_seeds = !request.refs.view_seeds().empty();
+  request.refs.clear_ids();
+  request.refs.clear_view_seeds();
+  request.refs.mutable_ids()->Add(flight.examples.begin(), flight.examples.end());
+  if (has_seeds) {
+    request.refs.mutable_view_seeds()->Add(flight.view_seeds.begin(), flight.view_seeds.end());
+  }
+  Submit(std::move(request));
+}
+
+void LabelServer::DropFlights(uint64_t ask) {
+  for (uint64_t flight : model_->rows->Abandon(ask)) {
+    // One that is being computed fills the cache.
+    if (!model_->batcher.Cancel(flight)) continue;
+    model_->waiting.erase(flight);
+    model_->rows->Failed(flight);
+  }
+}
+
+void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
+  const auto node = model_->asks.extract(ready.ask);
+  if (node.empty() || !Wanted(node.mapped())) return;
+  const Request& request = node.mapped();
+  const absl::Duration begin = clock_->MonotonicNow();
+  const std::vector<std::string>& outputs = request.stream->outputs;
+  const int64_t rows = request.refs.ids_size();
+  const int64_t classes = model_->served->classes;
+  InferenceResult result;
+  for (size_t output = 0; output < outputs.size(); ++output) {
+    std::vector<float> values;
+    values.reserve(static_cast<size_t>(rows * classes));
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::vector<float>& label = *ready.rows[output * rows + row];
+      values.insert(values.end(), label.begin(), label.end());
+    }
+    if (values.size() != static_cast<size_t>(rows * classes)) {
+      Fail(request, absl::InternalError(absl::StrCat("the label cache holds rows of output ",
+                                                     outputs[output], " of another size")));
+      return;
+    }
+    result.outputs.push_back(
+        MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values)));
+  }
+  auto answer = EncodeRows(result, outputs, 0, rows, outputs, *request.stream->codec);
+  if (!answer.ok()) {
+    Fail(request, answer.status());
+    return;
+  }
+  answer->stages = request.stages;
+  answer->stages.set_encode(absl::ToDoubleSeconds(clock_->MonotonicNow() - begin));
+  Answer(request, *std::move(answer));
+}
+
+void LabelServer::KeepRows(Work& work, const Request& request, const InferenceResult& result,
+                           int64_t first) {
+  const auto classes = static_cast<int64_t>(work.model->served->classes);
+  const int64_t rows = request.refs.ids_size();
+  std::vector<LabelRow> labels;
+  for (const std::string& output : request.stream->outputs) {
+    const size_t index =
+        std::find(work.outputs.begin(), work.outputs.end(), output) - work.outputs.begin();
+    const std::span<const float> values =
+        result.outputs.at(index).as<float>().subspan(first * classes, rows * classes);
+    if (const absl::Status valid = CheckTeacherLogits(values, classes); !valid.ok()) {
+      Fail(request, Annotate(valid, absl::StrCat("output ", output)));
+      return;
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+      const auto begin = values.begin() + row * classes;
+      labels.push_back(std::make_shared<const std::vector<float>>(begin, begin + classes));
+    }
+  }
+  if (const auto ask = work.model->asks.find(request.id); ask != work.model->asks.end()) {
+    v1::StageSeconds& stages = ask->second.stages;
+    stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted));
+    stages.set_assemble(absl::ToDoubleSeconds(work.assemble));
+    stages.set_infer(absl::ToDoubleSeconds(result.compute));
+  }
+  request.rows->Computed(request.flight, labels);
+}
+
+bool LabelServer::Needed(const Request& request) {
+  return Wanted(request) || (request.rows != nullptr && request.rows->Awaited(request.flight));
+}
+
+}  // namespace distill
