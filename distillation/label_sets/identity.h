@@ -26,9 +26,9 @@ struct LabelSetIdentity {
   std::string data_set_digest;
   v1::Split split = v1::SPLIT_UNSPECIFIED;
   std::string view_spec_digest;
-  // Views of each example that are held: view v of them has the seed that
-  // distillation/order draws for the epochs e with e % views == v, from `view_seed`, the
-  // seed of the run. 0: the un-augmented view alone, and view_seed is 0 too.
+  // Views of each example that are held: view v of them has the seed ViewSeedOf(view_seed,
+  // v, example) of distillation/order, where view_seed is the seed of the run. 0: the
+  // un-augmented view alone, and view_seed is 0 too.
   uint32_t views = 0;
   uint64_t view_seed = 0;
   std::string codec;

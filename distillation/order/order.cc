@@ -16,6 +16,11 @@ constexpr uint64_t kViewStream = uint64_t{1} << 63;
 
 }  // namespace
 
+uint64_t ViewSeedOf(uint64_t run_seed, uint64_t view, uint64_t example_id) {
+  // 0 is taken by the un-augmented view.
+  return std::max<uint64_t>(1, Mix(run_seed, kViewStream + view, example_id));
+}
+
 Order::Order(const OrderOptions& options)
     : options_(options),
       drawn_from_(options.chosen.has_value() ? options.chosen->size() : options.examples),
@@ -69,8 +74,7 @@ uint64_t Order::ViewSeed(int64_t epoch, uint64_t example_id) const {
   if (!augments_) return 0;
   const uint64_t views = options_.view.views_per_example();
   const uint64_t number = static_cast<uint64_t>(epoch) % (views == 0 ? UINT64_MAX : views);
-  // 0 is taken by the un-augmented view.
-  return std::max<uint64_t>(1, Mix(options_.seed, kViewStream + number, example_id));
+  return ViewSeedOf(options_.seed, number, example_id);
 }
 
 }  // namespace distill

@@ -31,6 +31,11 @@ struct OrderOptions {
   v1::ViewSpec view;
 };
 
+// The seed of an example in one of the views that augmentation gives it: view number v is
+// seen in the epochs e with e % views_per_example == v, or in epoch v where every epoch
+// has its own. Never 0, which is the un-augmented view.
+uint64_t ViewSeedOf(uint64_t run_seed, uint64_t view, uint64_t example_id);
+
 // Every epoch is a permutation of all examples, drawn from (seed, epoch), of which
 // the first steps_per_epoch() * global_batch_size are used; the few that are left
 // over differ from epoch to epoch. Thread-compatible: it keeps the permutation of

@@ -85,6 +85,7 @@ TEST(Order, ViewsPerExampleBoundsHowManyViewsAnExampleHas) {
   for (int64_t step = 0; step < 30; ++step) {
     for (const ExampleView& view : Batch(order, step, 1)) {
       views[view.example_id].insert(view.view_seed);
+      EXPECT_EQ(view.view_seed, ViewSeedOf(options.seed, step % 3, view.example_id));
     }
   }
   for (const auto& [id, seeds] : views) EXPECT_EQ(seeds.size(), 3u) << id;
