@@ -18,17 +18,23 @@ namespace {
 
 using CodecPointer = std::shared_ptr<const LabelCodec>;
 
-// In order of exactness. Never destroyed, so that threads may outlive main.
-const std::array<CodecPointer, 4>& DenseCodecs() {
+// The ranges are 16 nats times 1, 2, 4 and 8, the temperatures that they suit; other ones are
+// made when asked for. Never destroyed, so that threads may outlive main.
+const std::vector<CodecPointer>& DenseCodecs() {
   static const auto* const codecs =
-      new std::array<CodecPointer, 4>{MakeDenseFp32(), MakeDenseFp16(), MakeDenseBf16(),
-                                      MakeLogProbU8("log_prob_u8", kDefaultLogProbRange)};
+      new std::vector<CodecPointer>{MakeDenseFp32(),
+                                    MakeDenseFp16(),
+                                    MakeDenseBf16(),
+                                    MakeLogProbU8("log_prob_u8", kDefaultLogProbRange),
+                                    MakeLogProbU8("log_prob_u8/32", 32),
+                                    MakeLogProbU8("log_prob_u8/64", 64),
+                                    MakeLogProbU8("log_prob_u8/128", 128)};
   return *codecs;
 }
 
 absl::Status BadName(std::string_view name, std::string_view problem) {
   return absl::UnimplementedError(
-      absl::StrCat("label codec '", std::string(name), "' ", std::string(problem),
+      absl::StrCat("label codec '", std::string(name.substr(0, 64)), "' ", std::string(problem),
                    "; use one of: ", absl::StrJoin(CodecNames(), ", ")));
 }
 

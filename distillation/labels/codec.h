@@ -37,7 +37,7 @@ struct CodecOptions {
 absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodec(std::string_view name,
                                                             const CodecOptions& options = {});
 
-// Names of all codecs, without their numbers.
+// Names of all codecs; sparse ones without their numbers.
 std::vector<std::string> CodecNames();
 
 // Names of the codecs whose Decode gives a value for each class: the ones that a run may

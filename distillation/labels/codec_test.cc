@@ -54,7 +54,8 @@ TEST(Codec, NumbersAfterANameAreTakenWhereTheFamilyHasThem) {
 
 TEST(Codec, DenseCodecsAreFoundByTheNamesThatAreListed) {
   EXPECT_THAT(DenseCodecNames(),
-              ElementsAre("dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8"));
+              ElementsAre("dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8", "log_prob_u8/32",
+                          "log_prob_u8/64", "log_prob_u8/128"));
   for (const std::string& name : DenseCodecNames()) {
     const auto codec = FindCodec(name);
     ASSERT_TRUE(codec.ok()) << codec.status();
