@@ -125,13 +125,13 @@ TEST(Section, SparseLabelsComeBackAsSuch) {
 }
 
 TEST(Section, SparseLabelsAreNotDecodedAsDenseWhateverTheirShapeSays) {
-  // 2^31 classes would take 8 GiB as floats.
-  const int64_t classes = int64_t{1} << 31;
+  // 5 MB that would take 2^51 bytes as floats: the attempt alone would throw.
+  const int64_t rows = 1 << 18, classes = int64_t{1} << 31;
   const auto codec = *FindCodec("top_k/1/2");
   Answer answer;
-  answer.payload.resize(*codec->EncodedBytes(1, classes));
+  answer.payload.resize(*codec->EncodedBytes(rows, classes));
   answer.section =
-      *SectionFor("logits", *codec, 1, classes, {answer.payload, std::string(16, 0)}, 0);
+      *SectionFor("logits", *codec, rows, classes, {answer.payload, std::string(16, 0)}, 0);
   EXPECT_EQ(Decode(answer).status().code(), absl::StatusCode::kUnimplemented);
 }
 
