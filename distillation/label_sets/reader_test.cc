@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -72,6 +73,23 @@ TEST_F(LabelSetReaderTest, DecodedBlocksAreBoundedAndTheLeastRecentlyUsedLeaves)
   EXPECT_TRUE(tiny->Read(std::vector<uint64_t>{9}, row).ok());
   EXPECT_EQ(row, TrueRow(9));
   EXPECT_EQ(tiny->cached_bytes(), 96u);
+}
+
+TEST_F(LabelSetReaderTest, ThreadsReadItTogetherInLittleRoom) {
+  const uint64_t seed = TestSeed();
+  const auto set = *Open(SmallIdentity(), {.cache_bytes = 200});
+  std::vector<std::thread> threads;
+  for (uint64_t stream = 0; stream < 4; ++stream) {
+    threads.emplace_back([&, stream] {
+      std::vector<float> row(3);
+      for (const uint64_t number : Permutation(seed, stream, set->identity().rows())) {
+        EXPECT_TRUE(set->Read(std::vector<uint64_t>{number}, row).ok());
+        EXPECT_EQ(row, TrueRow(number));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(set->cached_bytes(), 200u);
 }
 
 TEST_F(LabelSetReaderTest, ASetThatIsNotThereOrNotFinishedIsNotFound) {

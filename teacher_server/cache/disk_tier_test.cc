@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/executor/manual_executor.h"
+#include "common/executor/thread_executor.h"
 #include "common/files/fake_file_system.h"
 
 namespace distill {
@@ -129,6 +132,35 @@ TEST_F(DiskTierTest, ADirectoryThatCannotBeOpenedIsReportedAndTheTierStaysEmpty)
   tier->Flush();
   executor_.RunAll();
   EXPECT_EQ(tier->stats().dropped, 1u);
+}
+
+TEST_F(DiskTierTest, ThreadsUseItTogether) {
+  DiskTierOptions options;
+  options.directory = kDir;
+  ThreadExecutor executor({.name = "cache", .threads = 1, .max_queued = 4096});
+  DiskTier tier(&files_, options, &executor, nullptr);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (uint64_t i = 0; i < 200; ++i) {
+        tier.Add({Row(i)});
+        const uint64_t example = (i * 7 + thread) % 200;
+        tier.Find({Key(example)},
+                  [&wrong, example](const std::vector<LabelRow>& rows) {
+                    if (rows.at(0) != nullptr && *rows[0] != *Row(example).row) ++wrong;
+                  })
+            .IgnoreError();
+        tier.stats();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  executor.Stop();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(tier.ready());
+  EXPECT_FALSE(tier.Find({Key(1)}, nullptr).ok());
+  EXPECT_EQ(tier.stats().dropped, 0u);
 }
 
 TEST_F(DiskTierTest, WhatIsScheduledOutlivesTheTier) {

@@ -460,11 +460,13 @@ TEST_F(LabelServerCacheTest, AfterARestartRowsComeFromDiskWithoutCompute) {
   EXPECT_EQ(student->answers[1], Truth({1, 0}));
   EXPECT_THAT(observer_.batches, ElementsAre(2));
   EXPECT_EQ(observer_.cache.disk.hits, 2u);
-  // A search under way when its server goes.
+  // A search under way when its model goes.
   Ask(student, 2, {2});
   Stop();
   executor.RunAll();
   Run();
+  // The disk goes before the fixture.
+  Restart(nullptr);
 }
 
 TEST_F(LabelServerCacheTest, DrainAnswersWhatWaitsForAnothersRows) {
