@@ -356,6 +356,27 @@ TEST(LabelSource, AHedgeTakesOverWhenTheFirstTeacherIsLost) {
   EXPECT_EQ(StepOf(driver.source.Take(driver.now)), 3);
 }
 
+TEST(LabelSource, AFailedAskGoesToASlowerTeacherRatherThanBackToItsOwn) {
+  LabelSourceOptions options = Steps(1000);
+  options.window_steps = 2;
+  Driver driver(options);
+  driver.Open(2);
+  const auto first = driver.Of<AskLabels>();
+  ASSERT_EQ(first.size(), 2u);  // both of t0, which came first
+  absl::Duration now = kNow + absl::Milliseconds(1);
+  driver.source.Answered(first[0].request_id, Payload(0), now);
+  driver.source.Take(now);
+  driver.Collect();
+  const AskLabels to_t1 = driver.Of<AskLabels>().at(0);
+  ASSERT_EQ(to_t1.endpoint, "t1");
+  now += absl::Milliseconds(50);
+  driver.source.Answered(to_t1.request_id, Payload(2), now);
+  driver.source.AskFailed(first[1].request_id, absl::DataLossError("bad"), {}, now);
+  driver.source.Advance(driver.source.NextDeadline());
+  driver.Collect();
+  EXPECT_EQ(driver.Of<AskLabels>().at(0).endpoint, "t1");
+}
+
 TEST(LabelSource, WithoutABudgetNothingIsHedged) {
   LabelSourceOptions options = Steps(1000);
   options.hedging.budget = 0;
