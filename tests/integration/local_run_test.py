@@ -82,11 +82,14 @@ class LocalRunTest(LocalPlanTest):
     def test_a_teacher_told_twice_ends_at_once(self):
         plan = self.plan("teacher_twice").run()
         plan.wait_for_step(80)
+        # Were it alone, the other one would be asked for what is late.
+        plan.signal("teacher-1", signal.SIGSTOP)
         plan.signal("teacher-0", signal.SIGSTOP)
         plan.wait_for_stall()
         # Two signals of one number would be one to a stopped process. It has asks to answer
         # when it goes on, and does not wait for that.
         plan.signal("teacher-0", signal.SIGINT, signal.SIGTERM, signal.SIGCONT)
+        plan.signal("teacher-1", signal.SIGCONT)
         wait_until("the teacher's end", lambda: "teacher-0" not in plan.processes(), 10)
         wait_until("its exit code", lambda: "teacher-0 ended with exit code" in plan.output(), 10)
         self.assertRegex(plan.output(), "teacher-0 ended with exit code (%d|%d)"
