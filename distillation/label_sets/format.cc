@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/bytes/little_endian.h"
 #include "common/digest/crc32c.h"
 #include "common/status/annotate.h"
@@ -71,6 +72,16 @@ absl::StatusOr<LabelSetManifest> DecodeManifest(std::string_view bytes) {
     manifest.parts.push_back({part_bytes, std::string(reader.Bytes(kDigestBytes))});
   }
   return manifest;
+}
+
+absl::StatusOr<std::shared_ptr<const LabelCodec>> FindLabelSetCodec(const std::string& name) {
+  ASSIGN_OR_RETURN(std::shared_ptr<const LabelCodec> codec, FindCodec(name));
+  if (codec->layout() != LabelLayout::kDense) {
+    return absl::UnimplementedError(absl::StrCat("codec ", name,
+                                                 " is of sparse labels; label sets hold one of ",
+                                                 absl::StrJoin(DenseCodecNames(), ", ")));
+  }
+  return codec;
 }
 
 uint64_t PartHeaderBytes(uint64_t blocks) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,10 @@ struct PartTable {
   };
   std::vector<Entry> entries;
 };
+
+// The codec of a set's labels. UNIMPLEMENTED: an unknown one, or one of sparse labels,
+// which sets do not hold.
+absl::StatusOr<std::shared_ptr<const LabelCodec>> FindLabelSetCodec(const std::string& name);
 
 // Bytes of a part file before the first block.
 uint64_t PartHeaderBytes(uint64_t blocks);

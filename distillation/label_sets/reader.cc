@@ -50,20 +50,22 @@ absl::StatusOr<std::unique_ptr<LabelSetReader>> LabelSetReader::Open(
   if (const absl::Status held = CheckHeld(asked, manifest.identity); !held.ok()) {
     return Annotate(held, absl::StrCat("label set ", directory));
   }
-  ASSIGN_OR_RETURN(const LabelCodec* codec, FindCodec(manifest.identity.codec));
+  ASSIGN_OR_RETURN(std::shared_ptr<const LabelCodec> codec,
+                   FindLabelSetCodec(manifest.identity.codec));
   std::unique_ptr<LabelSetReader> reader(
-      new LabelSetReader(files, directory, std::move(manifest), codec, options));
+      new LabelSetReader(files, directory, std::move(manifest), std::move(codec), options));
   RETURN_IF_ERROR(reader->ReadTables());
   return reader;
 }
 
 LabelSetReader::LabelSetReader(FileSystem* files, std::string directory, LabelSetManifest manifest,
-                               const LabelCodec* codec, const LabelSetReaderOptions& options)
+                               std::shared_ptr<const LabelCodec> codec,
+                               const LabelSetReaderOptions& options)
     : files_(files),
       directory_(std::move(directory)),
       manifest_(std::move(manifest)),
       identity_(manifest_.identity),
-      codec_(codec),
+      codec_(std::move(codec)),
       options_(options) {}
 
 std::string LabelSetReader::PathOf(uint64_t part) const {

@@ -75,7 +75,7 @@ class LabelSetReader {
   using Recent = std::list<std::pair<uint64_t, Values>>;
 
   LabelSetReader(FileSystem* files, std::string directory, LabelSetManifest manifest,
-                 const LabelCodec* codec, const LabelSetReaderOptions& options);
+                 std::shared_ptr<const LabelCodec> codec, const LabelSetReaderOptions& options);
 
   absl::Status ReadTables();
   absl::StatusOr<Values> Block(uint64_t block) ABSL_LOCKS_EXCLUDED(mu_);
@@ -87,7 +87,7 @@ class LabelSetReader {
   const std::string directory_;
   const LabelSetManifest manifest_;
   const LabelSetIdentity& identity_;
-  const LabelCodec* const codec_;
+  const std::shared_ptr<const LabelCodec> codec_;
   const LabelSetReaderOptions options_;
   // By part; constant after Open.
   std::vector<PartTable> tables_;

@@ -22,9 +22,9 @@ absl::StatusOr<std::unique_ptr<LabelSetWriter>> LabelSetWriter::Open(
     FileSystem* files, const std::string& directory, const LabelSetIdentity& identity,
     const LabelSetWriterOptions& options) {
   RETURN_IF_ERROR(CheckIdentity(identity));
-  ASSIGN_OR_RETURN(const LabelCodec* codec, FindCodec(identity.codec));
+  ASSIGN_OR_RETURN(std::shared_ptr<const LabelCodec> codec, FindLabelSetCodec(identity.codec));
   std::unique_ptr<LabelSetWriter> writer(
-      new LabelSetWriter(files, directory, identity, codec, options));
+      new LabelSetWriter(files, directory, identity, std::move(codec), options));
   if (const absl::Status status = writer->TakeStock(); !status.ok()) {
     return Annotate(status, absl::StrCat("label set ", directory));
   }
@@ -32,13 +32,14 @@ absl::StatusOr<std::unique_ptr<LabelSetWriter>> LabelSetWriter::Open(
 }
 
 LabelSetWriter::LabelSetWriter(FileSystem* files, std::string directory,
-                               const LabelSetIdentity& identity, const LabelCodec* codec,
+                               const LabelSetIdentity& identity,
+                               std::shared_ptr<const LabelCodec> codec,
                                const LabelSetWriterOptions& options)
     : files_(files),
       directory_(std::move(directory)),
       identity_(identity),
       digest_(IdentityDigest(identity)),
-      codec_(codec),
+      codec_(std::move(codec)),
       options_(options),
       parts_(identity.parts()) {}
 

@@ -76,7 +76,7 @@ class LabelSetWriter {
   };
 
   LabelSetWriter(FileSystem* files, std::string directory, const LabelSetIdentity& identity,
-                 const LabelCodec* codec, const LabelSetWriterOptions& options);
+                 std::shared_ptr<const LabelCodec> codec, const LabelSetWriterOptions& options);
 
   // Of Open.
   absl::Status TakeStock();
@@ -90,7 +90,7 @@ class LabelSetWriter {
   const std::string directory_;
   const LabelSetIdentity identity_;
   const std::string digest_;
-  const LabelCodec* const codec_;
+  const std::shared_ptr<const LabelCodec> codec_;
   const LabelSetWriterOptions options_;
 
   mutable absl::Mutex mu_;

@@ -37,6 +37,14 @@ std::map<std::string, std::string> Undisturbed() {
   return FilesIn(files, kDir);
 }
 
+TEST(LabelSetWriterTest, SparseLabelsAreRefused) {
+  FakeFileSystem files;
+  LabelSetIdentity identity = SmallIdentity();
+  identity.codec = "top_k";
+  EXPECT_EQ(LabelSetWriter::Open(&files, kDir, identity, {}).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
 TEST(LabelSetWriterTest, TheOrderOfFillingLeavesNoTrace) {
   const uint64_t seed = TestSeed();
   const auto expected = Undisturbed();

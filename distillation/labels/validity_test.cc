@@ -1,5 +1,6 @@
 #include "distillation/labels/validity.h"
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -53,6 +54,12 @@ TEST(Validity, AConstantRowIsNamed) {
   // Zero of either sign is one value.
   EXPECT_THAT(MessageOf(CheckVariedRows(std::vector<float>{0.0f, -0.0f}, 2)),
               HasSubstr("row 0 is constant"));
+}
+
+TEST(Validity, TeacherLogitsAreFiniteAndVaried) {
+  EXPECT_TRUE(CheckTeacherLogits(std::vector<float>{1, 2}, 2).ok());
+  EXPECT_FALSE(CheckTeacherLogits(std::vector<float>{1, 1}, 2).ok());
+  EXPECT_FALSE(CheckTeacherLogits(std::vector<float>{1, std::nanf("")}, 2).ok());
 }
 
 TEST(Validity, ASingleClassIsNotCalledConstant) {
