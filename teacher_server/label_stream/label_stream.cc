@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,6 +20,15 @@ namespace {
 uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
   return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
                                                       : a + b;
+}
+
+// Takes the bytes over; they were checked.
+TensorView TakeExamples(v1::TensorBundle::NamedTensor& tensor) {
+  const auto bytes = std::make_shared<const std::string>(std::move(*tensor.mutable_data()));
+  return {ElementType::kFloat32,
+          {tensor.dims().begin(), tensor.dims().end()},
+          std::as_bytes(std::span(*bytes)),
+          bytes};
 }
 
 // The longest wait a student may ask for; keeps every later sum finite.
@@ -170,7 +182,11 @@ absl::Status LabelStream::OnAsk(v1::Ask ask) {
   AdmittedAsk admitted;
   admitted.request_id = id;
   admitted.remaining = ToDuration(ask.remaining());
-  admitted.examples = std::move(*ask.mutable_examples());
+  if (ask.has_tensors()) {
+    admitted.tensors = TakeExamples(*ask.mutable_tensors()->mutable_tensors(0));
+  } else {
+    admitted.examples = std::move(*ask.mutable_examples());
+  }
   admitted_.push_back(std::move(admitted));
   return absl::OkStatus();
 }
@@ -183,16 +199,43 @@ absl::Status LabelStream::CheckAsk(const v1::Ask& ask) const {
   if (ToDuration(ask.remaining()) <= absl::ZeroDuration()) {
     return absl::DeadlineExceededError("no time remained when the ask arrived");
   }
-  if (ask.has_tensors()) {
-    return absl::UnimplementedError("tensor bundles are not served yet; ask by example ids");
+  return ask.has_tensors() ? CheckTensors(ask.tensors()) : CheckRefs(ask.examples());
+}
+
+absl::Status LabelStream::CheckRows(uint64_t rows) const {
+  if (rows == 0) return absl::InvalidArgumentError("the ask names no example");
+  if (rows <= options_.max_request_examples) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(rows, " examples in one request; at most ",
+                                                 options_.max_request_examples,
+                                                 ", as `opened` says"));
+}
+
+absl::Status LabelStream::CheckTensors(const v1::TensorBundle& bundle) const {
+  if (bundle.tensors_size() != 1 || bundle.tensors(0).name() != kExamplesTensor ||
+      bundle.tensors(0).dtype() != v1::FLOAT32) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a tensor bundle for this model holds one float32 tensor named '", kExamplesTensor, "'"));
   }
-  const v1::ExampleRefs& refs = ask.examples();
-  if (refs.ids().empty()) return absl::InvalidArgumentError("the ask names no example");
-  if (static_cast<uint32_t>(refs.ids_size()) > options_.max_request_examples) {
-    return absl::InvalidArgumentError(absl::StrCat(refs.ids_size(), " examples in one request; at ",
-                                                   "most ", options_.max_request_examples,
-                                                   ", as `opened` says"));
+  const v1::TensorBundle::NamedTensor& tensor = bundle.tensors(0);
+  std::vector<int64_t> due = served_->example_dims;
+  due.insert(due.begin(), tensor.dims().empty() ? 0 : tensor.dims(0));
+  if (!std::equal(due.begin(), due.end(), tensor.dims().begin(), tensor.dims().end())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tensor '", kExamplesTensor, "' is [", absl::StrJoin(tensor.dims(), ", "),
+        "]; this model takes [rows, ", absl::StrJoin(served_->example_dims, ", "), "]"));
   }
+  RETURN_IF_ERROR(CheckRows(static_cast<uint64_t>(std::max<int64_t>(due[0], 0))));
+  // Fits: no more than max_request_examples of the model's own shape.
+  uint64_t bytes = sizeof(float);
+  for (const int64_t dim : due) bytes *= static_cast<uint64_t>(dim);
+  if (tensor.data().size() == bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", kExamplesTensor, "' has ",
+                                                 tensor.data().size(), " bytes; its shape says ",
+                                                 bytes));
+}
+
+absl::Status LabelStream::CheckRefs(const v1::ExampleRefs& refs) const {
+  RETURN_IF_ERROR(CheckRows(static_cast<uint64_t>(refs.ids_size())));
   if (!refs.view_seeds().empty() && refs.view_seeds_size() != refs.ids_size()) {
     return absl::InvalidArgumentError(
         absl::StrCat(refs.ids_size(), " ids and ", refs.view_seeds_size(), " view seeds"));

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/tensor_view/tensor_view.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/label_stream/memory_ledger.h"
 
@@ -46,11 +47,16 @@ struct ServedModel {
   uint64_t incarnation = 0;
 };
 
+// The one tensor of a bundle.
+inline constexpr char kExamplesTensor[] = "examples";
+
 // An ask that passed every check that needs no data.
 struct AdmittedAsk {
   uint64_t request_id = 0;
   absl::Duration remaining;
+  // One of the two: by id, or float32 [rows, example dims...] as the student sent them.
   v1::ExampleRefs examples;
+  std::optional<TensorView> tensors;
 };
 
 struct LabelAnswer {
@@ -128,6 +134,9 @@ class LabelStream {
   absl::Status OnAsk(v1::Ask ask);
   // Why an ask cannot be served; OK otherwise.
   absl::Status CheckAsk(const v1::Ask& ask) const;
+  absl::Status CheckRows(uint64_t rows) const;
+  absl::Status CheckRefs(const v1::ExampleRefs& refs) const;
+  absl::Status CheckTensors(const v1::TensorBundle& bundle) const;
   void AddCredit(const v1::Credit& credit);
   LabelFrame NextPart(Outgoing& outgoing);
 

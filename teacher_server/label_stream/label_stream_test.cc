@@ -280,7 +280,6 @@ TEST(LabelStreamTest, ABadAskFailsAloneAndTheStreamGoesOn) {
   EXPECT_EQ(failure([](v1::Ask* a) { a->clear_remaining(); }), StatusCode::kInvalidArgument);
   EXPECT_EQ(failure([](v1::Ask* a) { a->mutable_remaining()->set_seconds(-1); }),
             StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(failure([](v1::Ask* a) { a->mutable_tensors(); }), StatusCode::kUnimplemented);
   EXPECT_EQ(failure([](v1::Ask* a) { a->mutable_examples()->clear_ids(); }),
             StatusCode::kInvalidArgument);
   EXPECT_EQ(failure([](v1::Ask* a) {

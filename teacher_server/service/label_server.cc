@@ -299,6 +299,7 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
   request.stream = stream;
   request.request_id = ask.request_id;
   request.refs = std::move(ask.examples);
+  request.tensors = std::move(ask.tensors);
   request.admitted = clock_->MonotonicNow();
   stream->asked[request.request_id] = request.id;
 
@@ -310,7 +311,7 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
                                                      ": this server has ", size, " there")));
     return;
   }
-  request.memory = stream->account->TryHold(AnswerBytes(*stream, request));
+  request.memory = stream->account->TryHold(MemoryOf(*stream, request));
   if (request.memory == nullptr) {
     Shed(kShedMemory);
     Fail(request,
@@ -321,7 +322,7 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
     return;
   }
   request.deadline = request.admitted + ask.remaining;
-  if (model_->rows != nullptr && !stream->exact) {
+  if (model_->rows != nullptr && !stream->exact && !request.tensors.has_value()) {
     StartRows(std::move(request));
   } else {
     Submit(std::move(request));
@@ -333,7 +334,7 @@ void LabelServer::Submit(Request request) {
   wanted.id = request.batcher_id();
   wanted.run = request.stream->run;
   wanted.stream = request.stream->id;
-  wanted.examples = request.refs.ids_size();
+  wanted.examples = request.examples();
   wanted.deadline = request.deadline;
   wanted.exact = request.stream->exact;
   ShedReason shed = ShedReason::kExpired;
@@ -347,10 +348,12 @@ void LabelServer::Submit(Request request) {
   model_->waiting.emplace(wanted.id, std::move(request));
 }
 
-// At most, as far as a codec needs no more than the floats themselves.
-uint64_t LabelServer::AnswerBytes(const Stream& stream, const Request& request) const {
-  return static_cast<uint64_t>(request.refs.ids_size()) * stream.outputs.size() *
-         model_->served->classes * sizeof(float);
+// At most, as far as a codec needs no more than the floats themselves; and the examples, where
+// they came along.
+uint64_t LabelServer::MemoryOf(const Stream& stream, const Request& request) const {
+  return static_cast<uint64_t>(request.examples()) * stream.outputs.size() *
+             model_->served->classes * sizeof(float) +
+         (request.tensors.has_value() ? request.tensors->bytes.size() : 0);
 }
 
 void LabelServer::Shed(const char* reason) {
@@ -366,7 +369,7 @@ void LabelServer::Cancel(Stream& stream, uint64_t request_id) {
     node = model_->waiting.extract(asked->second);
   }
   if (!node.empty() && observer_ != nullptr) {
-    observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().refs.ids_size(),
+    observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().examples(),
                           clock_->MonotonicNow() - node.mapped().admitted);
   }
   if (model_->rows != nullptr) DropFlights(asked->second);

@@ -154,7 +154,7 @@ class LabelServer {
   void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message);
   void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
   void Submit(Request request);
-  uint64_t AnswerBytes(const Stream& stream, const Request& request) const;
+  uint64_t MemoryOf(const Stream& stream, const Request& request) const;
   void Shed(const char* reason);
   void Cancel(Stream& stream, uint64_t request_id);
   void Abandon(Stream& stream);
@@ -167,6 +167,7 @@ class LabelServer {
   void RunNext(uint64_t work_id);
   // The examples of work.running, less those requests that fail here; null: none left.
   std::optional<InferenceBatch> Assemble(Work& work);
+  static absl::StatusOr<TensorView> ExamplesOf(const Request& request, const DataSet& data);
   void OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> result);
   void AnswerAll(Work& work, const std::vector<Request>& requests, const InferenceResult& result);
   void Complete(uint64_t work_id);

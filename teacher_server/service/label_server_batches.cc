@@ -12,6 +12,14 @@
 
 namespace distill {
 
+absl::StatusOr<TensorView> LabelServer::ExamplesOf(const Request& request, const DataSet& data) {
+  if (request.tensors.has_value()) return *request.tensors;
+  const v1::ExampleRefs& refs = request.refs;
+  return data.Examples(refs.split(), {refs.ids().data(), static_cast<size_t>(refs.ids_size())},
+                       {refs.view_seeds().data(), static_cast<size_t>(refs.view_seeds_size())},
+                       refs.view_spec());
+}
+
 void LabelServer::StartBatch(const Batch& batch) {
   auto work = std::make_unique<Work>();
   work->model = model_;
@@ -54,10 +62,7 @@ std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
       if (request.rows != nullptr) request.rows->Failed(request.flight);
       continue;
     }
-    const v1::ExampleRefs& refs = request.refs;
-    const absl::StatusOr<TensorView> examples = work.model->data->Examples(
-        refs.split(), {refs.ids().data(), static_cast<size_t>(refs.ids_size())},
-        {refs.view_seeds().data(), static_cast<size_t>(refs.view_seeds_size())}, refs.view_spec());
+    const absl::StatusOr<TensorView> examples = ExamplesOf(request, *work.model->data);
     if (!examples.ok()) {
       Fail(request, examples.status());
       continue;
@@ -83,7 +88,7 @@ void LabelServer::OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> res
   absl::Status status = result.status();
   if (status.ok()) {
     int64_t rows = 0;
-    for (const Request& request : requests) rows += request.refs.ids_size();
+    for (const Request& request : requests) rows += request.examples();
     status = CheckResult(*result, work.outputs, rows, work.model->served->classes);
   }
   if (status.ok()) {
@@ -107,7 +112,7 @@ void LabelServer::AnswerAll(Work& work, const std::vector<Request>& requests,
                             const InferenceResult& result) {
   int64_t first = 0;
   for (const Request& request : requests) {
-    const int64_t rows = request.refs.ids_size();
+    const int64_t rows = request.examples();
     const absl::Duration begin = clock_->MonotonicNow();
     if (request.rows != nullptr) {
       KeepRows(work, request, result, first);
@@ -158,7 +163,7 @@ void LabelServer::Answer(const Request& request, LabelAnswer answer) {
   }
   stream.sink->Wake();
   if (observer_ == nullptr) return;
-  observer_->OnAnswered(absl::StatusCode::kOk, request.refs.ids_size(),
+  observer_->OnAnswered(absl::StatusCode::kOk, request.examples(),
                         clock_->MonotonicNow() - request.admitted);
 }
 
@@ -177,7 +182,7 @@ void LabelServer::Fail(const Request& request, const absl::Status& status,
   }
   stream.sink->Wake();
   if (observer_ == nullptr) return;
-  observer_->OnAnswered(status.code(), request.refs.ids_size(),
+  observer_->OnAnswered(status.code(), request.examples(),
                         clock_->MonotonicNow() - request.admitted);
 }
 

@@ -44,6 +44,9 @@ class HarnessStudent final : public FrameSink {
       if (head.has_failed()) failed[head.failed().request_id()] = head.failed();
       if (!head.has_labels()) continue;
       bytes += LengthOf(*frame);
+      for (const LabelFrame::Slice& slice : frame->payload) {
+        payload[head.labels().request_id()] += std::string(slice.bytes);
+      }
       if (head.labels().last()) answered.push_back(head.labels().request_id());
     }
   }
@@ -57,6 +60,7 @@ class HarnessStudent final : public FrameSink {
   std::map<uint64_t, v1::Failed> failed;
   std::vector<uint64_t> answered;
   uint64_t bytes = 0;
+  std::map<uint64_t, std::string> payload;
 
  private:
   static uint64_t LengthOf(const LabelFrame& frame) {

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/rpc/peer_identity.h"
+#include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
 #include "teacher_server/service/cached_rows.h"
 #include "teacher_server/service/label_server.h"
@@ -53,7 +54,9 @@ struct LabelServer::Request {
   uint64_t id = 0;
   std::shared_ptr<Stream> stream;
   uint64_t request_id = 0;
+  // By id, or the examples themselves.
   v1::ExampleRefs refs;
+  std::optional<TensorView> tensors;
   absl::Duration admitted;
   // Held for its answer, until that is handed over.
   std::shared_ptr<const void> memory;
@@ -65,6 +68,7 @@ struct LabelServer::Request {
   // Of an ask that has a flight: that flight's.
   v1::StageSeconds stages;
 
+  int64_t examples() const { return tensors.has_value() ? tensors->dims[0] : refs.ids_size(); }
   uint64_t batcher_id() const { return rows == nullptr ? id : flight; }
 };
 
