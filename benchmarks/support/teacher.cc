@@ -31,8 +31,8 @@ absl::StatusOr<std::shared_ptr<const DataSet>> TinyExamples() {
 
 }  // namespace
 
-ModelDescription BenchModel(int64_t classes) {
-  return {"f00d", "bench", {1, 2}, classes, {"logits"}};
+ModelDescription BenchModel(int64_t classes, std::vector<int64_t> example_dims) {
+  return {"f00d", "bench", std::move(example_dims), classes, {"logits"}};
 }
 
 NopRunner::NopRunner(ModelDescription description, int64_t max_rows)

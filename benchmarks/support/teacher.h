@@ -61,7 +61,7 @@ class WaitingRunner final : public Runner {
 };
 
 // What benchmarks describe: one output "logits" over `classes`.
-ModelDescription BenchModel(int64_t classes);
+ModelDescription BenchModel(int64_t classes, std::vector<int64_t> example_dims = {1, 2});
 
 class BenchTeacher {
  public:
