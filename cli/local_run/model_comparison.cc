@@ -10,6 +10,7 @@
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
 #include "cli/report/report.h"
+#include "cli/report/verdicts.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -26,6 +27,7 @@ absl::Status WriteReport(const LocalRunTools& tools, RunDirectory& directory,
   ASSIGN_OR_RETURN(const std::string json, tools.files->Read(evaluation, kMaxReportBytes));
   ASSIGN_OR_RETURN(v1::Report report, ReportFromJson(json));
   report.set_job_seconds(absl::ToDoubleSeconds(tools.clock->MonotonicNow() - began));
+  AddVerdicts(*tools.files, directory.path(), plan, report);
   std::vector<std::string> runs;
   for (const v1::RunConfig& run : plan.runs()) runs.push_back(run.name());
   RETURN_IF_ERROR(

@@ -6,15 +6,18 @@
 #include <array>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace distill {
 namespace {
 
 constexpr int kColumns = 7;
+constexpr size_t kMaxLine = 100;
 using Row = std::array<std::string, kColumns>;
 
 // 12345678 -> "12,345,678".
@@ -44,6 +47,34 @@ std::vector<Row> Rows(const v1::Report& report, const std::vector<std::string>& 
   return rows;
 }
 
+// (run, what bounded it) where that was judged.
+std::vector<std::pair<std::string, std::string>> Verdicts(
+    const v1::Report& report, const std::vector<std::string>& run_order) {
+  std::vector<std::pair<std::string, std::string>> verdicts;
+  for (const std::string& run : run_order) {
+    const auto it = report.models().find(run);
+    if (it == report.models().end() || it->second.verdict().empty()) continue;
+    verdicts.emplace_back(run, it->second.verdict());
+  }
+  return verdicts;
+}
+
+// Lines of at most kMaxLine columns, all but the first indented. A longer word is kept.
+std::string Wrapped(const std::string& text) {
+  std::string out;
+  size_t column = 0;
+  for (const auto word : absl::StrSplit(text, ' ')) {
+    if (column > 0 && column + 1 + word.size() > kMaxLine) {
+      absl::StrAppend(&out, "\n  ", word);
+      column = 2 + word.size();
+    } else {
+      absl::StrAppend(&out, column > 0 ? " " : "", word);
+      column += (column > 0 ? 1 : 0) + word.size();
+    }
+  }
+  return out;
+}
+
 std::string Summary(const v1::Report& report) {
   return absl::StrFormat("plan %s, seed %d, configuration %.12s, %.0f s", report.plan(),
                          report.seed(), report.config_digest(), report.job_seconds());
@@ -65,7 +96,8 @@ std::string ReportToJson(const v1::Report& report) {
                    {"latency_ms", model.latency_ms()},
                    {"fingerprint", model.fingerprint()},
                    {"steps", model.steps()},
-                   {"export_max_difference", model.export_max_difference()}};
+                   {"export_max_difference", model.export_max_difference()},
+                   {"verdict", model.verdict()}};
   }
   const nlohmann::ordered_json json = {{"job_seconds", report.job_seconds()},
                                        {"seed", report.seed()},
@@ -100,7 +132,11 @@ std::string RenderTable(const v1::Report& report, const std::vector<std::string>
     }
     absl::StrAppend(&table, line, "\n");
   }
-  return absl::StrCat(table, Summary(report), "\n");
+  absl::StrAppend(&table, Summary(report), "\n");
+  for (const auto& [run, verdict] : Verdicts(report, run_order)) {
+    absl::StrAppend(&table, Wrapped(absl::StrCat(run, ": ", verdict)), "\n");
+  }
+  return table;
 }
 
 std::string RenderMarkdown(const v1::Report& report, const std::vector<std::string>& run_order) {
@@ -110,6 +146,11 @@ std::string RenderMarkdown(const v1::Report& report, const std::vector<std::stri
   absl::StrAppend(&out, "|\n");
   for (const Row& row : Rows(report, run_order)) {
     absl::StrAppend(&out, "| ", absl::StrJoin(row, " | "), " |\n");
+  }
+  const auto verdicts = Verdicts(report, run_order);
+  if (!verdicts.empty()) absl::StrAppend(&out, "\n");
+  for (const auto& [run, verdict] : verdicts) {
+    absl::StrAppend(&out, "* **", run, "**: ", verdict, "\n");
   }
   return out;
 }

@@ -17,7 +17,7 @@ std::string ReportToJson(const v1::Report& report);
 absl::StatusOr<v1::Report> ReportFromJson(const std::string& json);
 
 // Rows in the order of `run_order`; runs without a model report are left out.
-// ASCII, no line longer than 100 columns.
+// ASCII, no line longer than 100 columns. Ends with each run's verdict, where it has one.
 std::string RenderTable(const v1::Report& report, const std::vector<std::string>& run_order);
 // The same as a Markdown document: DIR/report.md.
 std::string RenderMarkdown(const v1::Report& report, const std::vector<std::string>& run_order);

@@ -6,6 +6,7 @@
 namespace distill {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -48,6 +49,24 @@ TEST(Report, TheTableHasARowPerModelInPlanOrderWithinAHundredColumns) {
   EXPECT_THAT(table, Not(HasSubstr("alone")));
   EXPECT_THAT(table, HasSubstr("seed 3, configuration 0123456789ab, 201 s"));
   EXPECT_LE(table.find('\n'), 100u);
+}
+
+TEST(Report, EveryFormHasTheVerdictsAndTheTableEndsWithThem) {
+  v1::Report report = Example();
+  const std::string verdict = "teacher-bound: " + std::string(90, 'x') + " and what would help";
+  (*report.mutable_models())["distilled"].set_verdict(verdict);
+  EXPECT_EQ(ReportFromJson(ReportToJson(report))->models().at("distilled").verdict(), verdict);
+  const std::string table = RenderTable(report, {"teacher", "distilled"});
+  EXPECT_THAT(table, EndsWith(" s\ndistilled: teacher-bound:\n  " + std::string(90, 'x') +
+                              " and\n  what would help\n"));
+  EXPECT_THAT(table, Not(HasSubstr("teacher: ")));
+  EXPECT_THAT(RenderMarkdown(report, {"teacher", "distilled"}),
+              EndsWith(" |\n\n* **distilled**: " + verdict + "\n"));
+}
+
+TEST(Report, WithoutAVerdictTheTableEndsWithTheSummary) {
+  EXPECT_THAT(RenderTable(Example(), {"teacher"}), EndsWith(" 201 s\n"));
+  EXPECT_THAT(RenderMarkdown(Example(), {"teacher"}), EndsWith(" |\n"));
 }
 
 TEST(Report, MarkdownHasTheSameNumbers) {

@@ -6,6 +6,16 @@
 
 namespace distill {
 
+AnswerTimes& AnswerTimes::operator+=(const AnswerTimes& other) {
+  count += other.count;
+  total += other.total;
+  queue += other.queue;
+  assemble += other.assemble;
+  infer += other.infer;
+  encode += other.encode;
+  return *this;
+}
+
 std::string ToJsonLine(const StepRecord& record) {
   nlohmann::ordered_json line;
   line["step"] = record.step;
@@ -20,6 +30,11 @@ std::string ToJsonLine(const StepRecord& record) {
     line[name + "_seconds"] = absl::ToDoubleSeconds(record.phases[phase]);
   }
   line["wall_seconds"] = absl::ToDoubleSeconds(Total(record.phases));
+  if (record.answers.count > 0) {
+    line["answers"] = {{"count", record.answers.count}, {"total", record.answers.total},
+                       {"queue", record.answers.queue}, {"assemble", record.answers.assemble},
+                       {"infer", record.answers.infer}, {"encode", record.answers.encode}};
+  }
   return line.dump();
 }
 

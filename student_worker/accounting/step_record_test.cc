@@ -44,6 +44,20 @@ TEST(StepRecord, ATermWithoutAnExampleIsAbsentAndNotZero) {
   EXPECT_FALSE(nlohmann::json::parse(ToJsonLine(record)).contains("hard"));
 }
 
+TEST(StepRecord, TheTimesOfAnswersAreApartFromThePhasesAndAbsentWhereNoneCame) {
+  StepRecord record = Example();
+  EXPECT_FALSE(nlohmann::json::parse(ToJsonLine(record)).contains("answers"));
+  record.answers += AnswerTimes{1, 0.5, 0.25, 0.0625, 0.125, 0.03125};
+  record.answers += AnswerTimes{2, 1.5, 0.75, 0.0625, 0.375, 0.03125};
+  const auto answers = nlohmann::json::parse(ToJsonLine(record))["answers"];
+  EXPECT_EQ(answers["count"], 3);
+  EXPECT_EQ(answers["total"], 2.0);
+  EXPECT_EQ(answers["queue"], 1.0);
+  EXPECT_EQ(answers["assemble"], 0.125);
+  EXPECT_EQ(answers["infer"], 0.5);
+  EXPECT_EQ(answers["encode"], 0.0625);
+}
+
 TEST(StepRecord, NumbersThatJsonCannotHoldBecomeNull) {
   StepRecord record = Example();
   record.loss = std::numeric_limits<double>::quiet_NaN();

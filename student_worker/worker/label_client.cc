@@ -1,5 +1,7 @@
 #include "student_worker/worker/label_client.h"
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 #include <variant>
@@ -150,6 +152,27 @@ LabelSource::Counters LabelClient::counters() const {
   return counters_;
 }
 
+AnswerTimes LabelClient::TakeAnswerTimes() {
+  absl::MutexLock lock(&mu_);
+  return std::exchange(answer_times_, AnswerTimes{});
+}
+
+void LabelClient::CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages,
+                              absl::Duration now) {
+  // One teacher that says nonsense would spoil the sums of all.
+  const auto sane = [](double seconds) {
+    return std::isfinite(seconds) ? std::max(0.0, seconds) : 0.0;
+  };
+  const AnswerTimes times = {1,
+                             absl::ToDoubleSeconds(now - asked.asked_at),
+                             sane(stages.queue()),
+                             sane(stages.assemble()),
+                             sane(stages.infer()),
+                             sane(stages.encode())};
+  absl::MutexLock lock(&mu_);
+  answer_times_ += times;
+}
+
 void LabelClient::Settle(absl::Duration now) {
   if (stopped_) return;
   source_.Advance(now);
@@ -225,7 +248,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  it->second.unanswered[ask.request_id] = ask.end - ask.begin;
+  it->second.unanswered[ask.request_id] = {ask.end - ask.begin, now};
   it->second.channel->Ask(std::move(message));
 }
 
@@ -272,7 +295,9 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
       const auto asked = teacher->unanswered.extract(id);
-      const auto labels = raw->Decode(*received, asked.empty() ? 0 : asked.mapped());
+      const Unanswered was = asked.empty() ? Unanswered{} : asked.mapped();
+      const auto labels = raw->Decode(*received, was.examples);
+      if (!asked.empty()) raw->CountAnswer(was, received->stages, now);
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
       } else {

@@ -21,6 +21,7 @@
 #include "common/rpc/transport.h"
 #include "common/tensor_view/tensor_view.h"
 #include "proto/teacher.pb.h"
+#include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
 #include "teacher_server/client/label_channel.h"
 
@@ -63,12 +64,19 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   // As of the last event.
   LabelSource::Counters counters() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Of the answers since the last call.
+  AnswerTimes TakeAnswerTimes() ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
+  struct Unanswered {
+    int64_t examples = 0;
+    absl::Duration asked_at;
+  };
   struct Teacher {
     uint64_t serial = 0;
     std::shared_ptr<LabelChannel> channel;
-    // Examples by ask without a terminal answer; those that no longer count included.
-    std::map<uint64_t, int64_t> unanswered;
+    // By ask without a terminal answer; those that no longer count included.
+    std::map<uint64_t, Unanswered> unanswered;
   };
   struct Ready {
     int64_t step = 0;
@@ -96,6 +104,8 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   Teacher* Current(const std::string& name, uint64_t serial);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
                                                            int64_t rows) const;
+  void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void OfferReady();
   void SetTimer();
 
@@ -120,6 +130,7 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   LabelSource::Counters counters_ ABSL_GUARDED_BY(mu_);
+  AnswerTimes answer_times_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace distill

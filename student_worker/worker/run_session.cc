@@ -252,6 +252,7 @@ class Session {
     record.loss = result.loss;
     record.loss_terms = result.terms;
     record.phases = phases_.Take();
+    for (auto& [role, client] : labels_) record.answers += client->TakeAnswerTimes();
     waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
     last_ = result;
     RETURN_IF_ERROR(log_->Append(record));

@@ -119,10 +119,11 @@ class Teacher {
   std::unique_ptr<RpcServer> rpc_;
 };
 
-// Answers every ask at once, with labels that may not be trained on.
+// Answers every ask at once, with labels that may not be trained on unless the fault is
+// kNone, and with stages that it did not measure.
 class BadTeacher final : public v1::TeacherService::Service {
  public:
-  enum class Fault { kNotFinite, kAnotherShape, kChecksum, kOutputMissing };
+  enum class Fault { kNone, kNotFinite, kAnotherShape, kChecksum, kOutputMissing };
 
   explicit BadTeacher(Fault fault) : fault_(fault) {
     ServerOptions options;
@@ -175,6 +176,11 @@ class BadTeacher final : public v1::TeacherService::Service {
     section->add_dims(rows);
     section->add_dims(kClasses);
     section->set_length(bytes.size());
+    v1::StageSeconds* stages = labels->mutable_stages();
+    stages->set_queue(0.5);
+    stages->set_assemble(0.25);
+    stages->set_infer(2);
+    stages->set_encode(std::numeric_limits<double>::quiet_NaN());
     response.set_payload(bytes);
   }
 
@@ -249,6 +255,23 @@ TEST_F(LabelClientTest, TwoTeachersLabelTheStepsInOrderAndEachStepsOwnExamples) 
     ExpectSteps(step, step + 1);
   }
   ExpectSteps(step, step + 20);
+}
+
+TEST_F(LabelClientTest, TheTeachersStagesOfEachAnswerAreSummedUpUntilTheyAreTaken) {
+  BadTeacher teacher(BadTeacher::Fault::kNone);
+  Start(Options(3));
+  SetTeachers({{"teacher", teacher.address()}});
+  for (int64_t step = 0; step < 3; ++step) ASSERT_TRUE(client_->Take(step).ok());
+  const AnswerTimes times = client_->TakeAnswerTimes();
+  EXPECT_EQ(times.count, 3);
+  EXPECT_GT(times.total, 0);
+  EXPECT_LT(times.total, 3 * absl::ToDoubleSeconds(kPatience));
+  EXPECT_EQ(times.queue, 3 * 0.5);
+  EXPECT_EQ(times.assemble, 3 * 0.25);
+  EXPECT_EQ(times.infer, 3 * 2.0);
+  // What is no time counts as none.
+  EXPECT_EQ(times.encode, 0);
+  EXPECT_EQ(client_->TakeAnswerTimes().count, 0);
 }
 
 TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {

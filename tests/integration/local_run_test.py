@@ -2,6 +2,7 @@
 
 import collections
 import gzip
+import json
 import os
 import signal
 import unittest
@@ -25,6 +26,27 @@ class LocalRunTest(LocalPlanTest):
                                  if field.endswith("_seconds") and field != "wall_seconds")
                     self.assertAlmostEqual(phases, record["wall_seconds"],
                                            delta=record["wall_seconds"] / 100)
+
+    def test_the_times_of_every_answer_are_recorded_and_the_teachers_part_is_no_more_than_all(self):
+        for rank in (0, 1):
+            records = self.undisturbed.steps("distilled", rank)
+            answers = [record["answers"] for record in records if "answers" in record]
+            self.assertGreaterEqual(sum(times["count"] for times in answers), len(records))
+            stages = sum(times[stage] for times in answers
+                         for stage in ("queue", "assemble", "infer", "encode"))
+            self.assertGreater(stages, 0)
+            self.assertLessEqual(stages, sum(times["total"] for times in answers))
+            for record in self.undisturbed.steps("teacher", rank):
+                self.assertNotIn("answers", record)
+
+    def test_the_report_says_what_bounded_each_run(self):
+        with open(os.path.join(self.undisturbed.path, "report.json"), encoding="utf-8") as file:
+            models = json.load(file)["models"]
+        for run in ("teacher", "distilled"):
+            self.assertRegex(models[run]["verdict"],
+                             r"^([a-z]+-bound|not known what bounds it): .*% of the time")
+            self.assertIn("%s: %s" % (run, models[run]["verdict"].split(" ")[0]),
+                          self.undisturbed.output())
 
     def test_the_labelled_subset_is_recorded(self):
         with open(os.path.join(self.undisturbed.path, "distilled/labelled_subset.txt"),
