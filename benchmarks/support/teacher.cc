@@ -1,6 +1,8 @@
 #include "benchmarks/support/teacher.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "common/status/status_macros.h"
@@ -14,17 +16,19 @@ namespace {
 constexpr char kModel[] = "bench";
 constexpr char kDigest[] = "bench";
 
-absl::StatusOr<std::shared_ptr<const DataSet>> TinyExamples() {
+absl::StatusOr<std::shared_ptr<const DataSet>> AlikeExamples(const std::vector<int64_t>& dims) {
   v1::DataSetConfig config;
   config.set_name("bench");
   config.set_classes(2);
   config.set_scale(1);
   config.set_deviation(1);
-  std::vector<uint8_t> pixels(BenchTeacher::kExamples * 2, 1);
+  std::vector<int64_t> all_dims = {BenchTeacher::kExamples};
+  all_dims.insert(all_dims.end(), dims.begin(), dims.end());
+  std::vector<uint8_t> pixels(
+      std::accumulate(all_dims.begin(), all_dims.end(), size_t{1}, std::multiplies<>()), 1);
   std::vector<int64_t> labels(BenchTeacher::kExamples, 0);
   return DataSet::FromArrays(
-      config,
-      MakeTensorView(ElementType::kUInt8, {BenchTeacher::kExamples, 1, 2}, std::move(pixels)),
+      config, MakeTensorView(ElementType::kUInt8, std::move(all_dims), std::move(pixels)),
       MakeTensorView(ElementType::kInt64, {BenchTeacher::kExamples}, std::move(labels)),
       DataSet::Files::kTraining);
 }
@@ -95,8 +99,8 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   serving.model.codecs = CodecNames();
   serving.model.example_dims = model.example_dims;
   serving.model.classes = static_cast<uint32_t>(model.classes);
+  ASSIGN_OR_RETURN(serving.data, AlikeExamples(model.example_dims));
   serving.runner = std::move(runner);
-  ASSIGN_OR_RETURN(serving.data, TinyExamples());
   serving.bounds.set_max_batch_examples(max_batch_examples);
   teacher->server_.Serve(std::move(serving));
   ServerOptions options;

@@ -1,6 +1,6 @@
 // A teacher server inside the benchmark's process: the real service on a port of its own,
-// around any runner. Its examples are numbered and tiny, so that reading them costs
-// nothing.
+// around any runner. Its examples are numbered, all alike, and of the shape that the
+// runner takes: BenchModel's is tiny, so that reading them costs nothing.
 #ifndef BENCHMARKS_SUPPORT_TEACHER_H_
 #define BENCHMARKS_SUPPORT_TEACHER_H_
 
@@ -65,7 +65,7 @@ ModelDescription BenchModel(int64_t classes, std::vector<int64_t> example_dims =
 
 class BenchTeacher {
  public:
-  static constexpr uint64_t kExamples = 8192;
+  static constexpr int64_t kExamples = 8192;
 
   // The server is up when it returns. Errors as RpcServer::Start.
   static absl::StatusOr<std::unique_ptr<BenchTeacher>> Start(std::shared_ptr<Runner> runner,
