@@ -110,7 +110,9 @@ absl::Status Batcher::Add(const BatchRequest& request, absl::Duration now, ShedR
 }
 
 absl::Status Batcher::Check(const BatchRequest& request, absl::Duration now) const {
-  if (draining_) return absl::UnavailableError("this server is draining; ask another one");
+  if (draining_ && !request.promised) {
+    return absl::UnavailableError("this server is draining; ask another one");
+  }
   if (request.examples < 1 || request.examples > options_.max_batch_examples) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a request of ", request.examples, " examples does not fit: this server takes 1 to ",

@@ -47,6 +47,8 @@ struct BatchRequest {
   absl::Duration deadline = absl::InfiniteDuration();
   // A batch of its own, so that its result does not depend on others.
   bool exact = false;
+  // Of work that was promised before: Drain does not refuse it.
+  bool promised = false;
 };
 constexpr int64_t kMaxWeight = 1000;
 
@@ -110,7 +112,7 @@ class Batcher {
   //                       this stream holds as much of it as is free; or its labels
   //                       would come too late: even with the best batches, or, under
   //                       load, behind full ones (`shed` says which)
-  // UNAVAILABLE           draining: ask another server
+  // UNAVAILABLE           draining, and it was not promised: ask another server
   // An idle server refuses nothing for its prediction, so that a wrong one is corrected.
   absl::Status Add(const BatchRequest& request, absl::Duration now, ShedReason* shed = nullptr);
 
@@ -129,7 +131,7 @@ class Batcher {
   // that says nothing about others. Crashes for an unknown id.
   void Complete(uint64_t batch_id, std::optional<absl::Duration> compute, absl::Duration now);
 
-  // Refuses new requests and sends those that wait without delay.
+  // Refuses new requests, but those that were promised, and sends what waits without delay.
   void Drain() { draining_ = true; }
 
   // When TakeExpired or Next will have something to say, if nothing else happens.

@@ -287,12 +287,17 @@ TEST(Batcher, RefusesByNameWhatItCannotTake) {
   EXPECT_EQ(batcher.RetryAfter(), absl::Milliseconds(1)) << "nothing is known yet";
 }
 
-TEST(Batcher, ADrainSendsWhatWaitsAndRefusesMore) {
+TEST(Batcher, ADrainSendsWhatWaitsAndTakesOnlyWhatWasPromised) {
   Batcher batcher = Busy(Small());
   ASSERT_TRUE(batcher.Add(Request(1, 2), kNow).ok());
   batcher.Drain();
-  EXPECT_EQ(batcher.Add(Request(2, 2), kNow).code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(batcher.Next(kNow)->reason, BatchReason::kDrain);
+  BatchRequest more = Request(2, 2);
+  EXPECT_EQ(batcher.Add(more, kNow).code(), absl::StatusCode::kUnavailable);
+  more.promised = true;
+  EXPECT_EQ(batcher.Add(more, kNow), absl::OkStatus());
+  const std::optional<Batch> batch = batcher.Next(kNow);
+  EXPECT_EQ(batch->reason, BatchReason::kDrain);
+  EXPECT_EQ(batch->examples, 4);
 }
 
 TEST(Batcher, ACancelledRequestIsNotSent) {

@@ -186,8 +186,6 @@ void LabelServer::Settle() {
         TakeRows();
       }
       const std::vector<uint64_t> expired = model_->batcher.TakeExpired(clock_->MonotonicNow());
-      // Whoever waited for the rows of one of them asks anew.
-      again = !expired.empty();
       for (uint64_t id : expired) {
         const auto node = model_->waiting.extract(id);
         Shed(ShedReasonName(ShedReason::kExpired));
@@ -195,6 +193,8 @@ void LabelServer::Settle() {
                                 "its time ended in the server's queue, or would have before its "
                                 "labels were computed"));
       }
+      // Whoever waited for the rows of one of them asks anew.
+      again = ExpireAsks() || !expired.empty();
     }
   }
   TellObserver();
@@ -219,8 +219,12 @@ void LabelServer::TellObserver() {
 }
 
 void LabelServer::SetTimer() {
-  const absl::Duration next =
-      model_ == nullptr ? absl::InfiniteDuration() : model_->batcher.NextWakeup();
+  absl::Duration next = absl::InfiniteDuration();
+  if (model_ != nullptr) {
+    next = model_->batcher.NextWakeup();
+    const auto& deadlines = model_->ask_deadlines;
+    if (!deadlines.empty()) next = std::min(next, deadlines.begin()->first);
+  }
   if (next == timer_at_ && timer_ != 0) return;
   if (timer_ != 0) timers_->Cancel(timer_);
   timer_ = 0;
@@ -337,6 +341,8 @@ void LabelServer::Submit(Request request) {
   wanted.examples = request.examples();
   wanted.deadline = request.deadline;
   wanted.exact = request.stream->exact;
+  // Its ask was admitted before, when there was no drain yet.
+  wanted.promised = request.rows != nullptr;
   ShedReason shed = ShedReason::kExpired;
   const absl::Status added = model_->batcher.Add(wanted, clock_->MonotonicNow(), &shed);
   if (!added.ok()) {
@@ -364,13 +370,13 @@ void LabelServer::Shed(const char* reason) {
 void LabelServer::Cancel(Stream& stream, uint64_t request_id) {
   const auto asked = stream.asked.find(request_id);
   if (asked == stream.asked.end()) return;
-  auto node = model_->asks.extract(asked->second);
-  if (node.empty() && model_->batcher.Cancel(asked->second)) {
-    node = model_->waiting.extract(asked->second);
+  std::optional<Request> request = model_->TakeAsk(asked->second);
+  if (!request.has_value() && model_->batcher.Cancel(asked->second)) {
+    request = std::move(model_->waiting.extract(asked->second).mapped());
   }
-  if (!node.empty() && observer_ != nullptr) {
-    observer_->OnAnswered(absl::StatusCode::kCancelled, node.mapped().examples(),
-                          clock_->MonotonicNow() - node.mapped().admitted);
+  if (request.has_value() && observer_ != nullptr) {
+    observer_->OnAnswered(absl::StatusCode::kCancelled, request->examples(),
+                          clock_->MonotonicNow() - request->admitted);
   }
   if (model_->rows != nullptr) DropFlights(asked->second);
   stream.asked.erase(asked);

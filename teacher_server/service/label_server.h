@@ -175,6 +175,8 @@ class LabelServer {
   // The way of the asks that the cache may answer.
   void StartRows(Request request);
   void TakeRows();
+  // Whether there were any.
+  bool ExpireAsks();
   void DropFlights(uint64_t ask);
   void SubmitFlight(const CachedRows::Flight& flight);
   void AnswerRows(const CachedRows::Ready& ready);

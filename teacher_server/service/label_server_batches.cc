@@ -171,7 +171,7 @@ void LabelServer::Fail(const Request& request, const absl::Status& status,
                        absl::Duration retry_after) {
   if (request.rows != nullptr) {
     request.rows->Failed(request.flight);
-    if (model_ != nullptr) model_->asks.erase(request.id);
+    if (model_ != nullptr) model_->TakeAsk(request.id);
   }
   if (!Wanted(request)) return;
   Stream& stream = *request.stream;

@@ -20,6 +20,7 @@
 #include "distillation/data/data_set.h"
 #include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
+#include "teacher_server/cache/label_cache.h"
 #include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
@@ -78,8 +79,8 @@ class LabelServerHarness : public ServingObserver {
   // 40 bytes of labels for an example in dense_fp32.
   static constexpr int kClasses = 10;
 
-  explicit LabelServerHarness(const LabelStreamOptions& options)
-      : server(options, &control, &timers, &clock, this) {}
+  explicit LabelServerHarness(const LabelStreamOptions& options, LabelCache* cache = nullptr)
+      : server(options, &control, &timers, &clock, this, cache) {}
   ~LabelServerHarness() override {
     server.StopServing(absl::UnavailableError("the test ends"));
     control.RunAll();
@@ -128,19 +129,19 @@ class LabelServerHarness : public ServingObserver {
     return student;
   }
 
-  // Asks for `count` examples, without running the server.
-  void Send(const HarnessStudent& student, uint64_t request, int count) {
+  // Asks for the first `count` examples, without running the server.
+  void Send(const HarnessStudent& student, uint64_t request, int count, int seconds = 10) {
     v1::LabelRequest message;
     message.mutable_ask()->set_request_id(request);
-    message.mutable_ask()->mutable_remaining()->set_seconds(10);
+    message.mutable_ask()->mutable_remaining()->set_seconds(seconds);
     v1::ExampleRefs* refs = message.mutable_ask()->mutable_examples();
     refs->set_data_set_digest("data");
     refs->set_split(v1::TRAIN);
     for (int i = 0; i < count; ++i) refs->add_ids(static_cast<uint64_t>(i) % kExamples);
     server.OnMessage(student.id, message);
   }
-  void Ask(const HarnessStudent& student, uint64_t request, int count) {
-    Send(student, request, count);
+  void Ask(const HarnessStudent& student, uint64_t request, int count, int seconds = 10) {
+    Send(student, request, count, seconds);
     control.RunAll();
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +20,19 @@
 
 namespace distill {
 
+void LabelServer::Model::AddAsk(Request request) {
+  const uint64_t id = request.id;
+  ask_deadlines.insert({request.deadline, id});
+  asks.emplace(id, std::move(request));
+}
+
+std::optional<LabelServer::Request> LabelServer::Model::TakeAsk(uint64_t id) {
+  auto node = asks.extract(id);
+  if (node.empty()) return std::nullopt;
+  ask_deadlines.erase({node.mapped().deadline, id});
+  return std::move(node.mapped());
+}
+
 void LabelServer::StartRows(Request request) {
   const v1::ExampleRefs& refs = request.refs;
   CachedRows::Wanted wanted;
@@ -30,7 +44,7 @@ void LabelServer::StartRows(Request request) {
   wanted.view_seeds.assign(refs.view_seeds().begin(), refs.view_seeds().end());
   wanted.view_seeds.resize(wanted.examples.size());
   const uint64_t id = request.id;
-  model_->asks.emplace(id, std::move(request));
+  model_->AddAsk(std::move(request));
   model_->rows->Start(id, wanted);
 }
 
@@ -43,6 +57,22 @@ void LabelServer::TakeRows() {
     for (const CachedRows::Ready& rows : ready) AnswerRows(rows);
     for (const CachedRows::Flight& flight : flights) SubmitFlight(flight);
   }
+}
+
+// The batcher sees to the deadlines of flights: not to those of asks that wait for the disk,
+// or for the flight of another ask.
+bool LabelServer::ExpireAsks() {
+  const absl::Duration now = clock_->MonotonicNow();
+  bool any = false;
+  while (!model_->ask_deadlines.empty() && model_->ask_deadlines.begin()->first <= now) {
+    any = true;
+    const std::optional<Request> request = model_->TakeAsk(model_->ask_deadlines.begin()->second);
+    DropFlights(request->id);
+    Shed(ShedReasonName(ShedReason::kExpired));
+    Fail(*request, absl::DeadlineExceededError(
+                       "its time ended before the server had found or computed its labels"));
+  }
+  return any;
 }
 
 void LabelServer::SubmitFlight(const CachedRows::Flight& flight) {
@@ -77,9 +107,9 @@ void LabelServer::DropFlights(uint64_t ask) {
 }
 
 void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
-  const auto node = model_->asks.extract(ready.ask);
-  if (node.empty() || !Wanted(node.mapped())) return;
-  const Request& request = node.mapped();
+  const std::optional<Request> ask = model_->TakeAsk(ready.ask);
+  if (!ask.has_value() || !Wanted(*ask)) return;
+  const Request& request = *ask;
   const absl::Duration begin = clock_->MonotonicNow();
   const std::vector<std::string>& outputs = request.stream->outputs;
   const int64_t rows = request.refs.ids_size();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,12 @@ struct LabelServer::Model {
   // Null without a cache. Otherwise the asks that wait for its rows.
   std::shared_ptr<CachedRows> rows;
   std::map<uint64_t, Request> asks;
+  // Of these.
+  std::set<std::pair<absl::Duration, uint64_t>> ask_deadlines;
+
+  void AddAsk(Request request);
+  // Nothing where it does not wait (any more).
+  std::optional<Request> TakeAsk(uint64_t id);
 };
 
 // A batch that holds one of the runner's places, until all its groups have run: one, or
