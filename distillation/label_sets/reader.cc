@@ -87,7 +87,25 @@ absl::Status LabelSetReader::ReadTables() {
     if (!header.ok()) return DamagedPart(path, header.status());
     auto table = DecodePartHeader(identity_, digest, part, *header, *size);
     if (!table.ok()) return DamagedPart(path, table.status());
+    if (const absl::Status fit = CheckLengths(part, *table); !fit.ok()) {
+      return DamagedPart(path, fit);
+    }
     tables_.push_back(*std::move(table));
+  }
+  return absl::OkStatus();
+}
+
+// So that a block never takes more memory than its bytes in the file are good for.
+absl::Status LabelSetReader::CheckLengths(uint64_t part, const PartTable& table) const {
+  for (size_t i = 0; i < table.entries.size(); ++i) {
+    const uint64_t block = part * identity_.part_blocks + i;
+    ASSIGN_OR_RETURN(const uint64_t bytes,
+                     codec_->EncodedBytes(static_cast<int64_t>(identity_.RowsOf(block)),
+                                          static_cast<int64_t>(identity_.classes)));
+    if (table.entries[i].payload_bytes == bytes) continue;
+    return absl::DataLossError(absl::StrCat("block ", block, " has ",
+                                            table.entries[i].payload_bytes, " bytes of labels, ",
+                                            "its rows take ", bytes));
   }
   return absl::OkStatus();
 }

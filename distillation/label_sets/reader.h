@@ -78,6 +78,7 @@ class LabelSetReader {
                  std::shared_ptr<const LabelCodec> codec, const LabelSetReaderOptions& options);
 
   absl::Status ReadTables();
+  absl::Status CheckLengths(uint64_t part, const PartTable& table) const;
   absl::StatusOr<Values> Block(uint64_t block) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<Values> Load(uint64_t block) const;
   void Keep(uint64_t block, Values values) ABSL_LOCKS_EXCLUDED(mu_);

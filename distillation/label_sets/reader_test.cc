@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/digest/sha256.h"
 #include "common/random/random.h"
 #include "common/random/test_seed.h"
 #include "distillation/label_sets/label_set_for_test.h"
@@ -163,6 +164,24 @@ TEST_F(LabelSetReaderTest, ARowBeyondTheSetOrRoomOfAnotherSizeIsRefused) {
   std::vector<float> row(3);
   EXPECT_TRUE(absl::IsOutOfRange(set->Read(std::vector<uint64_t>{150}, row)));
   EXPECT_TRUE(absl::IsInvalidArgument(set->Read(std::vector<uint64_t>{1, 2}, row)));
+}
+
+TEST(LabelSetReader, ABlockThatIsTooShortForItsRowsTakesNoMemoryForThem) {
+  FakeFileSystem files;
+  LabelSetIdentity identity = SmallIdentity();
+  identity.classes = (uint64_t{1} << 31) - 1;
+  identity.examples = uint64_t{1} << 20;
+  identity.block_rows = 1u << 20;
+  identity.part_blocks = 2;
+  const std::vector<EncodedLabels> blocks = {{"short", ""}, {"short", ""}};
+  const std::string part = *EncodePart(identity, 0, blocks);
+  const LabelSetManifest manifest = {identity, {{part.size(), Sha256Hex(part)}}};
+  ASSERT_TRUE(files.MakeDirectories(kDir).ok());
+  ASSERT_TRUE(files.Write(JoinPath(kDir, PartFileName(0)), part).ok());
+  ASSERT_TRUE(files.Write(JoinPath(kDir, kLabelSetManifestFile), EncodeManifest(manifest)).ok());
+  const auto set = LabelSetReader::Open(&files, kDir, identity, {});
+  EXPECT_EQ(set.status().code(), absl::StatusCode::kDataLoss) << set.status();
+  EXPECT_THAT(std::string(set.status().message()), HasSubstr("block 0"));
 }
 
 }  // namespace
