@@ -120,12 +120,13 @@ void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
     values.reserve(static_cast<size_t>(rows * classes));
     for (int64_t row = 0; row < rows; ++row) {
       const std::vector<float>& label = *ready.rows[output * rows + row];
+      if (label.size() != static_cast<size_t>(classes)) {
+        Fail(request, absl::InternalError(absl::StrCat("the label cache holds a row of output ",
+                                                       outputs[output], " with ", label.size(),
+                                                       " classes instead of ", classes)));
+        return;
+      }
       values.insert(values.end(), label.begin(), label.end());
-    }
-    if (values.size() != static_cast<size_t>(rows * classes)) {
-      Fail(request, absl::InternalError(absl::StrCat("the label cache holds rows of output ",
-                                                     outputs[output], " of another size")));
-      return;
     }
     result.outputs.push_back(
         MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values)));

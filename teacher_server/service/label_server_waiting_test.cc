@@ -1,14 +1,16 @@
-// Asks that wait for the disk of a cache, or for the rows of another ask: their time, and
-// a drain.
+// Asks that wait for the disk of a cache, or for the rows of another ask: their time, a
+// drain, and rows that cannot be theirs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
 #include "common/executor/manual_executor.h"
 #include "common/files/fake_file_system.h"
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
+#include "teacher_server/cache/label_key.h"
 #include "teacher_server/service/label_server_harness.h"
 
 namespace distill {
@@ -86,6 +88,19 @@ TEST_F(LabelServerWaitingTest, AnAskWhoseTimeEndsWhileTheDiskHangsFailsAndHoldsN
   EXPECT_EQ(harness_.server.held_bytes(), 0u);
   Search();
   EXPECT_FALSE(runner_->CompleteOldest()) << "nobody waits for these rows any more";
+}
+
+TEST_F(LabelServerWaitingTest, RowsOfAnotherSizeAreNotTakenForLabelsHoweverTheyAddUp) {
+  const LabelScope scope = ScopeOf("f00d", "logits", "data", v1::TRAIN, "");
+  const auto row = [](size_t values) {
+    return std::make_shared<const std::vector<float>>(values, 1.0f);
+  };
+  constexpr size_t kClasses = LabelServerHarness::kClasses;
+  cache_.Add({{{scope, 0, 0}, row(kClasses - 1)}, {{scope, 1, 0}, row(kClasses + 1)}});
+  const auto student = harness_.Open();
+  harness_.Ask(*student, 1, 2);
+  student->Read();
+  EXPECT_EQ(student->Code(1), absl::StatusCode::kInternal) << student->failed[1].message();
 }
 
 }  // namespace
