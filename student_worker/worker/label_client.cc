@@ -332,6 +332,12 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
 
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     const ReceivedLabels& received, int64_t rows) const {
+  // The parts of a step come from several teachers, and are joined by the outputs that they have.
+  if (received.sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
+    return absl::DataLossError(absl::StrCat("the answer has ", received.sections.size(),
+                                            " sections, ", options_.open.outputs_size(),
+                                            " outputs were asked for"));
+  }
   auto labels = std::make_shared<StepLabels>();
   for (const v1::Section& section : received.sections) {
     ASSIGN_OR_RETURN(

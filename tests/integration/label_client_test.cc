@@ -123,7 +123,7 @@ class Teacher {
 // kNone, and with stages that it did not measure.
 class BadTeacher final : public v1::TeacherService::Service {
  public:
-  enum class Fault { kNone, kNotFinite, kAnotherShape, kChecksum, kOutputMissing };
+  enum class Fault { kNone, kNotFinite, kAnotherShape, kChecksum, kOutputMissing, kOutputTooMany };
 
   explicit BadTeacher(Fault fault) : fault_(fault) {
     ServerOptions options;
@@ -181,6 +181,11 @@ class BadTeacher final : public v1::TeacherService::Service {
     stages->set_assemble(0.25);
     stages->set_infer(2);
     stages->set_encode(std::numeric_limits<double>::quiet_NaN());
+    if (fault_ == Fault::kOutputTooMany) {
+      v1::Section more = *section;
+      more.set_output("feature");
+      *labels->add_sections() = more;
+    }
     response.set_payload(bytes);
   }
 
@@ -304,8 +309,8 @@ TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
 TEST_F(LabelClientTest, ATeacherWhoseLabelsMayNotBeTrainedOnIsPassedOver) {
   Teacher good(FakeRunner::Mode::kAtOnce);
   using Fault = BadTeacher::Fault;
-  for (const Fault fault :
-       {Fault::kNotFinite, Fault::kAnotherShape, Fault::kChecksum, Fault::kOutputMissing}) {
+  for (const Fault fault : {Fault::kNotFinite, Fault::kAnotherShape, Fault::kChecksum,
+                            Fault::kOutputMissing, Fault::kOutputTooMany}) {
     SCOPED_TRACE(static_cast<int>(fault));
     BadTeacher bad(fault);
     LabelClientOptions options = Options(8);
