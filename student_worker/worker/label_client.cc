@@ -189,11 +189,15 @@ void LabelClient::Settle(absl::Duration now) {
 
 void LabelClient::OfferReady() {
   if (!source_.Ready()) return;
-  const absl::Duration now = clock_->MonotonicNow();
-  absl::MutexLock lock(&mu_);
-  if (ready_.has_value()) return;
+  {
+    absl::MutexLock lock(&mu_);
+    if (ready_.has_value()) return;
+  }
+  // Only the executor offers. Joining copies: gRPC's threads, which post, must not wait for it.
   const int64_t step = source_.next_step();
-  ready_ = Ready{step, Join(source_.Take(now))};
+  std::shared_ptr<const StepLabels> labels = Join(source_.Take(clock_->MonotonicNow()));
+  absl::MutexLock lock(&mu_);
+  ready_ = Ready{step, std::move(labels)};
 }
 
 void LabelClient::Do(const LabelAction& action, absl::Duration now) {

@@ -106,7 +106,7 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
                                                            int64_t rows) const;
   void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
-  void OfferReady();
+  void OfferReady() ABSL_LOCKS_EXCLUDED(mu_);
   void SetTimer();
 
   const LabelClientOptions options_;
