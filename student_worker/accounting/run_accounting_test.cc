@@ -94,8 +94,9 @@ TEST_F(RunAccountingTest, AFileOfSeveralPiecesIsReadWhole) {
   EXPECT_EQ(Read(lines).steps, 5999);
 }
 
-TEST_F(RunAccountingTest, ALineWithoutAnEndIsNotKept) {
-  EXPECT_EQ(Read(Lines(0, 3) + std::string(size_t{5} << 20, 'x')).steps, 2);
+TEST_F(RunAccountingTest, ALineMuchLongerThanARecordIsPassedOverAndThoseAfterItCount) {
+  const std::string monster = R"({"step":3,"loss":")" + std::string(size_t{5} << 20, 'x') + "\"}\n";
+  EXPECT_EQ(Read(Lines(0, 3) + monster + Lines(4, 6)).steps, 4);
 }
 
 TEST_F(RunAccountingTest, AMissingFileIsNotFound) {

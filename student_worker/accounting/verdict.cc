@@ -67,12 +67,11 @@ std::string OnLabels(Bound bound, const AnswerTimes& answers, double teacher) {
                         "choose a smaller one of labels.codecs");
   }
   const double queue = teacher > 0 ? answers.queue / teacher : 0;
-  return absl::StrCat(
-      "on waiting for labels, and ", Percent(std::min(1.0, share)), " of ", ask,
-      " is the teacher's work, ", Percent(queue), " of that in its queue: ",
-      queue >= kFullQueueShare
-          ? "add a teacher server, or have views that come again answered from its label cache"
-          : "it has room, so raise labels.window_steps");
+  return absl::StrCat("on waiting for labels, and ", Percent(std::min(1.0, share)), " of ", ask,
+                      " is the teacher's work, ", Percent(queue), " of that in its queue: ",
+                      queue >= kFullQueueShare
+                          ? "add a teacher server, or a larger label cache where views come again"
+                          : "it has room, so raise labels.window_steps");
 }
 
 std::string OnOwnWork(const Shares& shares, bool has_labels) {

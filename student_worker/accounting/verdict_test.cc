@@ -44,10 +44,11 @@ AnswerTimes Asks(double teacher_share, double queue_share) {
 TEST(Verdict, ATeacherThatIsFullBoundsTheRunAndAnotherOneWouldHelp) {
   const Verdict verdict = Judge(Planted({{Phase::kWaitTeacher, 42}}, Asks(0.9, 0.6)));
   EXPECT_EQ(verdict.bound, Bound::kTeacher);
-  EXPECT_EQ(verdict.sentence,
-            "teacher-bound: 42% of the time is spent on waiting for labels, and 90% of an ask's "
-            "20.0 ms is the teacher's work, 60% of that in its queue: add a teacher server, or "
-            "have views that come again answered from its label cache");
+  EXPECT_EQ(
+      verdict.sentence,
+      "teacher-bound: 42% of the time is spent on waiting for labels, and 90% of an ask's "
+      "20.0 ms is the teacher's work, 60% of that in its queue: add a teacher server, or a larger "
+      "label cache where views come again");
 }
 
 TEST(Verdict, ATeacherWithRoomIsToBeAskedFurtherAhead) {

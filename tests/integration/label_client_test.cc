@@ -180,7 +180,7 @@ class BadTeacher final : public v1::TeacherService::Service {
     stages->set_queue(0.5);
     stages->set_assemble(0.25);
     stages->set_infer(2);
-    stages->set_encode(std::numeric_limits<double>::quiet_NaN());
+    stages->set_encode(std::numeric_limits<double>::infinity());
     if (fault_ == Fault::kOutputTooMany) {
       v1::Section more = *section;
       more.set_output("feature");
