@@ -136,7 +136,8 @@ class RandomFleet {
     }
   }
 
-  void Lose(const std::string& name) {
+  // By value: the name may lie in open_.
+  void Lose(std::string name) {
     open_.erase(name);
     std::erase_if(asked_, [&](const auto& ask) { return ask.second.endpoint == name; });
     probed_.insert(name);
