@@ -5,14 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "benchmarks/failover/taken_trace.h"
 #include "benchmarks/support/asking_student.h"
@@ -20,6 +18,7 @@
 #include "benchmarks/support/child_process.h"
 #include "benchmarks/support/interleaved.h"
 #include "benchmarks/support/teacher.h"
+#include "benchmarks/support/waiting_teacher.h"
 #include "common/clock/clock.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
@@ -40,24 +39,11 @@ constexpr absl::Duration kObserved = absl::Seconds(3);
 constexpr double kRateReached = 0.95;
 constexpr double kShareWithin = 0.10;
 
-int ServeWaiting(double seconds_per_row) {
-  SystemClock clock;
-  auto runner = std::make_shared<WaitingRunner>(BenchModel(kClasses), kMaxBatch,
-                                                absl::Seconds(seconds_per_row), &clock);
-  const auto teacher = BenchTeacher::Start(runner, kMaxBatch, &clock);
-  if (!teacher.ok()) {
-    std::cerr << teacher.status() << "\n";
-    return 1;
-  }
-  ChildProcess::ServeUntilParentEnds((*teacher)->address());
-  return 0;
-}
-
 class Fleet {
  public:
   absl::Status Add(double seconds_per_row) {
     ASSIGN_OR_RETURN(teachers_.emplace_back(),
-                     ChildProcess::Start({"--serve-waiting", absl::StrCat(seconds_per_row)}));
+                     StartWaitingTeacher({seconds_per_row, kClasses, kMaxBatch}));
     endpoints_.push_back(
         {absl::StrCat("teacher", teachers_.size()), 1, teachers_.back()->first_line()});
     return absl::OkStatus();
@@ -192,10 +178,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
 }  // namespace distill
 
 int main(int argc, char** argv) {
-  if (double seconds = 0; argc == 3 && std::string(argv[1]) == "--serve-waiting" &&
-                          absl::SimpleAtod(argv[2], &seconds)) {
-    return distill::ServeWaiting(seconds);
-  }
+  if (const std::optional<int> exit = distill::ServeIfWaitingTeacher(argc, argv)) return *exit;
   return distill::BenchMain(argc, argv, "What a fleet gives when teachers go, come and differ.",
                             distill::Run);
 }

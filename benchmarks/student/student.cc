@@ -3,20 +3,19 @@
 // compute, over the same loop with its labels in memory.
 #include "benchmarks/support/student.h"
 
-#include <cstdlib>
-#include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "benchmarks/support/bench_report.h"
 #include "benchmarks/support/child_process.h"
 #include "benchmarks/support/interleaved.h"
 #include "benchmarks/support/teacher.h"
+#include "benchmarks/support/waiting_teacher.h"
 #include "common/clock/clock.h"
 #include "common/clock/thread_timer_queue.h"
 #include "common/executor/thread_executor.h"
@@ -28,19 +27,6 @@ namespace {
 
 constexpr int64_t kMaxBatch = 256;
 constexpr int64_t kFashionClasses = 10;
-
-int ServeWaiting(double seconds_per_row) {
-  SystemClock clock;
-  auto runner = std::make_shared<WaitingRunner>(BenchModel(kFashionClasses), kMaxBatch,
-                                                absl::Seconds(seconds_per_row), &clock);
-  const auto teacher = BenchTeacher::Start(runner, kMaxBatch, &clock);
-  if (!teacher.ok()) {
-    std::cerr << teacher.status() << "\n";
-    return 1;
-  }
-  ChildProcess::ServeUntilParentEnds((*teacher)->address());
-  return 0;
-}
 
 // The labels of a teacher process, over the real label client.
 class RemoteLabels {
@@ -98,7 +84,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   for (const double capacity : {1.0, 1.2}) {
     const double seconds_per_row = 1 / (demand * capacity * static_cast<double>(student->rows()));
     ASSIGN_OR_RETURN(teachers.emplace_back(),
-                     ChildProcess::Start({"--serve-waiting", absl::StrCat(seconds_per_row)}));
+                     StartWaitingTeacher({seconds_per_row, kFashionClasses, kMaxBatch}));
     const auto remote = [&, address = teachers.back()->first_line()](int64_t steps) {
       RemoteLabels labels(address, *student, &clock);
       return student->Train(steps, [&](int64_t step) { return labels.Of(step); });
@@ -127,10 +113,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
 }  // namespace distill
 
 int main(int argc, char** argv) {
-  if (double seconds = 0; argc == 3 && std::string(argv[1]) == "--serve-waiting" &&
-                          absl::SimpleAtod(argv[2], &seconds)) {
-    return distill::ServeWaiting(seconds);
-  }
+  if (const std::optional<int> exit = distill::ServeIfWaitingTeacher(argc, argv)) return *exit;
   return distill::BenchMain(
       argc, argv, "A student with a teacher behind the network over one without.", distill::Run);
 }

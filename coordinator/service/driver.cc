@@ -63,6 +63,7 @@ void Driver::Lost(uint64_t session) {
 }
 
 void Driver::EndAll(const absl::Status& reason) {
+  // Dropped: the server's shutdown cancels the streams.
   Post([this, reason](Coordinator&, absl::Time) {
     for (const auto& [session, sink] : sinks_) sink->End(reason);
     sinks_.clear();

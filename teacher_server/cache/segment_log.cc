@@ -222,6 +222,7 @@ absl::Status SegmentLog::Begin() {
     return absl::OkStatus();
   }();
   if (!status.ok()) {
+    // If it stays, the next start passes it over.
     files_->RemoveTree(PathOf(number)).IgnoreError();
     return Annotate(status, absl::StrCat("label cache in ", directory_));
   }

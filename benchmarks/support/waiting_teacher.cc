@@ -1,0 +1,44 @@
+#include "benchmarks/support/waiting_teacher.h"
+
+#include <iostream>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "benchmarks/support/teacher.h"
+#include "common/clock/clock.h"
+
+namespace distill {
+namespace {
+
+constexpr char kFlag[] = "--serve-waiting";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ChildProcess>> StartWaitingTeacher(
+    const WaitingTeacherOptions& options) {
+  return ChildProcess::Start({kFlag, absl::StrCat(options.seconds_per_row),
+                              absl::StrCat(options.classes), absl::StrCat(options.max_batch)});
+}
+
+std::optional<int> ServeIfWaitingTeacher(int argc, char** argv) {
+  WaitingTeacherOptions options;
+  if (argc != 5 || std::string(argv[1]) != kFlag ||
+      !absl::SimpleAtod(argv[2], &options.seconds_per_row) ||
+      !absl::SimpleAtoi(argv[3], &options.classes) ||
+      !absl::SimpleAtoi(argv[4], &options.max_batch)) {
+    return std::nullopt;
+  }
+  SystemClock clock;
+  auto runner = std::make_shared<WaitingRunner>(BenchModel(options.classes), options.max_batch,
+                                                absl::Seconds(options.seconds_per_row), &clock);
+  const auto teacher = BenchTeacher::Start(runner, options.max_batch, &clock);
+  if (!teacher.ok()) {
+    std::cerr << teacher.status() << "\n";
+    return 1;
+  }
+  ChildProcess::ServeUntilParentEnds((*teacher)->address());
+  return 0;
+}
+
+}  // namespace distill
