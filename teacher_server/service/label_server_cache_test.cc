@@ -20,6 +20,7 @@
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
 #include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/service/flat_example_data.h"
 #include "teacher_server/service/label_server.h"
 
 namespace distill {
@@ -30,31 +31,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Ids = std::vector<uint64_t>;
 
-constexpr int kExamples = 8;
-// Its logits are all zero.
-constexpr uint64_t kFlatExample = 7;
-
-std::shared_ptr<const DataSet> Data() {
-  v1::DataSetConfig config;
-  config.set_name("toy");
-  config.set_classes(3);
-  config.set_scale(1);
-  config.set_deviation(1);
-  std::vector<uint8_t> pixels;
-  for (int i = 0; i < kExamples - 1; ++i) {
-    pixels.push_back(i + 1);
-    pixels.push_back(10 * i);
-  }
-  pixels.insert(pixels.end(), {0, 0});
-  return DataSet::FromArrays(
-             config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-             MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
-             DataSet::Files::kTraining)
-      .value();
-}
-
-ModelDescription Description() { return {"f00d", "test", {1, 2}, 3, {"logits"}}; }
-
 v1::ViewSpec View() {
   v1::ViewSpec view;
   view.set_max_shift_pixels(1);
@@ -63,9 +39,9 @@ v1::ViewSpec View() {
 
 std::vector<float> Truth(const Ids& ids, const Ids& seeds = {}) {
   InferenceBatch batch;
-  batch.examples = Data()->Examples(v1::TRAIN, ids, seeds, View()).value();
+  batch.examples = FlatExampleData()->Examples(v1::TRAIN, ids, seeds, View()).value();
   batch.outputs = {"logits"};
-  const InferenceResult result = FakeRunner::Answer(Description(), batch).value();
+  const InferenceResult result = FakeRunner::Answer(FlatExampleModel(), batch).value();
   const auto values = result.outputs[0].as<float>();
   return {values.begin(), values.end()};
 }
@@ -141,7 +117,7 @@ class LabelServerCacheTest : public ::testing::Test {
     for (const auto& student : students_) student->Read();
   }
   void Serve(const std::string& fingerprint) {
-    runner_ = std::make_shared<FakeRunner>(Description(), FakeRunner::Mode::kOnDemand, 1);
+    runner_ = std::make_shared<FakeRunner>(FlatExampleModel(), FakeRunner::Mode::kOnDemand, 1);
     Serving serving;
     serving.model.model = "teacher";
     serving.model.fingerprint = fingerprint;
@@ -151,7 +127,7 @@ class LabelServerCacheTest : public ::testing::Test {
     serving.model.example_dims = {1, 2};
     serving.model.classes = 3;
     serving.runner = runner_;
-    serving.data = Data();
+    serving.data = FlatExampleData();
     serving.bounds.set_max_batch_examples(4);
     serving.bounds.set_max_queue_examples(6);
     serving.bounds.set_max_queue_delay_seconds(0.002);

@@ -14,6 +14,7 @@
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/section.h"
 #include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/service/flat_example_data.h"
 
 namespace distill {
 namespace {
@@ -23,38 +24,12 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr int kExamples = 8;
-// Its logits are all zero.
-constexpr uint64_t kFlatExample = 7;
-
-std::shared_ptr<const DataSet> Data() {
-  v1::DataSetConfig config;
-  config.set_name("toy");
-  config.set_classes(3);
-  config.set_scale(1);
-  config.set_deviation(1);
-  std::vector<uint8_t> pixels;
-  for (int i = 0; i < kExamples - 1; ++i) {
-    pixels.push_back(i + 1);
-    pixels.push_back(10 * i);
-  }
-  pixels.insert(pixels.end(), {0, 0});
-  auto data = DataSet::FromArrays(
-      config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-      MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
-      DataSet::Files::kTraining);
-  EXPECT_TRUE(data.ok()) << data.status();
-  return *data;
-}
-
-ModelDescription Description() { return {"f00d", "test", {1, 2}, 3, {"logits"}}; }
-
 // What the fake model says of these examples.
 std::vector<float> Truth(const std::vector<uint64_t>& ids) {
   InferenceBatch batch;
-  batch.examples = Data()->Examples(v1::TRAIN, ids, {}, {}).value();
+  batch.examples = FlatExampleData()->Examples(v1::TRAIN, ids, {}, {}).value();
   batch.outputs = {"logits"};
-  const InferenceResult result = FakeRunner::Answer(Description(), batch).value();
+  const InferenceResult result = FakeRunner::Answer(FlatExampleModel(), batch).value();
   const auto values = result.outputs[0].as<float>();
   return {values.begin(), values.end()};
 }
@@ -151,7 +126,7 @@ class LabelServerTest : public ::testing::Test {
     serving.model.example_dims = {1, 2};
     serving.model.classes = 3;
     serving.runner = std::move(runner);
-    serving.data = Data();
+    serving.data = FlatExampleData();
     serving.bounds.set_max_batch_examples(4);
     serving.bounds.set_max_queue_examples(6);
     serving.bounds.set_max_queue_delay_seconds(0.002);
@@ -159,7 +134,7 @@ class LabelServerTest : public ::testing::Test {
     Run();
   }
   std::shared_ptr<FakeRunner> ServeFake(FakeRunner::Mode mode) {
-    auto runner = std::make_shared<FakeRunner>(Description(), mode, 1);
+    auto runner = std::make_shared<FakeRunner>(FlatExampleModel(), mode, 1);
     Serve(runner);
     return runner;
   }
@@ -442,7 +417,7 @@ TEST_F(LabelServerTest, AReplacedModelEndsItsStreamsAndItsLateResultTouchesNothi
   auto unopened = Connect();
   Ask(student, 1, {0});
   Ask(student, 2, {1});
-  Serve(std::make_shared<FakeRunner>(Description(), FakeRunner::Mode::kAtOnce), "beef");
+  Serve(std::make_shared<FakeRunner>(FlatExampleModel(), FakeRunner::Mode::kAtOnce), "beef");
   EXPECT_EQ(student->end->code(), absl::StatusCode::kUnavailable);
   EXPECT_FALSE(unopened->end.has_value());
   ASSERT_TRUE(runner->CompleteOldest());
