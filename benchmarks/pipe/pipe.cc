@@ -17,6 +17,7 @@
 #include "benchmarks/support/interleaved.h"
 #include "benchmarks/support/load.h"
 #include "benchmarks/support/teacher.h"
+#include "common/bytes/byte_slices.h"
 #include "common/clock/clock.h"
 #include "common/executor/thread_executor.h"
 #include "common/rpc/transport.h"
@@ -52,9 +53,9 @@ struct Shape {
     tensor.set_dtype(v1::FLOAT32);
     tensor.add_dims(rows);
     tensor.add_dims(kFeatures);
-    tensor.mutable_data()->assign(rows * kFeatures * sizeof(float), '\0');
     return ask;
   }
+  size_t TensorBytes() const { return tensors ? rows * kFeatures * sizeof(float) : 0; }
 };
 
 // A raw server and a channel to it for each client.
@@ -114,10 +115,11 @@ absl::Status MeasureShape(const Shape& shape, const BenchOptions& options, Clock
     load.open = BenchTeacher::OpenFor(shape.Model(), "dense_fp32");
     load.window = shape.window;
     load.ask = [&](uint64_t request) { return shape.Ask(request); };
+    load.tensors = SlicesOf(std::string(shape.TensorBytes(), '\0'));
     ASSIGN_OR_RETURN(loads.emplace_back(), Load::Open(load));
   }
   RawStreamOptions raw;
-  raw.request_bytes = ask.ByteSizeLong();
+  raw.request_bytes = ask.ByteSizeLong() + shape.TensorBytes();
   raw.answer_bytes = shape.rows * kClasses * sizeof(float);
   raw.window = shape.window;
   ASSIGN_OR_RETURN(auto bare, RawPipe::Start(raw));

@@ -14,6 +14,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/synchronization/notification.h"
+#include "common/bytes/aligned_bytes.h"
 #include "common/digest/crc32c.h"
 #include "common/rpc/framing.h"
 #include "common/rpc/status_conversion.h"

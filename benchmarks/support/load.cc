@@ -64,7 +64,7 @@ void Load::AskNext() {
     --unasked_;
     request = ++last_request_;
   }
-  channel_->Ask(options_.ask(request));
+  channel_->Ask(options_.ask(request), options_.tensors);
 }
 
 void Load::OnAnswered() {

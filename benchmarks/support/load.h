@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/bytes/byte_slices.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/client/label_channel.h"
 
@@ -23,6 +24,8 @@ struct LoadOptions {
   v1::Open open;
   int window = 4;
   std::function<v1::Ask(uint64_t request_id)> ask;
+  // Of each ask, when it has a tensor bundle: its elements.
+  ByteSlices tensors;
 };
 
 class Load {

@@ -9,8 +9,9 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "common/rpc/status_conversion.h"
 #include "common/status/status_macros.h"
@@ -87,7 +88,7 @@ absl::StatusOr<int> FindPayload(CodedInputStream* input, uint32_t payload_tag) {
   }
 }
 
-absl::StatusOr<AlignedBytes> ReadPayload(CodedInputStream* input, size_t total, size_t limit) {
+absl::StatusOr<size_t> PayloadBytes(CodedInputStream* input, size_t total, size_t limit) {
   uint32_t size = 0;
   if (!input->ReadVarint32(&size)) return Malformed(input->CurrentPosition(), "no payload length");
   const size_t position = input->CurrentPosition();
@@ -100,11 +101,20 @@ absl::StatusOr<AlignedBytes> ReadPayload(CodedInputStream* input, size_t total, 
     return Malformed(position, size > total - position ? "payload is truncated"
                                                        : "something follows the payload");
   }
-  AlignedBytes bytes(size);
-  if (size > 0 && !input->ReadRaw(bytes.data(), static_cast<int>(size))) {
-    return Malformed(position, "payload is truncated");
+  return size;
+}
+
+// The last `size` bytes of the slices.
+std::vector<std::string_view> LastBytes(const std::vector<grpc::Slice>& slices, size_t size) {
+  std::vector<std::string_view> last;
+  for (auto slice = slices.rbegin(); size > 0 && slice != slices.rend(); ++slice) {
+    std::string_view bytes(reinterpret_cast<const char*>(slice->begin()), slice->size());
+    if (bytes.size() > size) bytes.remove_prefix(bytes.size() - size);
+    size -= bytes.size();
+    last.push_back(bytes);
   }
-  return bytes;
+  std::reverse(last.begin(), last.end());
+  return last;
 }
 
 bool ParseHead(const std::vector<grpc::Slice>& slices, int size,
@@ -117,22 +127,16 @@ bool ParseHead(const std::vector<grpc::Slice>& slices, int size,
 
 }  // namespace
 
-AlignedBytes::AlignedBytes(size_t size) : size_(size) {
-  if (size == 0) return;
-  const size_t rounded = (size + kPayloadAlignment - 1) / kPayloadAlignment * kPayloadAlignment;
-  data_.reset(static_cast<char*>(std::aligned_alloc(kPayloadAlignment, rounded)));
-  ABSL_RAW_CHECK(data_ != nullptr, "out of memory");
-}
-
-absl::StatusOr<AlignedBytes> ParseFrame(const grpc::ByteBuffer& frame, int payload_field,
-                                        const FrameLimits& limits,
-                                        google::protobuf::MessageLite* head) {
+absl::StatusOr<ByteSlices> SplitFrame(const grpc::ByteBuffer& frame, int payload_field,
+                                      const FrameLimits& limits,
+                                      google::protobuf::MessageLite* head) {
   const size_t total = frame.Length();
   if (total > kMaxMessageBytes) {
     return absl::ResourceExhaustedError(
         absl::StrCat("message refused: ", total, " bytes; send smaller parts"));
   }
-  std::vector<grpc::Slice> slices;
+  const auto held = std::make_shared<std::vector<grpc::Slice>>();
+  std::vector<grpc::Slice>& slices = *held;
   RETURN_IF_ERROR(FromGrpcStatus(frame.Dump(&slices)));
   SliceStream stream(slices);
   CodedInputStream input(&stream);
@@ -144,12 +148,13 @@ absl::StatusOr<AlignedBytes> ParseFrame(const grpc::ByteBuffer& frame, int paylo
                                                      " bytes before its payload, the limit is ",
                                                      limits.max_head_bytes));
   }
-  AlignedBytes payload;
+  size_t payload_bytes = 0;
   if (static_cast<size_t>(head_bytes) < total) {
-    ASSIGN_OR_RETURN(payload, ReadPayload(&input, total, limits.max_payload_bytes));
+    ASSIGN_OR_RETURN(payload_bytes, PayloadBytes(&input, total, limits.max_payload_bytes));
   }
   if (!ParseHead(slices, head_bytes, head)) return Malformed(0, "its head does not parse");
-  return payload;
+  if (payload_bytes == 0) return ByteSlices();
+  return ByteSlices{LastBytes(slices, payload_bytes), held};
 }
 
 grpc::Slice OwnedSlice(std::string_view bytes, std::shared_ptr<const void> owner) {
@@ -161,8 +166,7 @@ grpc::Slice OwnedSlice(std::string_view bytes, std::shared_ptr<const void> owner
 }
 
 absl::StatusOr<grpc::ByteBuffer> BuildFrame(const google::protobuf::Message& head,
-                                            int payload_field,
-                                            const std::vector<grpc::Slice>& payload) {
+                                            int payload_field, const ByteSlices& payload) {
   const auto* field = head.GetDescriptor()->FindFieldByNumber(payload_field);
   if (field == nullptr || field->is_repeated() ||
       field->type() != google::protobuf::FieldDescriptor::TYPE_BYTES ||
@@ -171,8 +175,7 @@ absl::StatusOr<grpc::ByteBuffer> BuildFrame(const google::protobuf::Message& hea
         absl::StrCat("field ", payload_field, " of ", head.GetTypeName(),
                      " is not an empty bytes field; clear it and pass the bytes as slices"));
   }
-  size_t payload_bytes = 0;
-  for (const grpc::Slice& slice : payload) payload_bytes += slice.size();
+  const size_t payload_bytes = payload.size();
   std::string start = head.SerializeAsString();
   if (payload_bytes > kMaxMessageBytes || start.size() + payload_bytes + 16 > kMaxMessageBytes) {
     return absl::ResourceExhaustedError(
@@ -188,8 +191,8 @@ absl::StatusOr<grpc::ByteBuffer> BuildFrame(const google::protobuf::Message& hea
     start.append(reinterpret_cast<const char*>(prefix), end - prefix);
   }
   slices.emplace_back(start);
-  for (const grpc::Slice& slice : payload) {
-    if (slice.size() > 0) slices.push_back(slice);
+  for (const std::string_view slice : payload.slices) {
+    if (!slice.empty()) slices.push_back(OwnedSlice(slice, payload.owner));
   }
   return grpc::ByteBuffer(slices.data(), slices.size());
 }

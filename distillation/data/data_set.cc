@@ -189,6 +189,16 @@ std::span<const int32_t> DataSet::labels(v1::Split split) const {
 absl::StatusOr<TensorView> DataSet::Examples(v1::Split split, std::span<const uint64_t> ids,
                                              std::span<const uint64_t> view_seeds,
                                              const v1::ViewSpec& spec) const {
+  std::vector<float> out(ids.size() * static_cast<size_t>(shape_.values()));
+  RETURN_IF_ERROR(WriteExamples(split, ids, view_seeds, spec, std::span(out)));
+  std::vector<int64_t> dims = {static_cast<int64_t>(ids.size())};
+  dims.insert(dims.end(), example_dims_.begin(), example_dims_.end());
+  return MakeTensorView(ElementType::kFloat32, std::move(dims), std::move(out));
+}
+
+absl::Status DataSet::WriteExamples(v1::Split split, std::span<const uint64_t> ids,
+                                    std::span<const uint64_t> view_seeds, const v1::ViewSpec& spec,
+                                    std::span<float> out) const {
   if (!view_seeds.empty() && view_seeds.size() != ids.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat(ids.size(), " examples and ", view_seeds.size(), " view seeds"));
@@ -198,7 +208,10 @@ absl::StatusOr<TensorView> DataSet::Examples(v1::Split split, std::span<const ui
         "data set ", name_, " holds feature rows, which cannot be mirrored or shifted"));
   }
   const auto values = static_cast<size_t>(shape_.values());
-  std::vector<float> out(ids.size() * values);
+  if (out.size() != ids.size() * values) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("room for ", out.size(), " values and ", ids.size(), " examples of ", values));
+  }
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] >= size(split)) {
       return absl::OutOfRangeError(absl::StrCat("example ", ids[i], " of ", size(split), " in the ",
@@ -207,7 +220,7 @@ absl::StatusOr<TensorView> DataSet::Examples(v1::Split split, std::span<const ui
     }
     const uint64_t seed = view_seeds.empty() ? 0 : view_seeds[i];
     const size_t begin = (Offset(split) + ids[i]) * values;
-    const std::span<float> row = std::span(out).subspan(i * values, values);
+    const std::span<float> row = out.subspan(i * values, values);
     if (examples_.type == ElementType::kUInt8) {
       MakeView(examples_.as<uint8_t>().subspan(begin, values), shape_, normalization_, spec, seed,
                row);
@@ -216,9 +229,7 @@ absl::StatusOr<TensorView> DataSet::Examples(v1::Split split, std::span<const ui
                row);
     }
   }
-  std::vector<int64_t> dims = {static_cast<int64_t>(ids.size())};
-  dims.insert(dims.end(), example_dims_.begin(), example_dims_.end());
-  return MakeTensorView(ElementType::kFloat32, std::move(dims), std::move(out));
+  return absl::OkStatus();
 }
 
 }  // namespace distill

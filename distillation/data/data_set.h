@@ -57,6 +57,10 @@ class DataSet {
   absl::StatusOr<TensorView> Examples(v1::Split split, std::span<const uint64_t> ids,
                                       std::span<const uint64_t> view_seeds,
                                       const v1::ViewSpec& spec) const;
+  // The same into `out`, which has room for exactly them: INVALID_ARGUMENT otherwise.
+  absl::Status WriteExamples(v1::Split split, std::span<const uint64_t> ids,
+                             std::span<const uint64_t> view_seeds, const v1::ViewSpec& spec,
+                             std::span<float> out) const;
 
  private:
   DataSet() = default;

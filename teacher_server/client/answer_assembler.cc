@@ -1,11 +1,9 @@
 #include "teacher_server/client/answer_assembler.h"
 
-#include <cstring>
-#include <utility>
+#include <span>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest/crc32c.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 
@@ -23,15 +21,15 @@ bool AnswerAssembler::Finish(uint64_t request_id) {
   return true;
 }
 
-absl::StatusOr<std::shared_ptr<const ReceivedLabels>> AnswerAssembler::Add(const v1::Labels& part,
-                                                                           AlignedBytes payload) {
+absl::StatusOr<std::shared_ptr<const ReceivedLabels>> AnswerAssembler::Add(
+    const v1::Labels& part, const ByteSlices& payload) {
   const auto it = answers_.find(part.request_id());
   if (it == answers_.end()) {
     return absl::DataLossError(absl::StrCat("labels for request ", part.request_id(),
                                             ", which nobody asked or which is answered"));
   }
   Partial& partial = it->second;
-  if (absl::Status status = AddPart(partial, part, std::move(payload)); !status.ok()) {
+  if (absl::Status status = AddPart(partial, part, payload); !status.ok()) {
     return Annotate(status, absl::StrCat("part ", part.part(), " of the answer to request ",
                                          part.request_id()));
   }
@@ -43,35 +41,30 @@ absl::StatusOr<std::shared_ptr<const ReceivedLabels>> AnswerAssembler::Add(const
 }
 
 absl::Status AnswerAssembler::AddPart(Partial& partial, const v1::Labels& part,
-                                      AlignedBytes payload) {
+                                      const ByteSlices& payload) {
   if (part.part() != partial.parts) {
     return absl::DataLossError(absl::StrCat("part ", partial.parts, " was due"));
   }
-  if (Crc32c(payload.view()) != part.crc32c()) {
-    return absl::DataLossError("its bytes do not have the CRC-32C that was sent along");
-  }
   const uint64_t total = partial.labels == nullptr ? part.total_bytes() : partial.total;
   const uint64_t left = total - partial.received;
-  if (payload.size() > left || part.last() != (payload.size() == left)) {
-    return absl::DataLossError(absl::StrCat("it has ", payload.size(), " bytes and is ",
+  const uint64_t size = payload.size();
+  if (size > left || part.last() != (size == left)) {
+    return absl::DataLossError(absl::StrCat("it has ", size, " bytes and is ",
                                             part.last() ? "" : "not ", "the last part, but ", left,
                                             " of ", total, " bytes are missing"));
   }
-  if (payload.size() == 0 && !part.last()) return absl::DataLossError("it has no bytes");
-  const bool whole = part.last() && partial.parts == 0;
-  if (partial.labels == nullptr) RETURN_IF_ERROR(Begin(partial, part, whole));
-  partial.received += payload.size();
-  ++partial.parts;
-  if (whole) {
-    partial.labels->payload = std::move(payload);
-  } else {
-    char* const end = partial.labels->payload.data() + partial.received;
-    std::memcpy(end - payload.size(), payload.data(), payload.size());
+  if (size == 0 && !part.last()) return absl::DataLossError("it has no bytes");
+  if (partial.labels == nullptr) RETURN_IF_ERROR(Begin(partial, part));
+  char* const at = partial.labels->payload.data() + partial.received;
+  if (!CopyChecked(payload, part.crc32c(), std::as_writable_bytes(std::span(at, size)))) {
+    return absl::DataLossError("its bytes do not have the CRC-32C that was sent along");
   }
+  partial.received += size;
+  ++partial.parts;
   return absl::OkStatus();
 }
 
-absl::Status AnswerAssembler::Begin(Partial& partial, const v1::Labels& part, bool whole) {
+absl::Status AnswerAssembler::Begin(Partial& partial, const v1::Labels& part) {
   if (part.total_bytes() > max_answer_bytes_ - unfinished_bytes_) {
     return absl::DataLossError(absl::StrCat("the answer would have ", part.total_bytes(),
                                             " bytes, at most ", max_answer_bytes_,
@@ -80,7 +73,7 @@ absl::Status AnswerAssembler::Begin(Partial& partial, const v1::Labels& part, bo
   partial.total = part.total_bytes();
   partial.labels = std::make_shared<ReceivedLabels>();
   partial.labels->sections.assign(part.sections().begin(), part.sections().end());
-  if (!whole) partial.labels->payload = AlignedBytes(partial.total);
+  partial.labels->payload = AlignedBytes(partial.total);
   unfinished_bytes_ += partial.total;
   return absl::OkStatus();
 }

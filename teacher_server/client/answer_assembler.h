@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "common/rpc/framing.h"
+#include "common/bytes/aligned_bytes.h"
+#include "common/bytes/byte_slices.h"
 #include "proto/teacher.pb.h"
 
 namespace distill {
@@ -29,12 +30,12 @@ class AnswerAssembler {
   // From here on an answer to `request_id` is welcome; crashes where one is already.
   void Expect(uint64_t request_id);
 
-  // The answer once `part` was its last, null before. An answer of one part takes the
-  // payload over, without a copy. DATA_LOSS, with the request's id, for everything that
+  // The answer once `part` was its last, null before. The payload is copied to its place in
+  // the answer, and nowhere else. DATA_LOSS, with the request's id, for everything that
   // cannot come from a correct server (unknown id, part number, length, CRC) and for
   // answers above the limit: end the stream, since the parts no longer fit together.
   absl::StatusOr<std::shared_ptr<const ReceivedLabels>> Add(const v1::Labels& part,
-                                                            AlignedBytes payload);
+                                                            const ByteSlices& payload);
 
   // No (more) labels will come. False for an id that is not expected.
   bool Finish(uint64_t request_id);
@@ -51,11 +52,11 @@ class AnswerAssembler {
     uint32_t parts = 0;
   };
 
-  absl::Status AddPart(Partial& partial, const v1::Labels& part, AlignedBytes payload);
-  absl::Status Begin(Partial& partial, const v1::Labels& part, bool whole);
+  absl::Status AddPart(Partial& partial, const v1::Labels& part, const ByteSlices& payload);
+  absl::Status Begin(Partial& partial, const v1::Labels& part);
 
   const uint64_t max_answer_bytes_;
-  // Of the answers of several parts that are not complete.
+  // Of the answers that are not complete.
   uint64_t unfinished_bytes_ = 0;
   std::map<uint64_t, Partial> answers_;
 };

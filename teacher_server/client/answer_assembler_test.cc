@@ -3,21 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cstdint>
 #include <string>
 
+#include "common/bytes/byte_slices.h"
 #include "common/digest/crc32c.h"
 
 namespace distill {
 namespace {
 
 using ::testing::HasSubstr;
-
-AlignedBytes Aligned(const std::string& text) {
-  AlignedBytes bytes(text.size());
-  if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
-  return bytes;
-}
 
 v1::Labels Part(uint64_t id, uint32_t number, const std::string& bytes, bool last,
                 uint64_t total = 0) {
@@ -37,7 +32,7 @@ class AnswerAssemblerTest : public ::testing::Test {
 
   absl::StatusOr<std::shared_ptr<const ReceivedLabels>> Add(const v1::Labels& part,
                                                             const std::string& bytes) {
-    return answers_.Add(part, Aligned(bytes));
+    return answers_.Add(part, SlicesOf(bytes));
   }
   void ExpectRefused(const v1::Labels& part, const std::string& bytes, const char* why) {
     const absl::Status status = Add(part, bytes).status();
@@ -48,16 +43,14 @@ class AnswerAssemblerTest : public ::testing::Test {
   AnswerAssembler answers_{100};
 };
 
-TEST_F(AnswerAssemblerTest, AnAnswerOfOnePartIsNotCopied) {
-  AlignedBytes bytes = Aligned("whole");
-  const char* const where = bytes.data();
+TEST_F(AnswerAssemblerTest, AnAnswerOfOnePartIsWholeAtOnceAndAligned) {
   v1::Labels part = Part(1, 0, "whole", true, 5);
   part.mutable_stages()->set_infer(2);
-  auto labels = answers_.Add(part, std::move(bytes));
+  auto labels = Add(part, "whole");
   ASSERT_TRUE(labels.ok()) << labels.status();
   ASSERT_NE(*labels, nullptr);
   EXPECT_EQ((*labels)->payload.view(), "whole");
-  EXPECT_EQ((*labels)->payload.data(), where);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>((*labels)->payload.data()) % kPayloadAlignment, 0u);
   EXPECT_EQ((*labels)->sections.at(0).output(), "logits");
   EXPECT_EQ((*labels)->stages.infer(), 2);
   EXPECT_EQ(answers_.expected(), 0u);

@@ -1,7 +1,6 @@
 #include "teacher_server/client/label_channel.h"
 
 #include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <algorithm>
 #include <utility>
@@ -33,7 +32,7 @@ absl::StatusOr<std::shared_ptr<LabelChannel>> LabelChannel::Open(const LabelChan
                                                                  LabelChannelEvents events) {
   ASSIGN_OR_RETURN(auto channel, CreateChannel(options.transport, options.address));
   auto self = std::make_shared<LabelChannel>(Private(), options, std::move(events));
-  grpc::TemplatedGenericStub<v1::LabelRequest, grpc::ByteBuffer> stub(channel);
+  grpc::GenericStub stub(channel);
   stub.PrepareBidiStreamingCall(self->context(), kMethod, {}, self.get());
   self->Begin();
   return self;
@@ -45,13 +44,16 @@ LabelChannel::LabelChannel(Private, const LabelChannelOptions& options, LabelCha
       events_(std::move(events)),
       answers_(options.max_answer_bytes) {}
 
-void LabelChannel::Ask(v1::Ask ask) {
+void LabelChannel::Ask(v1::Ask ask, ByteSlices tensors) {
+  if (!tensors.slices.empty()) ask.set_crc32c(Crc32c(tensors));
   {
     absl::MutexLock lock(&channel_mu_);
     if (ended_.has_value()) return;
     ABSL_RAW_CHECK(answers_.expected() < options_.request_credit, "an ask beyond request_credit");
     answers_.Expect(ask.request_id());
-    *outbox_.emplace_back().mutable_ask() = std::move(ask);
+    Outgoing& outgoing = outbox_.emplace_back();
+    *outgoing.head.mutable_ask() = std::move(ask);
+    outgoing.payload = std::move(tensors);
   }
   Wake();
 }
@@ -61,7 +63,7 @@ void LabelChannel::Cancel(uint64_t request_id) {
     absl::MutexLock lock(&channel_mu_);
     if (ended_.has_value() || !answers_.expects(request_id)) return;
     if (!cancelled_.insert(request_id).second) return;
-    outbox_.emplace_back().mutable_cancel()->set_request_id(request_id);
+    outbox_.emplace_back().head.mutable_cancel()->set_request_id(request_id);
   }
   Wake();
 }
@@ -74,27 +76,37 @@ void LabelChannel::Close() {
   Stream::Cancel();
 }
 
-std::optional<v1::LabelRequest> LabelChannel::NextToWrite() {
+std::optional<grpc::ByteBuffer> LabelChannel::NextToWrite() {
+  const std::optional<Outgoing> next = NextOutgoing();
+  if (!next.has_value()) return std::nullopt;
+  absl::StatusOr<grpc::ByteBuffer> frame =
+      BuildFrame(next->head, v1::LabelRequest::kPayloadFieldNumber, next->payload);
+  ABSL_RAW_CHECK(frame.ok(), "an ask that is no message: its tensors have more than 2^31 bytes");
+  return *std::move(frame);
+}
+
+std::optional<LabelChannel::Outgoing> LabelChannel::NextOutgoing() {
   absl::MutexLock lock(&channel_mu_);
-  v1::LabelRequest request;
+  Outgoing outgoing;
+  v1::LabelRequest& request = outgoing.head;
   if (!open_written_) {
     open_written_ = true;
     *request.mutable_open() = options_.open;
     request.mutable_open()->mutable_credit()->set_requests(options_.request_credit +
                                                            spare_requests_);
     request.mutable_open()->mutable_credit()->set_bytes(options_.byte_credit);
-    return request;
+    return outgoing;
   }
   // Before asks: those may use what is granted here.
   if (OwesCredit()) {
     request.mutable_credit()->set_requests(std::exchange(owed_requests_, 0));
     request.mutable_credit()->set_bytes(std::exchange(owed_bytes_, 0));
-    return request;
+    return outgoing;
   }
   if (outbox_.empty()) return std::nullopt;
-  request = std::move(outbox_.front());
+  outgoing = std::move(outbox_.front());
   outbox_.pop_front();
-  return request;
+  return outgoing;
 }
 
 bool LabelChannel::OwesCredit() const {
@@ -119,8 +131,8 @@ absl::Status LabelChannel::Handle(const grpc::ByteBuffer& message) {
   v1::LabelResponse head;
   FrameLimits limits;
   limits.max_payload_bytes = options_.transport.max_receive_bytes;
-  ASSIGN_OR_RETURN(AlignedBytes payload,
-                   ParseFrame(message, v1::LabelResponse::kPayloadFieldNumber, limits, &head));
+  ASSIGN_OR_RETURN(const ByteSlices payload,
+                   SplitFrame(message, v1::LabelResponse::kPayloadFieldNumber, limits, &head));
   if (head.has_opened() == opened_) {
     return absl::DataLossError(opened_ ? "`opened` came twice" : "a message before `opened`");
   }
@@ -130,7 +142,7 @@ absl::Status LabelChannel::Handle(const grpc::ByteBuffer& message) {
       Call(events_.opened, head.opened());
       return absl::OkStatus();
     case v1::LabelResponse::kLabels:
-      return OnLabels(head.labels(), std::move(payload));
+      return OnLabels(head.labels(), payload);
     case v1::LabelResponse::kFailed:
       return OnFailed(head.failed());
     case v1::LabelResponse::kDraining:
@@ -142,13 +154,13 @@ absl::Status LabelChannel::Handle(const grpc::ByteBuffer& message) {
   return absl::DataLossError("a message of a kind that this student does not know");
 }
 
-absl::Status LabelChannel::OnLabels(const v1::Labels& part, AlignedBytes payload) {
+absl::Status LabelChannel::OnLabels(const v1::Labels& part, const ByteSlices& payload) {
   std::shared_ptr<const ReceivedLabels> labels;
   bool grant = false;
   {
     absl::MutexLock lock(&channel_mu_);
     const uint64_t bytes = payload.size();
-    ASSIGN_OR_RETURN(labels, answers_.Add(part, std::move(payload)));
+    ASSIGN_OR_RETURN(labels, answers_.Add(part, payload));
     owed_bytes_ += bytes;
     if (labels != nullptr) {
       ++owed_requests_;

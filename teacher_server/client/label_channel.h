@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/bytes/byte_slices.h"
 #include "common/rpc/client_stream.h"
 #include "common/rpc/transport.h"
 #include "proto/teacher.pb.h"
@@ -58,7 +59,7 @@ struct LabelChannelEvents {
 // at a time, since a message costs as much as a small answer: the server is granted half as many
 // requests again as may be asked, so that an ask is within the credit whenever it is made, and the
 // bytes come back once a quarter of them is used.
-class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffer> {
+class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer> {
  private:
   struct Private {};
 
@@ -70,24 +71,32 @@ class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffe
                                                             LabelChannelEvents events);
 
   // After `opened`. Crashes beyond request_credit asks without a terminal event, and for
-  // an id that is unanswered. Dropped once the stream has ended.
-  void Ask(v1::Ask ask);
+  // an id that is unanswered. Dropped once the stream has ended. `tensors` are the elements
+  // of the ask's tensor bundle; they are not copied, and must not change until gRPC lets go
+  // of their owner.
+  void Ask(v1::Ask ask, ByteSlices tensors = {});
   // The ask still gets its terminal event. Ids that are unknown or answered are passed over.
   void Cancel(uint64_t request_id);
   // `closed` follows, with CANCELLED; other events stop, but for one under way.
   void Close();
 
  private:
-  using Stream = ClientStream<v1::LabelRequest, grpc::ByteBuffer>;
+  using Stream = ClientStream<grpc::ByteBuffer, grpc::ByteBuffer>;
 
   void OnMessage(grpc::ByteBuffer message) override;
-  std::optional<v1::LabelRequest> NextToWrite() override;
+  std::optional<grpc::ByteBuffer> NextToWrite() override;
   void OnClosed(const absl::Status& status) override;
 
+  struct Outgoing {
+    v1::LabelRequest head;
+    ByteSlices payload;
+  };
+
+  std::optional<Outgoing> NextOutgoing() ABSL_LOCKS_EXCLUDED(channel_mu_);
   // Enough that granting it is worth a message.
   bool OwesCredit() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(channel_mu_);
   absl::Status Handle(const grpc::ByteBuffer& message);
-  absl::Status OnLabels(const v1::Labels& part, AlignedBytes payload);
+  absl::Status OnLabels(const v1::Labels& part, const ByteSlices& payload);
   absl::Status OnFailed(const v1::Failed& failed);
 
   const LabelChannelOptions options_;
@@ -100,7 +109,7 @@ class LabelChannel final : public ClientStream<v1::LabelRequest, grpc::ByteBuffe
   absl::Mutex channel_mu_;
   AnswerAssembler answers_ ABSL_GUARDED_BY(channel_mu_);
   // Asks and cancels; the credit allows no more than two for each ask.
-  std::deque<v1::LabelRequest> outbox_ ABSL_GUARDED_BY(channel_mu_);
+  std::deque<Outgoing> outbox_ ABSL_GUARDED_BY(channel_mu_);
   std::set<uint64_t> cancelled_ ABSL_GUARDED_BY(channel_mu_);
   // Free again and not yet granted.
   uint32_t owed_requests_ ABSL_GUARDED_BY(channel_mu_) = 0;

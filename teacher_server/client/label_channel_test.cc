@@ -63,11 +63,10 @@ class ScriptedStream final : public ServerStream<grpc::ByteBuffer, grpc::ByteBuf
       scripted_->received.push_back(request);
     }
     for (const Message& answer : scripted_->script(request)) {
-      auto payload = std::make_shared<const std::string>(answer.payload);
-      const std::vector<grpc::Slice> slices = {OwnedSlice(*payload, payload)};
       absl::MutexLock lock(&mu_);
       outbox_.push_back(
-          BuildFrame(answer.head, v1::LabelResponse::kPayloadFieldNumber, slices).value());
+          BuildFrame(answer.head, v1::LabelResponse::kPayloadFieldNumber, SlicesOf(answer.payload))
+              .value());
     }
     Wake();
   }

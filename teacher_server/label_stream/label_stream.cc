@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -20,15 +19,6 @@ namespace {
 uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
   return a > std::numeric_limits<uint64_t>::max() - b ? std::numeric_limits<uint64_t>::max()
                                                       : a + b;
-}
-
-// Takes the bytes over; they were checked.
-TensorView TakeExamples(v1::TensorBundle::NamedTensor& tensor) {
-  const auto bytes = std::make_shared<const std::string>(std::move(*tensor.mutable_data()));
-  return {ElementType::kFloat32,
-          {tensor.dims().begin(), tensor.dims().end()},
-          std::as_bytes(std::span(*bytes)),
-          bytes};
 }
 
 // The longest wait a student may ask for; keeps every later sum finite.
@@ -85,7 +75,7 @@ LabelStream::LabelStream(const LabelStreamOptions& options,
       unavailable_(std::move(unavailable)),
       account_(std::move(account)) {}
 
-absl::Status LabelStream::OnMessage(v1::LabelRequest message) {
+absl::Status LabelStream::OnMessage(v1::LabelRequest message, ByteSlices payload) {
   if (state_ == State::kAwaitingOpen && !message.has_open()) {
     return absl::InvalidArgumentError("the first message of a Label stream must be `open`");
   }
@@ -93,7 +83,7 @@ absl::Status LabelStream::OnMessage(v1::LabelRequest message) {
     case v1::LabelRequest::kOpen:
       return OnOpen(message.open());
     case v1::LabelRequest::kAsk:
-      return OnAsk(std::move(*message.mutable_ask()));
+      return OnAsk(std::move(*message.mutable_ask()), std::move(payload));
     case v1::LabelRequest::kCredit:
       AddCredit(message.credit());
       return absl::OkStatus();
@@ -157,7 +147,7 @@ void LabelStream::AddCredit(const v1::Credit& credit) {
   byte_credit_ = SaturatingAdd(byte_credit_, credit.bytes());
 }
 
-absl::Status LabelStream::OnAsk(v1::Ask ask) {
+absl::Status LabelStream::OnAsk(v1::Ask ask, ByteSlices payload) {
   if (unanswered_.size() >= request_credit_) {
     return absl::ResourceExhaustedError(
         absl::StrCat("an ask beyond the credit of ", request_credit_, " requests; grant first"));
@@ -173,7 +163,7 @@ absl::Status LabelStream::OnAsk(v1::Ask ask) {
   if (unanswered_.count(id) > 0) {
     return absl::InvalidArgumentError(absl::StrCat("request id ", id, " is asked twice"));
   }
-  const absl::Status status = CheckAsk(ask);
+  const absl::Status status = CheckAsk(ask, payload.size());
   unanswered_[id] = false;
   if (!status.ok()) {
     Fail(id, status, absl::ZeroDuration());
@@ -183,7 +173,11 @@ absl::Status LabelStream::OnAsk(v1::Ask ask) {
   admitted.request_id = id;
   admitted.remaining = ToDuration(ask.remaining());
   if (ask.has_tensors()) {
-    admitted.tensors = TakeExamples(*ask.mutable_tensors()->mutable_tensors(0));
+    SentExamples& tensors = admitted.tensors.emplace();
+    const auto& dims = ask.tensors().tensors(0).dims();
+    tensors.dims.assign(dims.begin(), dims.end());
+    tensors.bytes = std::move(payload);
+    if (ask.has_crc32c()) tensors.crc32c = ask.crc32c();
   } else {
     admitted.examples = std::move(*ask.mutable_examples());
   }
@@ -191,7 +185,7 @@ absl::Status LabelStream::OnAsk(v1::Ask ask) {
   return absl::OkStatus();
 }
 
-absl::Status LabelStream::CheckAsk(const v1::Ask& ask) const {
+absl::Status LabelStream::CheckAsk(const v1::Ask& ask, uint64_t payload_bytes) const {
   if (state_ == State::kDraining) {
     return absl::UnavailableError("this teacher server is draining; ask another one");
   }
@@ -199,7 +193,9 @@ absl::Status LabelStream::CheckAsk(const v1::Ask& ask) const {
   if (ToDuration(ask.remaining()) <= absl::ZeroDuration()) {
     return absl::DeadlineExceededError("no time remained when the ask arrived");
   }
-  return ask.has_tensors() ? CheckTensors(ask.tensors()) : CheckRefs(ask.examples());
+  if (ask.has_tensors()) return CheckTensors(ask.tensors(), payload_bytes);
+  if (payload_bytes > 0) return absl::InvalidArgumentError("a payload without tensors");
+  return CheckRefs(ask.examples());
 }
 
 absl::Status LabelStream::CheckRows(uint64_t rows) const {
@@ -210,7 +206,8 @@ absl::Status LabelStream::CheckRows(uint64_t rows) const {
                                                  ", as `opened` says"));
 }
 
-absl::Status LabelStream::CheckTensors(const v1::TensorBundle& bundle) const {
+absl::Status LabelStream::CheckTensors(const v1::TensorBundle& bundle,
+                                       uint64_t payload_bytes) const {
   if (bundle.tensors_size() != 1 || bundle.tensors(0).name() != kExamplesTensor ||
       bundle.tensors(0).dtype() != v1::FLOAT32) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -228,10 +225,9 @@ absl::Status LabelStream::CheckTensors(const v1::TensorBundle& bundle) const {
   // Fits: no more than max_request_examples of the model's own shape.
   uint64_t bytes = sizeof(float);
   for (const int64_t dim : due) bytes *= static_cast<uint64_t>(dim);
-  if (tensor.data().size() == bytes) return absl::OkStatus();
+  if (payload_bytes == bytes) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("tensor '", kExamplesTensor, "' has ",
-                                                 tensor.data().size(), " bytes; its shape says ",
-                                                 bytes));
+                                                 payload_bytes, " bytes; its shape says ", bytes));
 }
 
 absl::Status LabelStream::CheckRefs(const v1::ExampleRefs& refs) const {
@@ -332,10 +328,11 @@ LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
     }
     const std::string_view slice = std::string_view(*bytes).substr(skip, left);
     crc = ExtendCrc32c(crc, slice);
-    frame.payload.push_back({slice, outgoing.owner});
+    frame.payload.slices.push_back(slice);
     left -= slice.size();
     skip = 0;
   }
+  frame.payload.owner = outgoing.owner;
   labels->set_crc32c(crc);
   outgoing.sent += length;
   unsent_bytes_ -= length;

@@ -9,12 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "common/tensor_view/tensor_view.h"
+#include "common/bytes/byte_slices.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/label_stream/memory_ledger.h"
 
@@ -50,13 +49,21 @@ struct ServedModel {
 // The one tensor of a bundle.
 inline constexpr char kExamplesTensor[] = "examples";
 
+// Examples as the student sent them: float32 [rows, example dims...].
+struct SentExamples {
+  std::vector<int64_t> dims;
+  ByteSlices bytes;
+  // For whoever copies them: CRC-32C, where the student gave one.
+  std::optional<uint32_t> crc32c;
+};
+
 // An ask that passed every check that needs no data.
 struct AdmittedAsk {
   uint64_t request_id = 0;
   absl::Duration remaining;
-  // One of the two: by id, or float32 [rows, example dims...] as the student sent them.
+  // One of the two.
   v1::ExampleRefs examples;
-  std::optional<TensorView> tensors;
+  std::optional<SentExamples> tensors;
 };
 
 struct LabelAnswer {
@@ -66,15 +73,10 @@ struct LabelAnswer {
   v1::StageSeconds stages;
 };
 
-// One message to write: the head, then the bytes of its last field. The owners keep
-// the bytes alive.
+// One message to write: the head, then the bytes of its last field.
 struct LabelFrame {
   v1::LabelResponse head;
-  struct Slice {
-    std::string_view bytes;
-    std::shared_ptr<const void> owner;
-  };
-  std::vector<Slice> payload;
+  ByteSlices payload;
 };
 
 // A pure state machine. Thread-compatible.
@@ -94,7 +96,7 @@ class LabelStream {
               absl::Status unavailable, std::shared_ptr<MemoryLedger::Account> account = nullptr);
 
   // Not OK: the stream ends with this status (codes in teacher.proto).
-  absl::Status OnMessage(v1::LabelRequest message);
+  absl::Status OnMessage(v1::LabelRequest message, ByteSlices payload = {});
 
   // The answer to an admitted ask; ignored where it has been answered, as a cancelled
   // one has.
@@ -131,12 +133,12 @@ class LabelStream {
   };
 
   absl::Status OnOpen(const v1::Open& open);
-  absl::Status OnAsk(v1::Ask ask);
+  absl::Status OnAsk(v1::Ask ask, ByteSlices payload);
   // Why an ask cannot be served; OK otherwise.
-  absl::Status CheckAsk(const v1::Ask& ask) const;
+  absl::Status CheckAsk(const v1::Ask& ask, uint64_t payload_bytes) const;
   absl::Status CheckRows(uint64_t rows) const;
   absl::Status CheckRefs(const v1::ExampleRefs& refs) const;
-  absl::Status CheckTensors(const v1::TensorBundle& bundle) const;
+  absl::Status CheckTensors(const v1::TensorBundle& bundle, uint64_t payload_bytes) const;
   void AddCredit(const v1::Credit& credit);
   LabelFrame NextPart(Outgoing& outgoing);
 

@@ -87,7 +87,7 @@ LabelAnswer AnswerOf(const std::vector<std::string>& pieces) {
 
 std::string Bytes(const LabelFrame& frame) {
   std::string bytes;
-  for (const auto& slice : frame.payload) bytes += std::string(slice.bytes);
+  for (const std::string_view slice : frame.payload.slices) bytes += slice;
   return bytes;
 }
 

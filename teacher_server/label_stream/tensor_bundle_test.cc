@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/bytes/byte_slices.h"
 #include "teacher_server/label_stream/label_stream.h"
 
 namespace distill {
@@ -44,6 +45,12 @@ LabelStream Opened() {
 }
 
 // Two examples of [28, 28].
+ByteSlices Payload() {
+  std::vector<float> values(2 * 28 * 28, 0.5f);
+  values.back() = 7;
+  return SlicesOf(std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4));
+}
+
 v1::LabelRequest AskTensors(uint64_t id) {
   v1::LabelRequest message;
   message.mutable_ask()->set_request_id(id);
@@ -52,31 +59,32 @@ v1::LabelRequest AskTensors(uint64_t id) {
   tensor->set_name("examples");
   tensor->set_dtype(v1::FLOAT32);
   for (const int64_t dim : {2, 28, 28}) tensor->add_dims(dim);
-  std::vector<float> values(2 * 28 * 28, 0.5f);
-  values.back() = 7;
-  tensor->set_data(std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4));
   return message;
 }
 
 TEST(TensorBundle, ExamplesMayComeAlong) {
   LabelStream stream = Opened();
-  EXPECT_TRUE(stream.OnMessage(AskTensors(5)).ok());
+  v1::LabelRequest message = AskTensors(5);
+  message.mutable_ask()->set_crc32c(17);
+  const ByteSlices payload = Payload();
+  EXPECT_TRUE(stream.OnMessage(message, payload).ok());
   const std::vector<AdmittedAsk> admitted = stream.TakeAdmitted();
   ASSERT_THAT(admitted, SizeIs(1));
   ASSERT_TRUE(admitted[0].tensors.has_value());
   EXPECT_THAT(admitted[0].tensors->dims, ElementsAre(2, 28, 28));
-  EXPECT_EQ(admitted[0].tensors->as<float>().front(), 0.5f);
-  EXPECT_EQ(admitted[0].tensors->as<float>().back(), 7.0f);
+  EXPECT_EQ(admitted[0].tensors->crc32c, 17u);
+  EXPECT_EQ(admitted[0].tensors->bytes.slices.at(0).data(), payload.slices[0].data());
 }
 
 TEST(TensorBundle, ExamplesThatDoNotFitTheModelAreRefused) {
   LabelStream stream = Opened();
   using Tensor = v1::TensorBundle::NamedTensor;
-  const auto refusal = [&](const std::function<void(v1::TensorBundle*, Tensor*)>& change) {
+  const auto refusal = [&](const std::function<void(v1::TensorBundle*, Tensor*)>& change,
+                           const ByteSlices& payload = Payload()) {
     v1::LabelRequest message = AskTensors(5);
     v1::TensorBundle* bundle = message.mutable_ask()->mutable_tensors();
     change(bundle, bundle->mutable_tensors(0));
-    EXPECT_TRUE(stream.OnMessage(message).ok());
+    EXPECT_TRUE(stream.OnMessage(message, payload).ok());
     EXPECT_THAT(stream.TakeAdmitted(), IsEmpty());
     const v1::Failed failed = stream.NextFrame()->head.failed();
     EXPECT_EQ(static_cast<absl::StatusCode>(failed.code()), absl::StatusCode::kInvalidArgument);
@@ -92,9 +100,19 @@ TEST(TensorBundle, ExamplesThatDoNotFitTheModelAreRefused) {
   EXPECT_THAT(refusal([](auto*, auto* t) { t->set_dims(0, -1); }), HasSubstr("no example"));
   EXPECT_THAT(refusal([](auto*, auto* t) { t->set_dims(0, int64_t{1} << 62); }),
               HasSubstr("in one request"));
-  EXPECT_THAT(refusal([](auto*, auto* t) { t->mutable_data()->pop_back(); }),
+  EXPECT_THAT(refusal([](auto*, auto*) {}, SlicesOf(std::string(6271, 'x'))),
               HasSubstr("6271 bytes; its shape says 6272"));
   EXPECT_EQ(stream.unanswered(), 0u);
+}
+
+TEST(TensorBundle, APayloadThatBelongsToNoTensorIsRefused) {
+  LabelStream stream = Opened();
+  v1::LabelRequest message;
+  message.mutable_ask()->set_request_id(5);
+  message.mutable_ask()->mutable_remaining()->set_seconds(10);
+  message.mutable_ask()->mutable_examples()->add_ids(1);
+  EXPECT_TRUE(stream.OnMessage(message, Payload()).ok());
+  EXPECT_THAT(stream.NextFrame()->head.failed().message(), HasSubstr("payload without tensors"));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "absl/base/internal/raw_logging.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
@@ -13,27 +12,6 @@
 #include "distillation/labels/validity.h"
 
 namespace distill {
-
-TensorView JoinRows(std::span<const TensorView> parts) {
-  ABSL_RAW_CHECK(!parts.empty(), "no rows to join");
-  if (parts.size() == 1) return parts[0];
-  std::vector<int64_t> dims = parts[0].dims;
-  dims[0] = 0;
-  size_t values = 0;
-  for (const TensorView& part : parts) {
-    ABSL_RAW_CHECK(std::equal(dims.begin() + 1, dims.end(), part.dims.begin() + 1, part.dims.end()),
-                   "rows of different shapes");
-    dims[0] += part.dims[0];
-    values += part.as<float>().size();
-  }
-  std::vector<float> joined;
-  joined.reserve(values);
-  for (const TensorView& part : parts) {
-    const std::span<const float> rows = part.as<float>();
-    joined.insert(joined.end(), rows.begin(), rows.end());
-  }
-  return MakeTensorView(ElementType::kFloat32, std::move(dims), std::move(joined));
-}
 
 absl::Status CheckResult(const InferenceResult& result, const std::vector<std::string>& outputs,
                          int64_t rows, int64_t classes) {

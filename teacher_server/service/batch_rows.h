@@ -1,10 +1,8 @@
-// The rows of a batch: several requests' examples joined, and each request's labels cut
-// out again and encoded.
+// Each request's labels, cut out of the result of a batch and encoded.
 #ifndef TEACHER_SERVER_SERVICE_BATCH_ROWS_H_
 #define TEACHER_SERVER_SERVICE_BATCH_ROWS_H_
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,10 +13,6 @@
 #include "teacher_server/runner/interface.h"
 
 namespace distill {
-
-// float32 [sum of rows, dims...] from parts [rows, dims...] of equal dims, at least one;
-// crashes otherwise. One part is returned as it is, without a copy.
-TensorView JoinRows(std::span<const TensorView> parts);
 
 // Whether a result has what was asked for: a float32 tensor [rows, classes] for each of
 // `outputs`. INTERNAL otherwise: the runner is broken.

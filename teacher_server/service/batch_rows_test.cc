@@ -26,14 +26,6 @@ std::vector<float> Decoded(const LabelAnswer& answer, int section) {
   return {values.begin(), values.end()};
 }
 
-TEST(BatchRowsTest, RowsAreJoinedInOrderAndASinglePartIsNotCopied) {
-  const std::vector<TensorView> parts = {Floats({1, 2}, {1, 2}), Floats({2, 2}, {3, 4, 5, 6})};
-  const TensorView joined = JoinRows(parts);
-  EXPECT_THAT(joined.dims, ElementsAre(3, 2));
-  EXPECT_THAT(joined.as<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
-  EXPECT_EQ(JoinRows({parts.data(), 1}).bytes.data(), parts[0].bytes.data());
-}
-
 TEST(BatchRowsTest, EachOutputIsASectionOfTheRowsAsked) {
   const std::vector<std::string> outputs = {"logits", "other"};
   InferenceResult result;

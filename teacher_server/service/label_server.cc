@@ -90,13 +90,14 @@ absl::Status LabelServer::TooManyStreams() {
                                                    " streams already", whose, "; ask another"));
 }
 
-void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message) {
+void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message, ByteSlices payload) {
   const std::shared_ptr<Stream> stream = Find(id);
   if (stream == nullptr) return;
-  const absl::Status posted = Post([this, stream, message = std::move(message)]() mutable {
-    Handle(stream, std::move(message));
-    stream->sink->Handled();
-  });
+  const absl::Status posted =
+      Post([this, stream, message = std::move(message), payload = std::move(payload)]() mutable {
+        Handle(stream, std::move(message), std::move(payload));
+        stream->sink->Handled();
+      });
   if (!posted.ok()) stream->sink->End(Annotate(posted, "a message was dropped"));
 }
 
@@ -264,7 +265,8 @@ void LabelServer::Attach(const std::shared_ptr<Stream>& stream) {
   stream->state.emplace(options, std::move(served), unavailable_, stream->account);
 }
 
-void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message) {
+void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message,
+                         ByteSlices payload) {
   if (stream->ended) return;
   absl::Status status;
   std::vector<AdmittedAsk> admitted;
@@ -272,7 +274,7 @@ void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest
   {
     absl::MutexLock lock(&stream->mu);
     LabelStream& state = *stream->state;
-    status = state.OnMessage(std::move(message));
+    status = state.OnMessage(std::move(message), std::move(payload));
     admitted = state.TakeAdmitted();
     cancelled = state.TakeCancelled();
     if (status.ok() && !stream->opened) {

@@ -113,7 +113,7 @@ class LabelServer {
   // A stream's id. Beyond kMaxStreams the sink ends with RESOURCE_EXHAUSTED and the
   // address that holds the most of them, and the id, 0, is nobody's.
   uint64_t Connect(PeerIdentity peer, std::shared_ptr<FrameSink> sink);
-  void OnMessage(uint64_t stream, v1::LabelRequest message);
+  void OnMessage(uint64_t stream, v1::LabelRequest message, ByteSlices payload = {});
   // The stream is over: what it still waits for is cancelled.
   void Lost(uint64_t stream);
   // Bytes of answers that are asked for or not out, of all streams. An answer is counted
@@ -151,7 +151,7 @@ class LabelServer {
   void CheckDrained();
 
   void Attach(const std::shared_ptr<Stream>& stream);
-  void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message);
+  void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message, ByteSlices payload);
   void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
   void Submit(Request request);
   uint64_t MemoryOf(const Stream& stream, const Request& request) const;
@@ -167,7 +167,6 @@ class LabelServer {
   void RunNext(uint64_t work_id);
   // The examples of work.running, less those requests that fail here; null: none left.
   std::optional<InferenceBatch> Assemble(Work& work);
-  static absl::StatusOr<TensorView> ExamplesOf(const Request& request, const DataSet& data);
   void OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> result);
   void AnswerAll(Work& work, const std::vector<Request>& requests, const InferenceResult& result);
   void Complete(uint64_t work_id);

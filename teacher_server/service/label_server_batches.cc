@@ -7,18 +7,11 @@
 #include <vector>
 
 #include "teacher_server/service/batch_rows.h"
+#include "teacher_server/service/example_batch.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/label_server_state.h"
 
 namespace distill {
-
-absl::StatusOr<TensorView> LabelServer::ExamplesOf(const Request& request, const DataSet& data) {
-  if (request.tensors.has_value()) return *request.tensors;
-  const v1::ExampleRefs& refs = request.refs;
-  return data.Examples(refs.split(), {refs.ids().data(), static_cast<size_t>(refs.ids_size())},
-                       {refs.view_seeds().data(), static_cast<size_t>(refs.view_seeds_size())},
-                       refs.view_spec());
-}
 
 void LabelServer::StartBatch(const Batch& batch) {
   auto work = std::make_unique<Work>();
@@ -55,28 +48,31 @@ void LabelServer::RunNext(uint64_t work_id) {
 std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
   work.started = clock_->MonotonicNow();
   InferenceBatch batch;
-  std::vector<TensorView> parts;
+  int64_t rows = 0;
+  for (const Request& request : work.running) rows += request.examples();
+  ExampleBatch examples(rows, work.model->served->example_dims);
   std::vector<Request> kept;
   for (Request& request : work.running) {
     if (!Needed(request)) {
       if (request.rows != nullptr) request.rows->Failed(request.flight);
       continue;
     }
-    const absl::StatusOr<TensorView> examples = ExamplesOf(request, *work.model->data);
-    if (!examples.ok()) {
-      Fail(request, examples.status());
+    const absl::Status added = request.tensors.has_value()
+                                   ? examples.Add(*request.tensors)
+                                   : examples.Add(request.refs, *work.model->data);
+    if (!added.ok()) {
+      Fail(request, added);
       continue;
     }
     for (const std::string& output : request.stream->outputs) {
       const auto found = std::find(batch.outputs.begin(), batch.outputs.end(), output);
       if (found == batch.outputs.end()) batch.outputs.push_back(output);
     }
-    parts.push_back(*examples);
     kept.push_back(std::move(request));
   }
   work.running = std::move(kept);
-  if (parts.empty()) return std::nullopt;
-  batch.examples = JoinRows(parts);
+  if (work.running.empty()) return std::nullopt;
+  batch.examples = examples.Take();
   work.outputs = batch.outputs;
   work.assemble = clock_->MonotonicNow() - work.started;
   return batch;

@@ -72,7 +72,7 @@ class Student final : public FrameSink {
       if (!head.has_labels()) continue;
       const uint64_t request = head.labels().request_id();
       std::string payload;
-      for (const auto& slice : frame->payload) payload += std::string(slice.bytes);
+      for (const std::string_view slice : frame->payload.slices) payload += slice;
       const auto labels =
           DecodeSection(head.labels().sections(0), std::as_bytes(std::span(payload)));
       ASSERT_TRUE(labels.ok()) << labels.status();

@@ -44,9 +44,9 @@ class HarnessStudent final : public FrameSink {
       const v1::LabelResponse& head = frame->head;
       if (head.has_failed()) failed[head.failed().request_id()] = head.failed();
       if (!head.has_labels()) continue;
-      bytes += LengthOf(*frame);
-      for (const LabelFrame::Slice& slice : frame->payload) {
-        payload[head.labels().request_id()] += std::string(slice.bytes);
+      bytes += frame->payload.size();
+      for (const std::string_view slice : frame->payload.slices) {
+        payload[head.labels().request_id()] += slice;
       }
       if (head.labels().last()) answered.push_back(head.labels().request_id());
     }
@@ -64,12 +64,6 @@ class HarnessStudent final : public FrameSink {
   std::map<uint64_t, std::string> payload;
 
  private:
-  static uint64_t LengthOf(const LabelFrame& frame) {
-    uint64_t length = 0;
-    for (const LabelFrame::Slice& slice : frame.payload) length += slice.bytes.size();
-    return length;
-  }
-
   LabelServer* const server_;
 };
 

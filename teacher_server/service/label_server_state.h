@@ -16,7 +16,6 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/rpc/peer_identity.h"
-#include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
 #include "teacher_server/service/cached_rows.h"
 #include "teacher_server/service/label_server.h"
@@ -57,7 +56,7 @@ struct LabelServer::Request {
   uint64_t request_id = 0;
   // By id, or the examples themselves.
   v1::ExampleRefs refs;
-  std::optional<TensorView> tensors;
+  std::optional<SentExamples> tensors;
   absl::Duration admitted;
   // Held for its answer, until that is handed over.
   std::shared_ptr<const void> memory;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/bytes/byte_slices.h"
 #include "common/tensor_view/tensor_view.h"
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
@@ -22,7 +23,7 @@ constexpr int kClasses = LabelServerHarness::kClasses;
 
 // `values` are rows of two.
 void AskTensors(LabelServerHarness& harness, const HarnessStudent& student, uint64_t request,
-                const std::vector<float>& values) {
+                const std::vector<float>& values, uint32_t damage = 0) {
   v1::LabelRequest message;
   message.mutable_ask()->set_request_id(request);
   message.mutable_ask()->mutable_remaining()->set_seconds(10);
@@ -32,8 +33,10 @@ void AskTensors(LabelServerHarness& harness, const HarnessStudent& student, uint
   for (const int64_t dim : {static_cast<int64_t>(values.size()) / 2, int64_t{1}, int64_t{2}}) {
     tensor->add_dims(dim);
   }
-  tensor->set_data(std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4));
-  harness.server.OnMessage(student.id, message);
+  const ByteSlices payload =
+      SlicesOf(std::string(reinterpret_cast<const char*>(values.data()), values.size() * 4));
+  message.mutable_ask()->set_crc32c(Crc32c(payload) ^ damage);
+  harness.server.OnMessage(student.id, message, payload);
   harness.control.RunAll();
 }
 
@@ -68,6 +71,21 @@ TEST(LabelServerTensors, LabelsAreTheModelsForWhatWasSentAlsoBesideIdsInOneBatch
   student->Read();
   EXPECT_THAT(student->answered, ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(Floats(student->payload[2]), Truth({1, 2, 3, 4}));
+  EXPECT_EQ(Floats(student->payload[4]), Truth({5, 6}));
+}
+
+TEST(LabelServerTensors, DamagedExamplesFailTheirAskAndNoOtherOfTheBatch) {
+  LabelServerHarness harness({});
+  auto runner = harness.Serve(FakeRunner::Mode::kOnDemand, /*queue=*/64);
+  auto student = harness.Open();
+  harness.Ask(*student, 1, 1);
+  AskTensors(harness, *student, 2, {1, 2});
+  AskTensors(harness, *student, 3, {3, 4}, /*damage=*/1);
+  AskTensors(harness, *student, 4, {5, 6});
+  while (runner->CompleteOldest()) harness.control.RunAll();
+  student->Read();
+  EXPECT_EQ(student->Code(3), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Floats(student->payload[2]), Truth({1, 2}));
   EXPECT_EQ(Floats(student->payload[4]), Truth({5, 6}));
 }
 

@@ -61,7 +61,7 @@ class Student final : public FrameSink {
   void Read() {
     while (std::optional<LabelFrame> frame = server_->NextFrame(id)) {
       std::string bytes;
-      for (const auto& slice : frame->payload) bytes += std::string(slice.bytes);
+      for (const std::string_view slice : frame->payload.slices) bytes += slice;
       const v1::LabelResponse& head = frame->head;
       if (head.has_opened()) opened = head.opened();
       if (head.has_draining()) draining = true;

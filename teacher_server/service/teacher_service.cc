@@ -1,18 +1,16 @@
 #include "teacher_server/service/teacher_service.h"
 
-#include <grpcpp/impl/codegen/proto_utils.h>
-
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/rpc/framing.h"
 #include "common/rpc/server_stream.h"
 #include "common/rpc/transport.h"
+#include "common/status/annotate.h"
 
 namespace distill {
 namespace {
@@ -49,22 +47,22 @@ class LabelCall final : public Stream, public FrameSink {
                                                     " are read; ask for fewer examples")));
       return;
     }
+    FrameLimits limits;
+    limits.max_head_bytes = limits.max_payload_bytes = TeacherServiceImpl::kMaxRequestBytes;
     v1::LabelRequest request;
-    if (!grpc::SerializationTraits<v1::LabelRequest>::Deserialize(&message, &request).ok()) {
-      End(absl::InvalidArgumentError("a message that is not a LabelRequest"));
+    absl::StatusOr<ByteSlices> payload =
+        SplitFrame(message, v1::LabelRequest::kPayloadFieldNumber, limits, &request);
+    if (!payload.ok()) {
+      End(Annotate(payload.status(), "a message that is not a LabelRequest"));
       return;
     }
-    server_->OnMessage(id_, std::move(request));
+    server_->OnMessage(id_, std::move(request), *std::move(payload));
   }
 
   std::optional<grpc::ByteBuffer> NextToWrite() override {
-    std::optional<LabelFrame> frame = server_->NextFrame(id_);
+    const std::optional<LabelFrame> frame = server_->NextFrame(id_);
     if (!frame.has_value()) return std::nullopt;
-    std::vector<grpc::Slice> payload;
-    for (LabelFrame::Slice& slice : frame->payload) {
-      payload.push_back(OwnedSlice(slice.bytes, std::move(slice.owner)));
-    }
-    auto buffer = BuildFrame(frame->head, v1::LabelResponse::kPayloadFieldNumber, payload);
+    auto buffer = BuildFrame(frame->head, v1::LabelResponse::kPayloadFieldNumber, frame->payload);
     if (buffer.ok()) return *std::move(buffer);
     End(buffer.status());
     return std::nullopt;
