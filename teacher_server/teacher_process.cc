@@ -11,6 +11,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "cli/process/process_runtime.h"
+#include "common/config/config_reader.h"
+#include "common/config/position_map.h"
 #include "common/executor/thread_executor.h"
 #include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
@@ -29,6 +31,7 @@ namespace {
 
 // Answers in flight when the process is told to stop.
 constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
+constexpr size_t kMaxOrderBytes = size_t{1} << 20;
 
 // Between the coordinator's orders and the label server: one load at a time, and what
 // became of it. Thread-safe.
@@ -54,8 +57,17 @@ class Serves {
       order_ = order;
     }
     SetState(v1::TeacherState::LOADING, order, absl::OkStatus());
-    const absl::Status posted = loader_->Schedule([this, order] { Load(order); });
+    const absl::Status posted = loader_->Schedule([this, order] { (void)Load(order); });
     if (!posted.ok()) SetState(v1::TeacherState::FAILED, order, posted);
+  }
+
+  // Of a server that nobody tells more: loads it here and now.
+  absl::Status ServeOnly(const v1::Serve& order) {
+    {
+      absl::MutexLock lock(&mu_);
+      order_ = order;
+    }
+    return Load(order);
   }
 
   // Says again how things stand.
@@ -86,21 +98,22 @@ class Serves {
     return order_.has_value() && order_->SerializeAsString() == order.SerializeAsString();
   }
 
-  void Load(const v1::Serve& order) {
-    if (!IsCurrent(order)) return;
+  absl::Status Load(const v1::Serve& order) {
+    if (!IsCurrent(order)) return absl::OkStatus();
     server_->StopServing(absl::UnavailableError("another model is being loaded"));
     PosixFileSystem files;
     absl::StatusOr<Serving> serving = LoadServing(
         files, flags_.run_dir, order, runtime_->incarnation(), device_, &runtime_->clock());
-    if (!IsCurrent(order)) return;  // the next load is queued
+    if (!IsCurrent(order)) return absl::OkStatus();  // the next load is queued
     if (!serving.ok()) {
       server_->StopServing(absl::UnavailableError("the model could not be loaded"));
       SetState(v1::TeacherState::FAILED, order, serving.status());
-      return;
+      return serving.status();
     }
     const std::string numerics_class = serving->model.numerics_class;
     server_->Serve(*std::move(serving));
     SetState(v1::TeacherState::READY, order, absl::OkStatus(), numerics_class);
+    return absl::OkStatus();
   }
 
   void SetState(v1::TeacherState::State state, const v1::Serve& order, const absl::Status& why,
@@ -150,6 +163,15 @@ std::unique_ptr<DiskTier> CacheOnDisk(const ProcessFlags& flags, ProcessRuntime*
       files, options, executor, [&flags, runtime](const absl::Status& status) {
         LogLine(runtime->clock(), flags.name, "label cache: " + std::string(status.message()));
       });
+}
+
+absl::StatusOr<v1::Serve> ReadOrder(const std::string& path) {
+  PosixFileSystem files;
+  ASSIGN_OR_RETURN(const std::string text, files.Read(path, kMaxOrderBytes));
+  v1::Serve order;
+  PositionMap positions;
+  RETURN_IF_ERROR(ParseConfig(text, path, &order, &positions));
+  return order;
 }
 
 AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
@@ -215,11 +237,17 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   events.on_given_up = [&](const absl::Status& status) {
     shutdown.Request("no coordinator", status);
   };
-  ASSIGN_OR_RETURN(const std::shared_ptr<Attendance> attendance,
-                   Attendance::Start(OptionsOf(flags, *runtime, server->address()), events,
-                                     &runtime->timers(), &runtime->clock(), runtime->random()));
-  serves.set_attendance(attendance);
-  serves.Report();
+  std::shared_ptr<Attendance> attendance;
+  if (flags.serve.empty()) {
+    ASSIGN_OR_RETURN(attendance,
+                     Attendance::Start(OptionsOf(flags, *runtime, server->address()), events,
+                                       &runtime->timers(), &runtime->clock(), runtime->random()));
+    serves.set_attendance(attendance);
+    serves.Report();
+  } else {
+    ASSIGN_OR_RETURN(const v1::Serve order, ReadOrder(flags.serve));
+    RETURN_IF_ERROR(serves.ServeOnly(order));
+  }
   if (const absl::Status status = runtime->NotifyStarted(server->address()); !status.ok()) {
     shutdown.Request("nobody hears that this server has started", status);
   }
@@ -232,7 +260,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   absl::Notification drained;
   labels.Drain(shutdown.reason(), [&] { drained.Notify(); });
   drained.WaitForNotificationWithTimeout(kDrainTimeout);
-  attendance->Leave(shutdown.reason());
+  if (attendance != nullptr) attendance->Leave(shutdown.reason());
   server->Shutdown(absl::ZeroDuration());
   loader.Stop();
   device.Stop();

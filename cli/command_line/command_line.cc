@@ -30,6 +30,7 @@ class Grammar {
     app_.require_subcommand(1);
     AddRun();
     AddOnRunDirectory();
+    AddLabel();
     AddConfig();
   }
 
@@ -75,6 +76,41 @@ class Grammar {
     digest_->add_option("dir", digest_command_.path, "DIR or DIR/RUN")->required();
   }
 
+  void AddLabel() {
+    label_ = app_.add_subcommand("label", "Record a finished teacher's labels for later runs");
+    label_->add_option("config", label_command_.config, "The plan, YAML or JSON")->required();
+    label_->add_option("--run", label_command_.run, "The run of the plan that will use them")
+        ->required();
+    label_
+        ->add_option("--run-dir", label_command_.run_dir,
+                     "Where the plan's teacher was trained: holds TEACHER/export")
+        ->required();
+    label_->add_option("--out", label_command_.out, "Folder of the label set; goes on if there")
+        ->required();
+    label_->add_option("--role", label_command_.role, "Which teacher, where the run has several");
+    label_->add_option("--set", label_command_.settings, "Override a field: field.path=value")
+        ->take_all()
+        ->expected(1);
+    label_seed_option_ = label_->add_option("--seed", seed_, "Override the plan's seed");
+    label_
+        ->add_option("--teachers", label_command_.teachers,
+                     "host:port,... of teacher servers that run already")
+        ->delimiter(',');
+    label_
+        ->add_option("--teacher-servers", label_command_.teacher_servers,
+                     "How many to start here; without it as many as the plan has")
+        ->check(CLI::Range(1, 64));
+    label_
+        ->add_option("--threads", label_command_.threads,
+                     "Of each of these; without it as many as the plan has")
+        ->check(CLI::Range(1, 1024));
+    label_
+        ->add_option("--block-rows", label_command_.block_rows,
+                     "Rows of one inference batch: a set of another size has other bytes")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+  }
+
   void AddConfig() {
     config_ = app_.add_subcommand("config", "Look at a plan without running it");
     config_->require_subcommand(1);
@@ -96,6 +132,10 @@ class Grammar {
     if (resume_->parsed()) return resume_command_;
     if (stop_->parsed()) return stop_command_;
     if (status_->parsed()) return status_command_;
+    if (label_->parsed()) {
+      if (label_seed_option_->count() > 0) label_command_.seed = seed_;
+      return label_command_;
+    }
     if (digest_->parsed()) return digest_command_;
     if (show_->parsed()) return show_command_;
     return validate_command_;
@@ -153,13 +193,14 @@ class Grammar {
   }
 
   CLI::App app_;
-  CLI::App *run_, *resume_, *stop_, *status_, *digest_, *config_, *show_, *validate_;
-  CLI::Option* seed_option_;
+  CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_;
+  CLI::Option *seed_option_, *label_seed_option_;
   uint64_t seed_ = 0;
   RunCommand run_command_;
   ResumeCommand resume_command_;
   StopCommand stop_command_;
   StatusCommand status_command_;
+  LabelCommand label_command_;
   DigestCommand digest_command_;
   ConfigShowCommand show_command_;
   ConfigValidateCommand validate_command_;

@@ -46,6 +46,23 @@ struct StatusCommand {
   // As of StopCommand.
   std::string coordinator;
 };
+struct LabelCommand {
+  std::string config;
+  std::vector<std::string> settings;
+  std::optional<uint64_t> seed;
+  std::string run;
+  // May be empty for a run with one teacher.
+  std::string role;
+  // Of the plan in which the teacher was trained.
+  std::string run_dir;
+  std::string out;
+  // host:port of teacher servers that run already; empty: starts some here.
+  std::vector<std::string> teachers;
+  // 0: as the plan has them.
+  int teacher_servers = 0;
+  int threads = 0;
+  uint32_t block_rows = 64;
+};
 struct DigestCommand {
   // DIR or DIR/RUN.
   std::string path;
@@ -66,8 +83,8 @@ struct PrintAndExit {
   ExitCode code = ExitCode::kDone;
 };
 
-using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, DigestCommand,
-                             ConfigShowCommand, ConfigValidateCommand, PrintAndExit>;
+using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand,
+                             DigestCommand, ConfigShowCommand, ConfigValidateCommand, PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.

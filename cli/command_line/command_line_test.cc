@@ -45,6 +45,21 @@ TEST(CommandLine, ConfigShowsAndValidates) {
   EXPECT_THAT(std::get<ConfigValidateCommand>(validate).settings, ElementsAre("seed=2"));
 }
 
+TEST(CommandLine, LabelNamesThePlanTheRunTheTeachersFolderAndWhereTheSetGoes) {
+  const auto label = std::get<LabelCommand>(
+      ParseCommandLine({"label", "f", "--run=r", "--run-dir=d", "--out=o", "--teachers=h:1,h:2",
+                        "--block-rows=32", "--seed=5"}));
+  EXPECT_EQ(label.config, "f");
+  EXPECT_EQ(label.run, "r");
+  EXPECT_EQ(label.role, "");
+  EXPECT_EQ(label.run_dir, "d");
+  EXPECT_EQ(label.out, "o");
+  EXPECT_THAT(label.teachers, ElementsAre("h:1", "h:2"));
+  EXPECT_EQ(label.block_rows, 32u);
+  EXPECT_EQ(label.seed, 5u);
+  EXPECT_EQ(Printed({"label", "f", "--run=r", "--run-dir=d"}).code, ExitCode::kUsage);
+}
+
 TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
   const PrintAndExit help = Printed({"--help"});
   EXPECT_EQ(help.code, ExitCode::kDone);
@@ -54,7 +69,8 @@ TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
 }
 
 TEST(CommandLine, EveryCommandAnswersHelpEvenWhenOtherArgumentsAreWrong) {
-  for (const std::string command : {"run", "resume", "stop", "status", "digest", "config"}) {
+  for (const std::string command :
+       {"run", "resume", "stop", "status", "label", "digest", "config"}) {
     EXPECT_EQ(Printed({command, "-h"}).code, ExitCode::kDone) << command;
     EXPECT_EQ(Printed({command, "--nonsense", "--help"}).code, ExitCode::kDone) << command;
   }

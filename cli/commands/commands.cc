@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/commands/model_digest.h"
+#include "cli/label_recording/record_labels.h"
 #include "cli/local_run/local_run.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/process/process_flags.h"
@@ -249,6 +250,24 @@ ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
   if (!status.ok()) return Fail(status.status());
   Print(command.json ? StatusJson(*status) : StatusText(*status, *plan));
   return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
+  const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
+                             tools.working_directory);
+  if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
+  const auto local = LocalTools(tools);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+  RecordLabelsRequest request;
+  request.what = {command.run, command.role, command.run_dir, command.block_rows};
+  request.directory = command.out;
+  request.teachers = command.teachers;
+  request.teacher_servers = command.teacher_servers;
+  request.threads = command.threads;
+  if (isatty(STDERR_FILENO)) {
+    request.show = [](const std::string& text) { std::fputs(text.c_str(), stderr); };
+  }
+  return Finish(RecordLabels(*local, *plan, request));
 }
 
 ExitCode Do(const CommandTools& tools, const DigestCommand& command) {

@@ -45,7 +45,17 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
   app.add_option("--name", flags.name, "Unique among the processes of the plan")
       ->capture_default_str();
   if (kind != ProcessKind::kCoordinator) {
-    app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")->required();
+    CLI::Option* coordinator =
+        app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator");
+    if (kind == ProcessKind::kTeacherServer) {
+      CLI::Option* serve = app.add_option(
+          "--serve", flags.serve,
+          "Without a coordinator: a YAML file that says what to serve, as `distillctl label` "
+          "writes it");
+      coordinator->excludes(serve);
+    } else {
+      coordinator->required();
+    }
     app.add_option("--threads", flags.threads, "Compute threads")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
@@ -104,6 +114,9 @@ std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app.parse(arguments);
+    if (kind == ProcessKind::kTeacherServer && flags.coordinator.empty() && flags.serve.empty()) {
+      throw CLI::RequiredError("--coordinator (or --serve)");
+    }
     return flags;
   } catch (const CLI::Success&) {
     return PrintAndExit{app.help(), ExitCode::kDone};

@@ -22,6 +22,8 @@ struct ProcessFlags {
   std::string run_dir;
   // host:port of the coordinator; unused by the coordinator itself.
   std::string coordinator;
+  // Of a teacher server that has no coordinator: a file with its order (v1::Serve).
+  std::string serve;
   // Where it serves: coordinator and teacher servers.
   std::string listen = "127.0.0.1:0";
   // Address of this host that the other ranks reach: student workers.

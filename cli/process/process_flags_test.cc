@@ -52,6 +52,16 @@ TEST(ProcessFlagsTest, AMissingFlagIsNamed) {
   EXPECT_THAT(exit->text, HasSubstr("--coordinator"));
 }
 
+TEST(ProcessFlagsTest, ATeacherServerHasACoordinatorOrAnOrderInAFileAndNotBoth) {
+  const auto parsed =
+      ParseProcessFlags(ProcessKind::kTeacherServer, {"--run-dir=/r", "--serve=order.yaml"});
+  EXPECT_EQ(std::get<ProcessFlags>(parsed).serve, "order.yaml");
+  const auto both = ParseProcessFlags(ProcessKind::kTeacherServer,
+                                      {"--run-dir=/r", "--serve=order.yaml", "--coordinator=h:1"});
+  EXPECT_EQ(std::get<PrintAndExit>(both).code, ExitCode::kUsage);
+  EXPECT_THAT(std::get<PrintAndExit>(both).text, HasSubstr("--serve"));
+}
+
 TEST(ProcessFlagsTest, HelpShowsAnExample) {
   const auto parsed = ParseProcessFlags(ProcessKind::kCoordinator, {"--help"});
   const auto* exit = std::get_if<PrintAndExit>(&parsed);

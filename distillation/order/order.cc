@@ -16,6 +16,10 @@ constexpr uint64_t kViewStream = uint64_t{1} << 63;
 
 }  // namespace
 
+bool Augments(const v1::ViewSpec& view) {
+  return view.horizontal_flip() || view.max_shift_pixels() > 0;
+}
+
 uint64_t ViewSeedOf(uint64_t run_seed, uint64_t view, uint64_t example_id) {
   // 0 is taken by the un-augmented view.
   return std::max<uint64_t>(1, Mix(run_seed, kViewStream + view, example_id));
@@ -25,7 +29,7 @@ Order::Order(const OrderOptions& options)
     : options_(options),
       drawn_from_(options.chosen.has_value() ? options.chosen->size() : options.examples),
       steps_per_epoch_(static_cast<int64_t>(drawn_from_ / options.global_batch_size)),
-      augments_(options.view.horizontal_flip() || options.view.max_shift_pixels() > 0) {}
+      augments_(Augments(options.view)) {}
 
 absl::StatusOr<Order> Order::Create(const OrderOptions& options) {
   if (options.global_batch_size == 0) {

@@ -31,6 +31,9 @@ struct OrderOptions {
   v1::ViewSpec view;
 };
 
+// Whether a view differs from the example as it lies in the data set.
+bool Augments(const v1::ViewSpec& view);
+
 // The seed of an example in one of the views that augmentation gives it: view number v is
 // seen in the epochs e with e % views_per_example == v, or in epoch v where every epoch
 // has its own. Never 0, which is the un-augmented view.

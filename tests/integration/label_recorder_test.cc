@@ -1,0 +1,235 @@
+// The recorder of label sets against teacher servers, good and bad, over loopback.
+#include "cli/label_recording/label_recorder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/clock/thread_timer_queue.h"
+#include "common/executor/thread_executor.h"
+#include "common/files/fake_file_system.h"
+#include "common/rpc/server.h"
+#include "distillation/data/data_set.h"
+#include "distillation/label_sets/reader.h"
+#include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/service/label_server.h"
+#include "teacher_server/service/teacher_service.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint64_t kExamples = 100;
+constexpr int kClasses = 5;
+
+std::shared_ptr<const DataSet> Data() {
+  v1::DataSetConfig config;
+  config.set_name("toy");
+  config.set_classes(kClasses);
+  config.set_scale(1);
+  config.set_deviation(1);
+  std::vector<uint8_t> pixels;
+  for (uint64_t i = 0; i < kExamples; ++i) {
+    pixels.insert(pixels.end(), {1, static_cast<uint8_t>(i)});
+  }
+  auto data = DataSet::FromArrays(
+      config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
+      MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
+      DataSet::Files::kTraining);
+  EXPECT_TRUE(data.ok()) << data.status();
+  return *data;
+}
+
+// A teacher server in this process; its destruction is its death.
+class Teacher {
+ public:
+  explicit Teacher(FakeRunner::Mode mode = FakeRunner::Mode::kAtOnce,
+                   const std::string& fingerprint = "f00d", const std::string& numerics = "n") {
+    runner_ = std::make_shared<FakeRunner>(
+        ModelDescription{fingerprint, numerics, {1, 2}, kClasses, {"logits"}}, mode, 1);
+    Serving serving;
+    serving.model.model = "teacher";
+    serving.model.fingerprint = fingerprint;
+    serving.model.numerics_class = numerics;
+    serving.model.data_set_digest = "data";
+    serving.model.outputs = {"logits"};
+    serving.model.codecs = {"dense_fp32"};
+    serving.model.example_dims = {1, 2};
+    serving.model.classes = kClasses;
+    serving.runner = runner_;
+    serving.data = Data();
+    serving.bounds.set_max_batch_examples(16);
+    server_.Serve(std::move(serving));
+    ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.services = {&service_};
+    auto rpc = RpcServer::Start(options);
+    EXPECT_TRUE(rpc.ok()) << rpc.status();
+    rpc_ = *std::move(rpc);
+  }
+  ~Teacher() {
+    rpc_.reset();
+    timers_.Stop();
+    control_.Stop();
+    while (runner_->CompleteOldest()) {
+    }
+  }
+  const std::string& address() const { return rpc_->address(); }
+  FakeRunner& runner() { return *runner_; }
+
+ private:
+  SystemClock clock_;
+  ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 1024}};
+  ThreadTimerQueue timers_{&clock_};
+  std::shared_ptr<FakeRunner> runner_;
+  LabelServer server_{{}, &control_, &timers_, &clock_, nullptr};
+  TeacherServiceImpl service_{&server_};
+  std::unique_ptr<RpcServer> rpc_;
+};
+
+class LabelRecorderTest : public ::testing::Test {
+ protected:
+  static LabelRecorderOptions Options() {
+    LabelRecorderOptions options;
+    options.directory = "/set";
+    LabelSetIdentity& identity = options.identity;
+    identity.fingerprint = "f00d";
+    identity.output = "logits";
+    identity.data_set_digest = "data";
+    identity.split = v1::TRAIN;
+    identity.view_spec_digest = "view";
+    identity.codec = "dense_fp32";
+    identity.classes = kClasses;
+    identity.examples = kExamples;
+    identity.block_rows = 8;
+    identity.part_blocks = 4;
+    options.open.set_model("teacher");
+    options.open.set_fingerprint("f00d");
+    options.open.add_outputs()->set_name("logits");
+    options.open.mutable_outputs(0)->mutable_logits();
+    options.open.add_codecs("dense_fp32");
+    options.open.set_exact(true);
+    options.open.set_classes(kClasses);
+    options.open.add_example_dims(1);
+    options.open.add_example_dims(2);
+    return options;
+  }
+  absl::Status Record(const LabelRecorderOptions& options,
+                      const std::vector<std::string>& addresses) {
+    ThreadExecutor writers({.name = "writers", .threads = 2, .max_queued = 256});
+    LabelRecorderTools tools;
+    tools.files = &files_;
+    tools.clock = &clock_;
+    tools.writers = &writers;
+    tools.say = [this](const std::string& line) { said_ += line + "\n"; };
+    tools.progress = [this](const RecordingProgress& progress) {
+      progress_ = progress;
+      if (on_progress_) on_progress_();
+    };
+    LabelRecorder recorder(options, tools);
+    recorder_ = &recorder;
+    const absl::Status status = recorder.Record(addresses).status();
+    writers.Stop();
+    return status;
+  }
+  // Every row has what FakeRunner says: c * (1 + id).
+  void ExpectComplete() {
+    LabelSetIdentity asked = Options().identity;
+    auto set = LabelSetReader::Open(&files_, "/set", asked, {});
+    ASSERT_TRUE(set.ok()) << set.status();
+    EXPECT_EQ((*set)->Verify(), absl::OkStatus());
+    EXPECT_EQ((*set)->identity().numerics_class, "n");
+    std::vector<uint64_t> rows(kExamples);
+    std::iota(rows.begin(), rows.end(), 0);
+    std::vector<float> labels(kExamples * kClasses);
+    ASSERT_TRUE((*set)->Read(rows, labels).ok());
+    for (size_t i = 0; i < labels.size(); ++i) {
+      ASSERT_EQ(labels[i], static_cast<float>(i % kClasses * (1 + i / kClasses))) << i;
+    }
+  }
+
+  SystemClock clock_;
+  FakeFileSystem files_;
+  LabelRecorder* recorder_ = nullptr;
+  std::function<void()> on_progress_;
+  RecordingProgress progress_;
+  std::string said_;
+};
+
+TEST_F(LabelRecorderTest, SeveralTeachersFillASetTogether) {
+  Teacher one, two;
+  ASSERT_EQ(Record(Options(), {one.address(), two.address()}), absl::OkStatus());
+  ExpectComplete();
+  EXPECT_EQ(progress_.blocks_done, 13u);
+  EXPECT_EQ(progress_.blocks_kept, 0u);
+  EXPECT_EQ(progress_.rows_missing, kExamples);
+}
+
+TEST_F(LabelRecorderTest, OneThatWasStoppedGoesOnWithWhatItHad) {
+  Teacher teacher;
+  on_progress_ = [this] {
+    if (progress_.blocks_done >= 5) recorder_->Stop();
+  };
+  EXPECT_EQ(Record(Options(), {teacher.address()}).code(), absl::StatusCode::kCancelled);
+  on_progress_ = nullptr;
+  ASSERT_EQ(Record(Options(), {teacher.address()}), absl::OkStatus());
+  EXPECT_GE(progress_.blocks_kept, 4u);
+  EXPECT_LT(progress_.blocks_kept, 13u);
+  ExpectComplete();
+}
+
+TEST_F(LabelRecorderTest, ATeacherThatIsNotThereOrHangsIsAskedNoMoreAndAnotherOneGivesTheRest) {
+  Teacher hangs(FakeRunner::Mode::kOnDemand);
+  Teacher good;
+  LabelRecorderOptions options = Options();
+  options.request_timeout = options.grace = absl::Milliseconds(100);
+  options.max_failures = 1;
+  ASSERT_EQ(Record(options, {"127.0.0.1:1", hangs.address(), good.address()}), absl::OkStatus());
+  ExpectComplete();
+}
+
+TEST_F(LabelRecorderTest, WithoutATeacherItEndsAndSaysWhy) {
+  LabelRecorderOptions options = Options();
+  options.max_failures = 1;
+  const absl::Status status = Record(options, {"127.0.0.1:1"});
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no teacher server is left"));
+  EXPECT_THAT(said_, HasSubstr("127.0.0.1:1 is not asked any more"));
+}
+
+TEST_F(LabelRecorderTest, OnlyTeachersOfTheSetsFingerprintAndNumericsClassAreAsked) {
+  Teacher other(FakeRunner::Mode::kAtOnce, "beef");
+  EXPECT_EQ(Record(Options(), {other.address()}).code(), absl::StatusCode::kFailedPrecondition);
+  Teacher elsewhere(FakeRunner::Mode::kAtOnce, "f00d", "m");
+  Teacher good;
+  LabelRecorderOptions options = Options();
+  options.identity.numerics_class = "n";
+  ASSERT_EQ(Record(options, {elsewhere.address(), other.address(), good.address()}),
+            absl::OkStatus());
+  EXPECT_THAT(said_, HasSubstr(other.address() + " is not asked any more"));
+  EXPECT_EQ(elsewhere.runner().in_flight(), 0);
+  ExpectComplete();
+  // What the other one would have recorded is another set.
+  const absl::Status refused = Record(Options(), {elsewhere.address()});
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("numerics class"));
+}
+
+TEST_F(LabelRecorderTest, AFullDiskEndsItAndWhatWasWrittenStays) {
+  Teacher teacher;
+  files_.FailOperation(15, absl::ResourceExhaustedError("disk full"), /*and_all_later=*/true);
+  EXPECT_EQ(Record(Options(), {teacher.address()}).code(), absl::StatusCode::kResourceExhausted);
+  files_.Crash();  // which forgets the failure
+  ASSERT_EQ(Record(Options(), {teacher.address()}), absl::OkStatus());
+  ExpectComplete();
+}
+
+}  // namespace
+}  // namespace distill
