@@ -36,6 +36,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
     LogLine(runtime->clock(), flags.name, line);
   });
   ThreadExecutor labels({.name = "labels", .threads = 1, .max_queued = 4096});
+  ThreadExecutor label_sets({.name = "label sets", .threads = 1, .max_queued = 64});
   std::shared_ptr<Attendance> attendance;
 
   SessionTools tools;
@@ -48,6 +49,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   tools.clock = &runtime->clock();
   tools.timers = &runtime->timers();
   tools.label_executor = &labels;
+  tools.reading_executor = &label_sets;
   tools.random = runtime->random();
   tools.coordinator = client.get();
   tools.observer = &metrics;
@@ -90,6 +92,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
           status.ok() ? "stops" : "stops: " + std::string(status.message()));
   attendance->Leave(status.ok() ? "stopping" : std::string(status.message()));
   labels.Stop();
+  label_sets.Stop();
   runtime->StopTimers();
   return status;
 }

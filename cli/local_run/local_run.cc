@@ -21,6 +21,7 @@
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
 #include "distillation/run_config/digests.h"
+#include "distillation/run_config/teachers.h"
 
 namespace distill {
 namespace {
@@ -182,7 +183,9 @@ class LocalRun {
                  "--coordinator", coordinator_address_, "--bind-host", processes.bind_host(),
                  "--ops-listen", AnyPort(), "--threads", threads}));
     }
-    for (int i = 0; i < static_cast<int>(processes.teacher_servers()); ++i) {
+    const int teachers =
+        AsksTeacherServers(plan_) ? static_cast<int>(processes.teacher_servers()) : 0;
+    for (int i = 0; i < teachers; ++i) {
       const std::string name = absl::StrCat("teacher-", i);
       RETURN_IF_ERROR(Start("teacher_server", name, i,
                             {tools_.programs.teacher_server, "--run-dir", directory_.path(),

@@ -7,10 +7,12 @@
 #include "common/config/config_reader.h"
 #include "common/config/position_map.h"
 #include "common/status/status_macros.h"
+#include "distillation/label_sets/format.h"
 #include "distillation/labels/codec.h"
 #include "distillation/models/architecture.h"
 #include "distillation/run_config/plan_checks.h"
 #include "distillation/run_config/plan_defaults.h"
+#include "distillation/run_config/teachers.h"
 
 namespace distill {
 namespace {
@@ -77,6 +79,12 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) {
     MakePathsAbsolute(folder, data_set);
   }
+  for (v1::RunConfig& run : *plan.mutable_runs()) {
+    for (v1::TeacherConfig& teacher : *run.mutable_teachers()) {
+      const std::string& set = teacher.recorded_labels();
+      if (!set.empty() && set[0] != '/') teacher.set_recorded_labels(JoinPath(folder, set));
+    }
+  }
   return ResolveAndCheck(std::move(plan), positions);
 }
 
@@ -99,6 +107,18 @@ absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan) {
       check(field + ".npy.train_labels", data_set.npy().train_labels());
       check(field + ".npy.test_examples", data_set.npy().test_examples());
       check(field + ".npy.test_labels", data_set.npy().test_labels());
+    }
+  }
+  for (int i = 0; i < plan.runs_size(); ++i) {
+    for (int j = 0; j < plan.runs(i).teachers_size(); ++j) {
+      const v1::TeacherConfig& teacher = plan.runs(i).teachers(j);
+      if (!IsRecorded(teacher)) continue;
+      const absl::Status status =
+          files.Size(JoinPath(teacher.recorded_labels(), kLabelSetManifestFile)).status();
+      if (status.ok()) continue;
+      missing.push_back(absl::StrCat("runs[", i, "].teachers[", j,
+                                     "].recorded_labels: ", std::string(status.message()),
+                                     "; record the set to its end with distillctl label"));
     }
   }
   if (missing.empty()) return absl::OkStatus();

@@ -24,7 +24,7 @@ std::string Refusal(const std::vector<std::string>& settings) {
 
 TEST(PlanFile, EveryExampleIsValid) {
   PosixFileSystem files;
-  for (const char* example : {"fashion_mnist", "small", "own_data"}) {
+  for (const char* example : {"fashion_mnist", "fashion_mnist_recorded", "small", "own_data"}) {
     const auto plan =
         ReadPlan(files, std::string("examples/") + example + ".yaml", {}, std::nullopt);
     EXPECT_TRUE(plan.ok()) << example << ": " << plan.status();
@@ -98,6 +98,25 @@ TEST(PlanFile, DataFilesOfARelativePlanDoNotDependOnWhoReadsTheResolvedPlan) {
                std::nullopt, "/home/user");
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->data_sets(0).idx().train_images().path(), "/home/user/a.gz");
+}
+
+TEST(PlanFile, ALabelSetIsRelativeToThePlanTooAndMustBeThere) {
+  PosixFileSystem real;
+  FakeFileSystem files;
+  ASSERT_TRUE(files.MakeDirectories("/plans/set").ok());
+  ASSERT_TRUE(files.Write("/plans/p.yaml", *real.Read(kExample, 1 << 20)).ok());
+  auto plan =
+      ReadPlan(files, "/plans/p.yaml",
+               {"runs.distilled.teachers=[{role: teacher, recorded_labels: set}]"}, std::nullopt);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->runs(2).teachers(0).recorded_labels(), "/plans/set");
+  plan->clear_data_sets();
+  const absl::Status status = CheckDataFiles(files, *plan);
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("runs[2].teachers[0].recorded_labels: "));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("distillctl label"));
+  ASSERT_TRUE(files.Write("/plans/set/manifest.labelset", "").ok());
+  EXPECT_TRUE(CheckDataFiles(files, *plan).ok());
 }
 
 TEST(PlanFile, MissingDataFilesAreAllNamed) {

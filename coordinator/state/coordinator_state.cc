@@ -369,7 +369,8 @@ void CoordinatorState::PromotePendingRuns() {
     const auto& teachers = run.config.teachers();
     const bool trained =
         std::all_of(teachers.begin(), teachers.end(), [this](const v1::TeacherConfig& teacher) {
-          return FindRun(teacher.run())->state == RunStatus::DONE;
+          // One whose labels were recorded may name no run.
+          return teacher.run().empty() || FindRun(teacher.run())->state == RunStatus::DONE;
         });
     if (trained) Move(run, RunStatus::WAITING);
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "distillation/run_config/plan_checks.h"
+#include "distillation/run_config/teachers.h"
 
 namespace distill {
 absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
@@ -32,6 +33,7 @@ absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
     }
     for (const v1::TeacherConfig& teacher : run.teachers()) {
       if (names.count(teacher.run())) continue;
+      if (IsRecorded(teacher) && teacher.run().empty()) continue;
       edges_known = false;
       problems.push_back(absl::StrCat(where, "teacher \"", teacher.role(), "\" names the run \"",
                                       teacher.run(), "\", which the plan does not have"));

@@ -8,6 +8,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "distillation/order/order.h"
+#include "distillation/run_config/teachers.h"
 #include "distillation/schedules/schedule_timeline.h"
 
 namespace distill {
@@ -130,6 +132,8 @@ class Finder {
       CheckName(where + ".role", teacher.role());
       Require(roles.insert(teacher.role()).second, where + ".role",
               absl::StrCat("'", teacher.role(), "' is used twice; roles are unique"));
+      if (IsRecorded(teacher)) CheckRecorded(path, where, run, teacher);
+      if (IsRecorded(teacher) && teacher.run().empty()) continue;
       const v1::RunConfig* source = FindByName(plan_.runs(), teacher.run());
       if (source == nullptr) {
         Add(where + ".run",
@@ -143,6 +147,17 @@ class Finder {
               absl::StrCat("the teacher knows ", theirs->classes(), " classes and the student ",
                            ours->classes(), "; their data sets must have the same classes"));
     }
+  }
+
+  void CheckRecorded(const std::string& path, const std::string& where, const v1::RunConfig& run,
+                     const v1::TeacherConfig& teacher) {
+    Require(teacher.outputs_size() == 1, where + ".outputs",
+            absl::StrCat("a label set holds one output, and the teacher has ",
+                         teacher.outputs_size(), "; give each a role of its own"));
+    Require(!Augments(run.view()) || run.view().views_per_example() > 0,
+            path + ".view.views_per_example",
+            "every epoch has a view of its own, and a label set holds a few views of each example; "
+            "set it to as many as were recorded");
   }
 
   void CheckObjective(const std::string& path, const v1::RunConfig& run) {
@@ -209,7 +224,7 @@ class Finder {
             "must be at least 1");
     Require(training.evaluate_every_steps() >= 0, path + ".evaluate_every_steps",
             "must not be negative");
-    if (!run.teachers().empty() && training.world_size() >= 1) {
+    if (AsksTeacherServers(run) && training.world_size() >= 1) {
       const uint32_t of_a_rank = training.global_batch_size() / training.world_size();
       const uint32_t at_most = plan_.serving().max_batch_examples();
       Require(of_a_rank <= at_most, path + ".global_batch_size",

@@ -118,6 +118,39 @@ TEST(PlanChecks, ARanksBatchMustFitATeacherServer) {
   EXPECT_THAT(Paths(plan), ElementsAre("runs[2].training.global_batch_size"));
 }
 
+TEST(PlanChecks, ATeacherWithRecordedLabelsNeedsNoRunAndNoRoomInATeacherServer) {
+  v1::PlanConfig plan = Example();
+  v1::TeacherConfig* teacher = plan.mutable_runs(2)->mutable_teachers(0);
+  teacher->set_recorded_labels("/set");
+  plan.mutable_serving()->set_max_batch_examples(1);
+  EXPECT_THAT(Paths(plan), IsEmpty());
+  teacher->clear_run();
+  EXPECT_THAT(Paths(plan), IsEmpty());
+  EXPECT_THAT(*RunOrder(plan), ElementsAre("teacher", "alone", "distilled"));
+  teacher->set_run("expert");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[2].teachers[0].run"));
+}
+
+TEST(PlanChecks, WhatALabelSetCannotHoldIsRefusedWithTheWayOut) {
+  v1::PlanConfig plan = Example();
+  v1::TeacherConfig* teacher = plan.mutable_runs(2)->mutable_teachers(0);
+  teacher->set_recorded_labels("/set");
+  teacher->add_outputs()->set_name("feature");
+  plan.mutable_runs(2)->mutable_view()->set_horizontal_flip(true);
+  const auto problems = FindPlanProblems(plan, Capabilities());
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(problems[0].path, "runs[2].teachers[0].outputs");
+  EXPECT_EQ(problems[0].message,
+            "a label set holds one output, and the teacher has 2; give each a role of its own");
+  EXPECT_EQ(problems[1].path, "runs[2].view.views_per_example");
+  EXPECT_EQ(problems[1].message,
+            "every epoch has a view of its own, and a label set holds a few views of each "
+            "example; set it to as many as were recorded");
+  teacher->mutable_outputs()->RemoveLast();
+  plan.mutable_runs(2)->mutable_view()->set_views_per_example(4);
+  EXPECT_THAT(Paths(plan), IsEmpty());
+}
+
 TEST(PlanChecks, RunsThatTakeOneAnotherForTeachersAreNamed) {
   v1::PlanConfig plan = Example();
   auto* teacher = plan.mutable_runs(0)->add_teachers();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "distillation/run_config/teachers.h"
+
 namespace distill {
 namespace {
 
@@ -100,16 +102,15 @@ void ResolveServing(v1::ServingConfig& serving) {
 v1::PlanConfig ResolvePlan(v1::PlanConfig plan) {
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) ResolveDataSet(data_set);
   uint32_t largest_world = 0;
-  bool any_teacher = false;
   for (v1::RunConfig& run : *plan.mutable_runs()) {
     ResolveRun(run);
     largest_world = std::max(largest_world, run.training().world_size());
-    any_teacher = any_teacher || !run.teachers().empty();
   }
   ResolveServing(*plan.mutable_serving());
   v1::ProcessConfig& processes = *plan.mutable_processes();
   if (processes.student_workers() == 0) processes.set_student_workers(largest_world);
-  if (processes.teacher_servers() == 0 && any_teacher) processes.set_teacher_servers(1);
+  if (processes.teacher_servers() == 0 && AsksTeacherServers(plan))
+    processes.set_teacher_servers(1);
   if (processes.threads() == 0) processes.set_threads(1);
   if (processes.bind_host().empty()) processes.set_bind_host("127.0.0.1");
   return plan;

@@ -20,7 +20,7 @@ namespace distill {
 //   labels       window of 4 steps, codecs dense_fp16 then dense_fp32, 30 s
 //   serving      batches of 256, delay 2 ms, queue of 4096
 //   processes    as many students as the largest world, one teacher server if a run
-//                has teachers, one thread each, on 127.0.0.1
+//                asks teachers, one thread each, on 127.0.0.1
 v1::PlanConfig ResolvePlan(v1::PlanConfig plan);
 
 }  // namespace distill

@@ -52,6 +52,14 @@ TEST(PlanDefaults, ProcessesFollowTheRuns) {
   EXPECT_EQ(plan.data_sets(0).scale(), 255);
 }
 
+TEST(PlanDefaults, WhereAllLabelsAreRecordedThereIsNoTeacherServer) {
+  v1::PlanConfig plan = TwoRuns();
+  plan.mutable_runs(1)->mutable_teachers(0)->set_recorded_labels("/set");
+  plan = ResolvePlan(plan);
+  EXPECT_EQ(plan.processes().teacher_servers(), 0u);
+  EXPECT_EQ(plan.runs(1).train_on(), v1::RunConfig::ALL);
+}
+
 TEST(PlanDefaults, WhatIsSetStays) {
   v1::PlanConfig plan = TwoRuns();
   plan.mutable_runs(1)->mutable_labels()->set_window_steps(9);

@@ -41,13 +41,14 @@ absl::StatusOr<std::vector<v1::FilePart>> ExchangeParts(Collectives& collectives
   return parts;
 }
 
-v1::CheckpointManifest ManifestOf(const v1::World& world, int64_t step, uint64_t fence) {
-  const CheckpointExpectation expected = ExpectationOf(world);
+v1::CheckpointManifest ManifestOf(const WorldControl& control, int64_t step) {
+  const v1::World& world = control.world();
+  const CheckpointExpectation expected = ExpectationOf(control);
   v1::CheckpointManifest manifest;
   manifest.set_run_id(world.run_id());
   manifest.set_step(step);
   manifest.set_generation(world.generation());
-  manifest.set_fence(fence);
+  manifest.set_fence(control.fence());
   manifest.set_world_size(expected.world_size);
   if (!world.schedules().empty()) {
     manifest.set_schedule_version(world.schedules().rbegin()->version());
@@ -67,7 +68,7 @@ absl::Status Commit(const SessionTools& tools, WorldControl& control, Trainer& t
                     int64_t step, const v1::FilePart& shared,
                     const std::vector<v1::FilePart>& parts) {
   const v1::World& world = control.world();
-  v1::CheckpointManifest manifest = ManifestOf(world, step, control.fence());
+  v1::CheckpointManifest manifest = ManifestOf(control, step);
   *manifest.add_files() = shared;
   for (const v1::FilePart& part : parts) *manifest.add_files() = part;
   for (const uint64_t bytes : trainer.GradientBucketBytes()) {
@@ -121,15 +122,14 @@ absl::Status ExportModel(const SessionTools& tools, WorldControl& control, Train
 
 }  // namespace
 
-CheckpointExpectation ExpectationOf(const v1::World& world) {
+CheckpointExpectation ExpectationOf(const WorldControl& control) {
+  const v1::World& world = control.world();
   CheckpointExpectation expected;
   expected.config_digest = RunConfigDigest(world.run(), world.seed());
   expected.data_set_digest = DataSetDigest(world.data_set());
   expected.view_spec_digest = ViewSpecDigest(world.run().view());
   expected.world_size = world.run().training().world_size();
-  for (const v1::TeacherFleet& teacher : world.teachers()) {
-    expected.teachers[teacher.role()] = teacher.fingerprint();
-  }
+  expected.teachers = control.teacher_fingerprints();
   return expected;
 }
 

@@ -16,7 +16,7 @@
 namespace distill {
 
 // What a checkpoint of this world is of.
-CheckpointExpectation ExpectationOf(const v1::World& world);
+CheckpointExpectation ExpectationOf(const WorldControl& control);
 
 // Writes and commits the checkpoint of `step`; returns once it is this rank's turn to go
 // on. If one rank cannot write (RESOURCE_EXHAUSTED: its disk is full), all fail and

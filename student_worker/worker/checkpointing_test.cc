@@ -165,14 +165,20 @@ TEST_F(CheckpointingTest, WhatIsCommittedIsReadBackByEveryRank) {
   EXPECT_EQ(coordinator_.commits[0].fence(), 5u);
   const v1::CheckpointRef& ref = coordinator_.commits[0].checkpoint();
   EXPECT_EQ(ref.path(), kFolder);
+  const auto control = WorldControl::Create(World(), /*fence=*/5);
+  ASSERT_TRUE(control.ok()) << control.status();
   for (int rank = 0; rank < kRanks; ++rank) {
-    const auto read = ReadCheckpoint(shared_disk_, "/runs", ref, ExpectationOf(World()), rank);
+    const auto read = ReadCheckpoint(shared_disk_, "/runs", ref, ExpectationOf(**control), rank);
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->rank.metadata.at("rank"), std::to_string(rank));
     EXPECT_EQ(ModelDigest(read->shared.tensors), ModelDigest(Linear()));
     EXPECT_EQ(read->manifest.schedule_version(), 7u);
     EXPECT_EQ(read->manifest.step(), kStep);
   }
+  // Labels of a set that another teacher made.
+  (*control)->SetTeacherFingerprint("recorded", "beef");
+  EXPECT_EQ(ReadCheckpoint(shared_disk_, "/runs", ref, ExpectationOf(**control), 0).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(CheckpointingTest, NothingIsCommittedWhereTheDiskOfOneRankIsFull) {

@@ -23,6 +23,7 @@
 #include "proto/teacher.pb.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
+#include "student_worker/worker/role_labels.h"
 #include "teacher_server/client/label_channel.h"
 
 namespace distill {
@@ -39,13 +40,10 @@ struct LabelClientOptions {
   std::function<absl::StatusOr<v1::ExampleRefs>(int64_t step)> examples_of;
 };
 
-// float32 [rows, classes] by output.
-using StepLabels = std::map<std::string, TensorView>;
-
 // Thread-safe. Everything is decided on `executor`, a serial one that runs nothing inside
 // Schedule. An answer that is damaged or not finite is asked of another teacher. Call Close,
 // and let the executor run what it led to, before any of the pointers goes.
-class LabelClient : public std::enable_shared_from_this<LabelClient> {
+class LabelClient final : public RoleLabels, public std::enable_shared_from_this<LabelClient> {
  public:
   static std::shared_ptr<LabelClient> Create(const LabelClientOptions& options, Executor* executor,
                                              TimerQueue* timers, Clock* clock,
@@ -56,16 +54,15 @@ class LabelClient : public std::enable_shared_from_this<LabelClient> {
   // Waits for the labels of `step`; steps are taken in order. Fails as LabelSource's
   // GiveUp, or with the status of Close. INVALID_ARGUMENT: `rows` are more than a teacher
   // server takes in one request.
-  absl::StatusOr<StepLabels> Take(int64_t step) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<StepLabels> Take(int64_t step) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends the streams and every wait.
-  void Close(const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mu_);
+  void Close(const absl::Status& reason) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // As of the last event.
-  LabelSource::Counters counters() const ABSL_LOCKS_EXCLUDED(mu_);
+  LabelSource::Counters counters() const override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Of the answers since the last call.
-  AnswerTimes TakeAnswerTimes() ABSL_LOCKS_EXCLUDED(mu_);
+  AnswerTimes TakeAnswerTimes() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Unanswered {

@@ -8,13 +8,18 @@
 #include "absl/strings/str_format.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
+#include "distillation/label_sets/reader.h"
+#include "distillation/label_sets/run_label_set.h"
+#include "distillation/order/order.h"
 #include "distillation/order/run_examples.h"
 #include "distillation/run_config/digests.h"
+#include "distillation/run_config/teachers.h"
 #include "student_worker/checkpoint/checkpoint.h"
 #include "student_worker/collectives/gloo_collectives.h"
 #include "student_worker/training/trainer.h"
 #include "student_worker/worker/checkpointing.h"
 #include "student_worker/worker/label_client.h"
+#include "student_worker/worker/recorded_labels.h"
 #include "student_worker/worker/rendezvous_store.h"
 #include "student_worker/worker/step_log.h"
 
@@ -95,10 +100,11 @@ class Session {
     options.run = run_;
     options.seed = world_.seed();
     ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, data_, collectives_.get(), &phases_));
+    RETURN_IF_ERROR(OpenLabelSets());
     if (world_.has_resume_from()) {
       ASSIGN_OR_RETURN(const Checkpoint checkpoint,
                        ReadCheckpoint(*tools_.files, tools_.run_dir, world_.resume_from(),
-                                      ExpectationOf(world_), rank_));
+                                      ExpectationOf(control_), rank_));
       first_step_ = world_.resume_from().step();
       RETURN_IF_ERROR(trainer_->Restore(first_step_, checkpoint.shared, checkpoint.rank));
     }
@@ -130,10 +136,53 @@ class Session {
     return WriteFileAtomically(*tools_.files, JoinPath(folder, "labelled_subset.txt"), text);
   }
 
+  // Before the checkpoint is read, which is to be of the same teachers.
+  absl::Status OpenLabelSets() {
+    for (const v1::TeacherConfig& teacher : run_.teachers()) {
+      if (!IsRecorded(teacher)) continue;
+      const std::string& directory = teacher.recorded_labels();
+      const std::string what = absl::StrCat("label set ", directory);
+      if (teacher.outputs_size() != 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(what, " holds one output, and teacher ", teacher.role(), " has several"));
+      }
+      LabelSetIdentity asked = LabelSetOf(run_, world_.data_set(), world_.seed(),
+                                          teacher.outputs(0).name(), data_->size(v1::TRAIN));
+      asked.fingerprint = control_.teacher_fingerprints()[teacher.role()];
+      if (asked.fingerprint.empty()) {
+        const auto manifest = ReadLabelSetManifest(*tools_.files, directory);
+        if (!manifest.ok()) return Annotate(manifest.status(), what);
+        asked.fingerprint = manifest->identity.fingerprint;
+        control_.SetTeacherFingerprint(teacher.role(), asked.fingerprint);
+      }
+      auto reader = LabelSetReader::Open(tools_.files, directory, asked, {});
+      if (!reader.ok()) return Annotate(reader.status(), what);
+      label_sets_[teacher.role()] = *std::move(reader);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status StartRecordedLabels(const v1::TeacherConfig& teacher) {
+    ASSIGN_OR_RETURN(Order order, OrderOfRun());
+    RecordedLabelsOptions options;
+    options.first_step = first_step_;
+    options.end_step = run_.training().steps();
+    options.window_steps = static_cast<int>(run_.labels().window_steps());
+    const std::shared_ptr<LabelSetReader>& set = label_sets_.at(teacher.role());
+    labels_[teacher.role()] = RecordedLabels::Create(
+        options, set, RowsOfSlices(std::move(order), rank_, world_.members_size(), set->identity()),
+        tools_.reading_executor);
+    return absl::OkStatus();
+  }
+
   absl::Status StartLabels() {
     ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(-1, absl::ZeroDuration()));
     const auto [low, high] = TemperatureRange(world_, *timeline);
     for (const v1::TeacherConfig& teacher : run_.teachers()) {
+      if (IsRecorded(teacher)) {
+        RETURN_IF_ERROR(StartRecordedLabels(teacher));
+        continue;
+      }
       const v1::TeacherFleet* fleet = nullptr;
       for (const v1::TeacherFleet& candidate : world_.teachers()) {
         if (candidate.role() == teacher.role()) fleet = &candidate;
@@ -162,18 +211,23 @@ class Session {
       open.set_classes(data_->classes());
       for (const int64_t dim : data_->example_dims()) open.add_example_dims(dim);
       ASSIGN_OR_RETURN(options.examples_of, ExamplesOf());
-      models_[fleet->model()].push_back(teacher.role());
-      labels_[teacher.role()] = LabelClient::Create(options, tools_.label_executor, tools_.timers,
-                                                    tools_.clock, tools_.random);
+      auto client = LabelClient::Create(options, tools_.label_executor, tools_.timers, tools_.clock,
+                                        tools_.random);
+      clients_[fleet->model()].push_back(client);
+      labels_[teacher.role()] = std::move(client);
     }
     return absl::OkStatus();
   }
 
   // An order of its own, since orders are not shared between threads.
-  absl::StatusOr<std::function<absl::StatusOr<v1::ExampleRefs>(int64_t)>> ExamplesOf() {
+  absl::StatusOr<Order> OrderOfRun() {
     ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run_, data_->labels(v1::TRAIN),
                                                                data_->classes(), world_.seed()));
-    ASSIGN_OR_RETURN(Order made, Order::Create(examples.order));
+    return Order::Create(examples.order);
+  }
+
+  absl::StatusOr<std::function<absl::StatusOr<v1::ExampleRefs>(int64_t)>> ExamplesOf() {
+    ASSIGN_OR_RETURN(Order made, OrderOfRun());
     const auto order = std::make_shared<Order>(std::move(made));
     v1::ExampleRefs base;
     base.set_data_set_digest(DataSetDigest(world_.data_set()));
@@ -199,17 +253,17 @@ class Session {
   void Listen() {
     auto listener = std::make_shared<WorldControl::Listener>();
     listener->teachers = [this](const v1::TeacherEndpoints& teachers) {
-      const auto roles = models_.find(teachers.model());
-      if (roles == models_.end()) return;
+      const auto clients = clients_.find(teachers.model());
+      if (clients == clients_.end()) return;
       std::vector<TeacherEndpoint> endpoints;
       for (const v1::TeacherEndpoints::Endpoint& endpoint : teachers.endpoints()) {
         endpoints.push_back({endpoint.worker(), endpoint.incarnation(), endpoint.address()});
       }
-      for (const std::string& role : roles->second) labels_.at(role)->SetEndpoints(endpoints);
+      for (const auto& client : clients->second) client->SetEndpoints(endpoints);
     };
     listener->ended = [this](const absl::Status& reason) {
       collectives_->Abort();
-      for (auto& [role, client] : labels_) client->Close(reason);
+      for (auto& [role, labels] : labels_) labels->Close(reason);
     };
     control_.SetListener(std::move(listener));
   }
@@ -338,9 +392,10 @@ class Session {
   int64_t first_step_ = 0;
   std::unique_ptr<Collectives> collectives_;
   std::unique_ptr<Trainer> trainer_;
-  // By role; and the roles that a model plays.
-  std::map<std::string, std::shared_ptr<LabelClient>> labels_;
-  std::map<std::string, std::vector<std::string>> models_;
+  // By role: all of them; those on disk. By model: those that ask its teacher servers.
+  std::map<std::string, std::shared_ptr<RoleLabels>> labels_;
+  std::map<std::string, std::shared_ptr<LabelSetReader>> label_sets_;
+  std::map<std::string, std::vector<std::shared_ptr<LabelClient>>> clients_;
   // As the observer heard last, by role.
   std::map<std::string, LabelSource::Counters> labels_told_;
   std::unique_ptr<StepLog> log_;

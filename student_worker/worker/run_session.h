@@ -50,6 +50,8 @@ struct SessionTools {
   TimerQueue* timers = nullptr;
   // Serial; of the label streams.
   Executor* label_executor = nullptr;
+  // Where recorded labels are read from the disk.
+  Executor* reading_executor = nullptr;
   std::function<double()> random;
   RunCalls* coordinator = nullptr;
   SessionObserver* observer = nullptr;

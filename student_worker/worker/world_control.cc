@@ -14,6 +14,9 @@ absl::StatusOr<std::unique_ptr<WorldControl>> WorldControl::Create(const v1::Wor
   absl::MutexLock lock(&control->mu_);
   control->versions_.assign(world.schedules().begin(), world.schedules().end());
   control->granted_ = world.grant().through_step();
+  for (const v1::TeacherFleet& teacher : world.teachers()) {
+    control->teacher_fingerprints_[teacher.role()] = teacher.fingerprint();
+  }
   RETURN_IF_ERROR(control->Rebuild());
   return control;
 }
@@ -22,6 +25,16 @@ absl::Status WorldControl::Rebuild() {
   ASSIGN_OR_RETURN(ScheduleTimeline timeline, ScheduleTimeline::Create(versions_));
   timeline_ = std::make_shared<const ScheduleTimeline>(std::move(timeline));
   return absl::OkStatus();
+}
+
+void WorldControl::SetTeacherFingerprint(const std::string& role, const std::string& fingerprint) {
+  absl::MutexLock lock(&mu_);
+  teacher_fingerprints_[role] = fingerprint;
+}
+
+std::map<std::string, std::string> WorldControl::teacher_fingerprints() const {
+  absl::MutexLock lock(&mu_);
+  return teacher_fingerprints_;
 }
 
 void WorldControl::SetFence(uint64_t fence) {

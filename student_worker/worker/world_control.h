@@ -38,6 +38,11 @@ class WorldControl {
   // The world is over: ABORTED and why. The first reason counts.
   void End(const absl::Status& reason);
 
+  // From the trainer: who made the labels of a role for which the world knows no teacher.
+  void SetTeacherFingerprint(const std::string& role, const std::string& fingerprint);
+  // By role, of all teachers of the world.
+  std::map<std::string, std::string> teacher_fingerprints() const;
+
   // To the trainer. The newest fence.
   uint64_t fence() const;
   // Waits until `step` may be taken; the schedules that hold for it. Fails with the
@@ -73,6 +78,7 @@ class WorldControl {
   std::vector<v1::ScheduleVersion> versions_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<const ScheduleTimeline> timeline_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, v1::TeacherEndpoints> teachers_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> teacher_fingerprints_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
 };
 

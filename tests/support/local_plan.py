@@ -73,8 +73,8 @@ class LocalPlan:
         self._output = self.path + ".output"
         self._process = None
 
-    def run(self, *settings):
-        return self._start("run", SMALL, "--run-dir", self.path, *settings)
+    def run(self, *settings, config=SMALL):
+        return self._start("run", config, "--run-dir", self.path, *settings)
 
     def resume(self):
         return self._start("resume", self.path)

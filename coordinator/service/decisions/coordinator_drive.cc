@@ -5,6 +5,7 @@
 #include "common/status/status_macros.h"
 #include "coordinator/service/decisions/coordinator.h"
 #include "coordinator/service/decisions/teacher_assignment.h"
+#include "distillation/run_config/teachers.h"
 
 namespace distill {
 namespace {
@@ -14,10 +15,11 @@ using v1::RunStatus;
 using v1::TeacherState;
 using v1::Update;
 
-// The models whose exports `run` is taught by, each once.
+// The models that `run` asks teacher servers for, each once.
 std::vector<std::string> ModelsOf(const v1::RunConfig& run) {
   std::vector<std::string> models;
   for (const v1::TeacherConfig& teacher : run.teachers()) {
+    if (IsRecorded(teacher)) continue;
     if (std::find(models.begin(), models.end(), teacher.run()) == models.end()) {
       models.push_back(teacher.run());
     }
@@ -375,9 +377,13 @@ v1::World Coordinator::WorldOf(const Run& run) const {
   *world.mutable_grant() = GrantOf(run);
   if (run.last_checkpoint() != nullptr) *world.mutable_resume_from() = *run.last_checkpoint();
   for (const v1::TeacherConfig& teacher : run.config.teachers()) {
-    const Run& trained = *state().FindRun(teacher.run());
     v1::TeacherFleet* fleet = world.add_teachers();
     fleet->set_role(teacher.role());
+    if (teacher.run().empty()) {
+      fleet->set_classes(world.data_set().classes());
+      continue;
+    }
+    const Run& trained = *state().FindRun(teacher.run());
     fleet->set_model(teacher.run());
     fleet->set_fingerprint(trained.fingerprint);
     fleet->set_classes(DataSetOf(state().plan(), trained.config).classes());
