@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "benchmarks/support/bench_report.h"
 #include "benchmarks/support/interleaved.h"
+#include "benchmarks/support/recorded_student.h"
 #include "benchmarks/support/student.h"
 #include "cli/label_recording/label_recorder.h"
 #include "cli/label_recording/local_teachers.h"
@@ -34,7 +35,6 @@
 #include "distillation/models/model.h"
 #include "distillation/order/run_examples.h"
 #include "student_worker/worker/label_client.h"
-#include "student_worker/worker/recorded_labels.h"
 #include "teacher_server/runner/model_runner.h"
 
 namespace distill {
@@ -120,17 +120,6 @@ struct Job {
   std::shared_ptr<LabelSetReader> set;
 };
 
-// The steps of a turn with labels from `source`, which is closed at its end.
-absl::Status TrainFrom(BenchStudent& student, int64_t steps, RoleLabels& source) {
-  const absl::Status trained =
-      student.Train(steps, [&](int64_t step) -> absl::StatusOr<TensorView> {
-        ASSIGN_OR_RETURN(StepLabels labels, source.Take(step));
-        return std::move(labels.at(kOutput));
-      });
-  source.Close(absl::CancelledError("the turn is over"));
-  return trained;
-}
-
 // As student_worker/worker/run_session asks.
 absl::Status TrainLive(const Job& job, BenchStudent& student, int64_t steps) {
   RETURN_IF_ERROR(SetInferenceThreads(1));
@@ -160,7 +149,12 @@ absl::Status TrainLive(const Job& job, BenchStudent& student, int64_t steps) {
   std::vector<TeacherEndpoint> endpoints;
   for (const std::string& address : job.addresses) endpoints.push_back({address, 1, address});
   client->SetEndpoints(endpoints);
-  const absl::Status trained = TrainFrom(student, steps, *client);
+  const absl::Status trained =
+      student.Train(steps, [&](int64_t step) -> absl::StatusOr<TensorView> {
+        ASSIGN_OR_RETURN(StepLabels labels, client->Take(step));
+        return std::move(labels.at(kOutput));
+      });
+  client->Close(absl::CancelledError("the turn is over"));
   timers.Stop();
   executor.Stop();
   return trained;
@@ -168,15 +162,7 @@ absl::Status TrainLive(const Job& job, BenchStudent& student, int64_t steps) {
 
 absl::Status TrainRecorded(const Job& job, BenchStudent& student, int64_t steps, int threads) {
   RETURN_IF_ERROR(SetInferenceThreads(threads));
-  ThreadExecutor executor({.name = "label sets", .threads = 1, .max_queued = 64});
-  ASSIGN_OR_RETURN(Order order, OrderOf(student, job.plan.seed()));
-  RecordedLabelsOptions options;
-  options.first_step = student.next_step();
-  options.end_step = student.next_step() + steps;
-  options.window_steps = static_cast<int>(student.run().labels().window_steps());
-  const auto labels = RecordedLabels::Create(
-      options, job.set, RowsOfSlices(std::move(order), 0, 1, job.set->identity()), &executor);
-  return TrainFrom(student, steps, *labels);
+  return TrainFromSet(student, job.set, steps);
 }
 
 absl::Status TrainDirect(DirectTeacher& teacher, BenchStudent& student, int64_t steps,
@@ -258,6 +244,16 @@ absl::StatusOr<std::vector<Series>> Measure(const BenchOptions& options, FileSys
       options.rounds, job.clock, UsageOfThisProcess);
 }
 
+// A thread for each processor is the faster way where nobody else wants them, and far the
+// slower one where somebody does: of each round the better.
+Series Faster(const Series& one, const Series& other) {
+  Series best = one;
+  for (size_t i = 0; i < best.rate.size(); ++i) {
+    best.rate[i] = std::max(best.rate[i], other.rate[i]);
+  }
+  return best;
+}
+
 absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   SystemClock clock;
   PosixFileSystem files;
@@ -282,11 +278,14 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       "has ",
       processors,
       "\nteacher servers and a student of one thread each, over loopback, and begins each "
-      "turn with\nan empty window; `recorded` has as many threads as `direct`. Units are steps; "
-      "processor\ntime and faults are the student's process.");
+      "turn with\nan empty window; `recorded` has as many threads as `direct`. Of those two and "
+      "the same "
+      "with\none thread the ratios take the faster of each round. Units are steps; processor time "
+      "and\nfaults are the student's process.");
   report.Add("", *series);
-  report.AddRatio("live", (*series)[1], (*series)[0]);
-  report.AddRatio("recorded", (*series)[2], (*series)[0]);
+  const Series direct = Faster((*series)[0], (*series)[3]);
+  report.AddRatio("live", (*series)[1], direct);
+  report.AddRatio("recorded", Faster((*series)[2], (*series)[4]), direct);
   report.AddNoise((*series)[0], (*series)[5]);
   return report;
 }

@@ -3,22 +3,27 @@
 // compute, over the same loop with its labels in memory.
 #include "benchmarks/support/student.h"
 
+#include <stdlib.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "benchmarks/support/bench_report.h"
 #include "benchmarks/support/child_process.h"
 #include "benchmarks/support/interleaved.h"
+#include "benchmarks/support/recorded_student.h"
 #include "benchmarks/support/teacher.h"
 #include "benchmarks/support/waiting_teacher.h"
 #include "common/clock/clock.h"
 #include "common/clock/thread_timer_queue.h"
 #include "common/executor/thread_executor.h"
+#include "common/files/posix_file_system.h"
 #include "common/status/status_macros.h"
 #include "student_worker/worker/label_client.h"
 
@@ -92,6 +97,13 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
     variants.push_back({absl::StrCat("capacity", static_cast<int>(capacity * 100)),
                         Sized(remote, options.turn, &clock)});
   }
+  char folder[] = "/tmp/distill-student-XXXXXX";
+  if (mkdtemp(folder) == nullptr) return absl::InternalError("no folder could be made in /tmp");
+  PosixFileSystem files;
+  const absl::Cleanup remove = [&] { files.RemoveTree(folder).IgnoreError(); };
+  ASSIGN_OR_RETURN(const auto set, WriteAnySet(files, JoinPath(folder, "set"), *student));
+  const auto recorded = [&](int64_t steps) { return TrainFromSet(*student, set, steps); };
+  variants.push_back({"recorded", Sized(recorded, options.turn, &clock)});
   variants.push_back({"memory_again", Sized(from_memory, options.turn, &clock)});
   ASSIGN_OR_RETURN(const std::vector<Series> series,
                    MeasureInterleaved(variants, options.rounds, &clock, UsageOfThisProcess));
@@ -105,7 +117,8 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   report.Add("", series);
   report.AddRatio("capacity100", series[1], series[0]);
   report.AddRatio("capacity120", series[2], series[0]);
-  report.AddNoise(series[0], series[3]);
+  report.AddRatio("recorded", series[3], series[0]);
+  report.AddNoise(series[0], series[4]);
   return report;
 }
 
