@@ -66,7 +66,8 @@ LabelSetReader::LabelSetReader(FileSystem* files, std::string directory, LabelSe
       manifest_(std::move(manifest)),
       identity_(manifest_.identity),
       codec_(std::move(codec)),
-      options_(options) {}
+      options_(options),
+      all_fit_(identity_.rows() <= options.cache_bytes / sizeof(float) / identity_.classes) {}
 
 std::string LabelSetReader::PathOf(uint64_t part) const {
   return JoinPath(directory_, PartFileName(part));
@@ -141,7 +142,8 @@ absl::StatusOr<LabelSetReader::Values> LabelSetReader::Block(uint64_t block) {
     absl::MutexLock lock(&mu_);
     const auto it = held_.find(block);
     if (it != held_.end()) {
-      recent_.splice(recent_.begin(), recent_, it->second);
+      // Moving it touches three nodes somewhere in memory: not where nothing will ever leave.
+      if (!all_fit_) recent_.splice(recent_.begin(), recent_, it->second);
       return it->second->second;
     }
   }

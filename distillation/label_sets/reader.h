@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -90,13 +90,14 @@ class LabelSetReader {
   const LabelSetIdentity& identity_;
   const std::shared_ptr<const LabelCodec> codec_;
   const LabelSetReaderOptions options_;
+  const bool all_fit_;
   // By part; constant after Open.
   std::vector<PartTable> tables_;
 
   mutable absl::Mutex mu_;
   // Most recently used first.
   Recent recent_ ABSL_GUARDED_BY(mu_);
-  std::map<uint64_t, Recent::iterator> held_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<uint64_t, Recent::iterator> held_ ABSL_GUARDED_BY(mu_);
   uint64_t cached_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
