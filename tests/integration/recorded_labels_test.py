@@ -66,12 +66,19 @@ class RecordedLabelsTest(LocalPlanTest):
         plan.resume()
         self.assert_same_student(plan)
 
-    def test_one_teacher_live_and_one_recorded_in_one_run(self):
+    def test_one_teacher_live_and_one_recorded_in_one_run_in_views_that_change_every_epoch(self):
+        views = ["--set", "runs.distilled.view={horizontal_flip: true, views_per_example: 2}"]
+        flipped = os.path.join(self.folder, "flipped")
+        code, _, err = self.label(flipped, "--block-rows=128", *views)
+        self.assertEqual(code, DONE, err)
+        self.assertIn("2 views of each", err)
+        # Epochs of two steps.
         plan = self.plan("mixed").run(
+            *views, "--set", "runs.distilled.train_on=LABELLED",
             "--set", "runs.distilled.objective=[{hard_cross_entropy: {}}, {soft_kl: {teacher: teacher}}, "
             "{name: again, soft_kl: {teacher: live}}]", "--set", "runs.distilled.training.steps=40",
             "--set", "runs.distilled.teachers=[{role: live, run: teacher}, "
-            "{role: teacher, run: teacher, recorded_labels: %s}]" % self.set)
+            "{role: teacher, run: teacher, recorded_labels: %s}]" % flipped)
         self.assert_ends_with(plan, DONE)
         self.assertEqual(len(plan.steps()), 40)
         for record in plan.steps():
