@@ -110,17 +110,14 @@ absl::Status LabelRecorder::Step() {
   CheckDeadlines(now);
   for (Teacher& teacher : teachers_) Open(teacher, now);
   AskAll(now);
+  RETURN_IF_ERROR(NobodyLeft());
   for (const Mailbox::Event& event :
        mailbox_->Take(std::max(absl::ZeroDuration(), NextDeadline() - now))) {
     event();
   }
   if (mailbox_->stopped()) return absl::CancelledError("the recording was stopped");
   RETURN_IF_ERROR(failed_);
-  if (filler_.has_value()) {
-    if (filler_->done()) return absl::OkStatus();
-    RETURN_IF_ERROR(filler_->status());
-  }
-  return NobodyLeft();
+  return filler_.has_value() ? filler_->status() : absl::OkStatus();
 }
 
 absl::Status LabelRecorder::NobodyLeft() const {
@@ -311,6 +308,11 @@ void LabelRecorder::OnFailed(Teacher& teacher, uint64_t id, const absl::Status& 
 void LabelRecorder::CheckDeadlines(absl::Duration now) {
   for (Teacher& teacher : teachers_) {
     if (teacher.channel == nullptr) continue;
+    if (teacher.draining && teacher.asked.empty()) {
+      OnLost(teacher, absl::UnavailableError(
+                          absl::StrCat("teacher server ", teacher.address, " is draining")));
+      continue;
+    }
     const bool late = std::any_of(teacher.asked.begin(), teacher.asked.end(),
                                   [now](const auto& ask) { return ask.second <= now; });
     if (!late && (teacher.opened || now < teacher.not_before)) continue;

@@ -83,6 +83,9 @@ class Teacher {
   }
   const std::string& address() const { return rpc_->address(); }
   FakeRunner& runner() { return *runner_; }
+  void Drain() {
+    server_.Drain("told to", [] {});
+  }
 
  private:
   SystemClock clock_;
@@ -202,6 +205,20 @@ TEST_F(LabelRecorderTest, WithoutATeacherItEndsAndSaysWhy) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no teacher server is left"));
   EXPECT_THAT(said_, HasSubstr("127.0.0.1:1 is not asked any more"));
+  EXPECT_EQ(Record(options, {}).code(), absl::StatusCode::kUnavailable);
+  // Unencrypted and off this machine: not even tried.
+  EXPECT_FALSE(Record(options, {"192.0.2.1:1"}).ok());
+}
+
+TEST_F(LabelRecorderTest, OneThatDrainsIsLeftToTheOthers) {
+  Teacher drains, good;
+  bool drained = false;
+  on_progress_ = [&] {
+    if (progress_.blocks_done >= 3 && !drained) drains.Drain();
+    drained = drained || progress_.blocks_done >= 3;
+  };
+  ASSERT_EQ(Record(Options(), {drains.address(), good.address()}), absl::OkStatus());
+  ExpectComplete();
 }
 
 TEST_F(LabelRecorderTest, OnlyTeachersOfTheSetsFingerprintAndNumericsClassAreAsked) {
