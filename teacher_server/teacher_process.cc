@@ -19,6 +19,7 @@
 #include "common/rpc/server.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
+#include "teacher_server/cache/cache_disk.h"
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
 #include "teacher_server/model_loader.h"
@@ -32,6 +33,8 @@ namespace {
 // Answers in flight when the process is told to stop.
 constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
 constexpr size_t kMaxOrderBytes = size_t{1} << 20;
+// The cache's disk, to write what waits; and again for searches that it has not answered.
+constexpr absl::Duration kCacheTimeout = absl::Seconds(5);
 
 // Between the coordinator's orders and the label server: one load at a time, and what
 // became of it. Thread-safe.
@@ -153,14 +156,13 @@ class Serves {
 };
 
 // Null where none is asked for. Servers that share the directory have one each in it.
-std::unique_ptr<DiskTier> CacheOnDisk(const ProcessFlags& flags, ProcessRuntime* runtime,
-                                      FileSystem* files, Executor* executor) {
+std::unique_ptr<CacheDisk> CacheOnDisk(const ProcessFlags& flags, ProcessRuntime* runtime) {
   if (flags.cache_dir.empty()) return nullptr;
   DiskTierOptions options;
   options.directory = JoinPath(flags.cache_dir, flags.name);
   options.log.max_bytes = uint64_t{flags.cache_disk_mib} << 20;
-  return std::make_unique<DiskTier>(
-      files, options, executor, [&flags, runtime](const absl::Status& status) {
+  return std::make_unique<CacheDisk>(
+      std::make_unique<PosixFileSystem>(), options, [&flags, runtime](const absl::Status& status) {
         LogLine(runtime->clock(), flags.name, "label cache: " + std::string(status.message()));
       });
 }
@@ -172,6 +174,12 @@ absl::StatusOr<v1::Serve> ReadOrder(const std::string& path) {
   PositionMap positions;
   RETURN_IF_ERROR(ParseConfig(text, path, &order, &positions));
   return order;
+}
+
+// Afterwards nothing comes from there.
+void StopCache(CacheDisk* disk, const ProcessFlags& flags, ProcessRuntime* runtime) {
+  const absl::Status stopped = disk == nullptr ? absl::OkStatus() : disk->Stop(kCacheTimeout);
+  if (!stopped.ok()) LogLine(runtime->clock(), flags.name, std::string(stopped.message()));
 }
 
 AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
@@ -198,19 +206,17 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   ThreadExecutor device({.name = "device", .threads = 1, .max_queued = 64});
   ThreadExecutor control({.name = "control", .threads = 1, .max_queued = 16384});
   ThreadExecutor loader({.name = "loader", .threads = 1, .max_queued = 16});
-  ThreadExecutor cache_disk({.name = "cache", .threads = 1, .max_queued = 4096});
-  PosixFileSystem cache_files;
-  const std::unique_ptr<DiskTier> disk_tier =
-      CacheOnDisk(flags, runtime.get(), &cache_files, &cache_disk);
-  LabelCache cache(uint64_t{flags.cache_mib} << 20, disk_tier.get());
-  const bool caches = flags.cache_mib > 0 || disk_tier != nullptr;
+  const std::unique_ptr<CacheDisk> cache_disk = CacheOnDisk(flags, runtime.get());
+  LabelCache cache(uint64_t{flags.cache_mib} << 20,
+                   cache_disk == nullptr ? nullptr : cache_disk->tier());
+  const bool caches = flags.cache_mib > 0 || cache_disk != nullptr;
   LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics,
                      caches ? &cache : nullptr);
   labels.StopServing(absl::UnavailableError("no model has been assigned to this server yet"));
   // Nothing runs in the label server when it goes, however this function ends.
   const absl::Cleanup stop = [&] {
     device.Stop();
-    cache_disk.Stop();
+    StopCache(cache_disk.get(), flags, runtime.get());
     control.Stop();
     runtime->StopTimers();
   };
@@ -264,8 +270,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   server->Shutdown(absl::ZeroDuration());
   loader.Stop();
   device.Stop();
-  if (disk_tier != nullptr) disk_tier->Flush();
-  cache_disk.Stop();
+  StopCache(cache_disk.get(), flags, runtime.get());
   control.Stop();
   return shutdown.failure();
 }

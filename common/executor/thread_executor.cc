@@ -2,61 +2,98 @@
 
 #include <pthread.h>
 
+#include <deque>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 namespace distill {
 
-ThreadExecutor::ThreadExecutor(Options options) : options_(std::move(options)) {
-  ABSL_RAW_CHECK(options_.threads >= 1 && options_.max_queued >= 1,
+struct ThreadExecutor::State {
+  explicit State(Options options) : options(std::move(options)), running(this->options.threads) {}
+
+  bool HasWorkOrStopped() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    return stopped || !queue.empty();
+  }
+  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex) { return running == 0; }
+
+  const Options options;
+  absl::Mutex mutex;
+  bool stopped ABSL_GUARDED_BY(mutex) = false;
+  std::deque<absl::AnyInvocable<void()>> queue ABSL_GUARDED_BY(mutex);
+  int running ABSL_GUARDED_BY(mutex);
+};
+
+ThreadExecutor::ThreadExecutor(Options options)
+    : state_(std::make_shared<State>(std::move(options))) {
+  ABSL_RAW_CHECK(state_->options.threads >= 1 && state_->options.max_queued >= 1,
                  "an executor needs a thread and room for a closure");
-  threads_.reserve(options_.threads);
-  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
+  threads_.reserve(state_->options.threads);
+  for (int i = 0; i < state_->options.threads; ++i) {
+    threads_.emplace_back([state = state_] { Run(*state); });
+  }
 }
 
 ThreadExecutor::~ThreadExecutor() { Stop(); }
 
 absl::Status ThreadExecutor::Schedule(absl::AnyInvocable<void()> closure) {
-  absl::MutexLock lock(&mutex_);
-  if (stopped_) {
-    return absl::UnavailableError(absl::StrCat("executor '", options_.name, "': stopped"));
+  const Options& options = state_->options;
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->stopped) {
+    return absl::UnavailableError(absl::StrCat("executor '", options.name, "': stopped"));
   }
-  if (queue_.size() >= options_.max_queued) {
+  if (state_->queue.size() >= options.max_queued) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("executor '", options_.name, "': all ", options_.max_queued,
+        absl::StrCat("executor '", options.name, "': all ", options.max_queued,
                      " places of the queue are taken: try later, or give it more"));
   }
-  queue_.push_back(std::move(closure));
+  state_->queue.push_back(std::move(closure));
   return absl::OkStatus();
 }
 
-void ThreadExecutor::Stop() {
+void ThreadExecutor::Stop() { StopWithin(absl::InfiniteDuration()); }
+
+bool ThreadExecutor::StopWithin(absl::Duration timeout) {
   for (const std::thread& thread : threads_) {
     ABSL_RAW_CHECK(thread.get_id() != std::this_thread::get_id(),
                    "a closure stops its own executor, which waits for the closure");
   }
+  bool ended = true;
+  std::deque<absl::AnyInvocable<void()>> unrun;
   {
-    absl::MutexLock lock(&mutex_);
-    stopped_ = true;
+    absl::MutexLock lock(&state_->mutex);
+    state_->stopped = true;
+    if (threads_.empty()) return true;
+    ended = state_->mutex.AwaitWithTimeout(absl::Condition(state_.get(), &State::Ended), timeout);
+    if (!ended) unrun.swap(state_->queue);
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (ended) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
   threads_.clear();
+  return ended;
 }
 
-bool ThreadExecutor::HasWorkOrStopped() const { return stopped_ || !queue_.empty(); }
-
-void ThreadExecutor::Run() {
-  pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
+void ThreadExecutor::Run(State& state) {
+  pthread_setname_np(pthread_self(), state.options.name.substr(0, 15).c_str());
   while (true) {
     absl::AnyInvocable<void()> closure;
     {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &ThreadExecutor::HasWorkOrStopped));
-      if (queue_.empty()) return;
-      closure = std::move(queue_.front());
-      queue_.pop_front();
+      absl::MutexLock lock(&state.mutex);
+      state.mutex.Await(absl::Condition(&state, &State::HasWorkOrStopped));
+      if (state.queue.empty()) {
+        --state.running;
+        return;
+      }
+      closure = std::move(state.queue.front());
+      state.queue.pop_front();
     }
     closure();
   }

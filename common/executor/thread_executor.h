@@ -3,13 +3,12 @@
 #define COMMON_EXECUTOR_THREAD_EXECUTOR_H_
 
 #include <cstddef>
-#include <deque>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "common/executor/executor.h"
 
 namespace distill {
@@ -31,20 +30,24 @@ class ThreadExecutor : public Executor {
   explicit ThreadExecutor(Options options);
   ~ThreadExecutor() override;  // Stop()
 
-  absl::Status Schedule(absl::AnyInvocable<void()> closure) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Schedule(absl::AnyInvocable<void()> closure) override;
 
   // Refuses new work, runs all that is queued, joins the threads. Never call it from a
   // closure: crashes. Idempotent; not to be called from two threads at once.
-  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Stop();
+
+  // Stop for closures that may hang. False when they were not through after `timeout`:
+  // what is queued is destroyed without a run, and the threads are left to end by
+  // themselves. Then the executor may go, but not what a closure that still runs refers to.
+  bool StopWithin(absl::Duration timeout);
 
  private:
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool HasWorkOrStopped() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // The threads hold it too: they may be left behind.
+  struct State;
 
-  const Options options_;
-  absl::Mutex mutex_;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<absl::AnyInvocable<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  static void Run(State& state);
+
+  const std::shared_ptr<State> state_;
   std::vector<std::thread> threads_;
 };
 

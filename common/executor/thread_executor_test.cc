@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 
 namespace distill {
 namespace {
@@ -70,6 +72,37 @@ TEST(ThreadExecutor, RefusesMoreThanItsBoundAndNamesItself) {
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()), HasSubstr("'teacher'"));
   release.Notify();
+}
+
+TEST(ThreadExecutor, AClosureThatHangsIsLeftBehindWithWhatIsQueuedUnrun) {
+  absl::Notification started, release, over;
+  auto executor = std::make_unique<ThreadExecutor>(
+      ThreadExecutor::Options{.name = "test", .threads = 1, .max_queued = 10});
+  ASSERT_TRUE(executor
+                  ->Schedule([&] {
+                    started.Notify();
+                    release.WaitForNotification();
+                    over.Notify();
+                  })
+                  .ok());
+  const auto held = std::make_shared<int>(1);
+  ASSERT_TRUE(executor->Schedule([held] { FAIL(); }).ok());
+  started.WaitForNotification();
+  EXPECT_FALSE(executor->StopWithin(absl::ZeroDuration()));
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_TRUE(executor->StopWithin(absl::ZeroDuration()));
+  EXPECT_FALSE(executor->Schedule([] { FAIL(); }).ok());
+  executor.reset();
+  release.Notify();
+  over.WaitForNotification();
+}
+
+TEST(ThreadExecutor, WhatIsThroughInTimeIsStoppedInTime) {
+  std::atomic<int> runs = 0;
+  ThreadExecutor executor({.name = "test", .threads = 2, .max_queued = 100});
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(executor.Schedule([&] { ++runs; }).ok());
+  EXPECT_TRUE(executor.StopWithin(absl::InfiniteDuration()));
+  EXPECT_EQ(runs, 50);
 }
 
 TEST(ThreadExecutor, RefusesWorkAfterStop) {

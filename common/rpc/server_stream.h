@@ -89,6 +89,12 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
   // The last hook.
   virtual void OnEnded() = 0;
 
+  // Messages that OnMessage got and that are not Handled; none are counted without a bound.
+  int unhandled() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return unhandled_;
+  }
+
  private:
   // Whoever set writing_ runs this; it clears writing_ or leaves it to the write.
   void Pump() {
@@ -130,7 +136,7 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
       OnPeerDone();
       return;
     }
-    {
+    if (max_unhandled_ > 0) {
       absl::MutexLock lock(&mu_);
       ++unhandled_;
     }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "distillation/order/order.h"
+#include "distillation/run_config/share.h"
 #include "distillation/run_config/teachers.h"
 #include "distillation/schedules/schedule_timeline.h"
 
@@ -259,6 +260,8 @@ class Finder {
             absl::StrCat("must be at most ", kMaxWindowSteps));
     Require(IsPositive(labels.request_timeout_seconds()), path + ".request_timeout_seconds",
             "must be finite and above 0");
+    Require(!labels.has_share() || IsShare(labels.share()), path + ".share",
+            absl::StrCat("must be ", kMinShare, " to ", kMaxShare));
     for (int i = 0; i < labels.codecs_size(); ++i) {
       const auto& known = capabilities_.codecs;
       Require(std::ranges::find(known, labels.codecs(i)) != known.end(),

@@ -92,9 +92,10 @@ TEST(PlanChecks, WhatIsReferredToMustExist) {
   plan.mutable_runs(2)->mutable_teachers(0)->set_run("expert");
   plan.mutable_runs(2)->mutable_objective(1)->mutable_soft_kl()->set_teacher("tutor");
   plan.mutable_runs(2)->mutable_labels()->set_codecs(0, "zip");
-  EXPECT_THAT(Paths(plan),
-              ElementsAre("runs[0].data_set", "runs[2].teachers[0].run",
-                          "runs[2].objective[1].soft_kl.teacher", "runs[2].labels.codecs[0]"));
+  plan.mutable_runs(2)->mutable_labels()->set_share(0);
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[0].data_set", "runs[2].teachers[0].run",
+                                       "runs[2].objective[1].soft_kl.teacher",
+                                       "runs[2].labels.share", "runs[2].labels.codecs[0]"));
 }
 
 TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {

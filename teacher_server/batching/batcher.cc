@@ -21,13 +21,19 @@ int KindOf(const BatchRequest& request) {
 int BucketOf(int kind) { return kind / 2; }
 bool IsExact(int kind) { return kind % 2 == 1; }
 
+// Examples, or elements of those of variable length.
+int64_t UnitsOf(const BatchRequest& request) {
+  return request.examples * BucketLength(ShapeBucket(request.length));
+}
+
+// A run of the usual weight gets one unit a round, so that weights make rounds no longer.
 FairItem ItemOf(const BatchRequest& request) {
   const int kind = KindOf(request);
   return {.id = request.id,
           .run = request.run,
           .stream = request.stream,
           .weight = request.weight,
-          .cost = request.examples * BucketLength(BucketOf(kind)),
+          .cost = UnitsOf(request) * kUsualWeight,
           .kind = kind};
 }
 
@@ -181,7 +187,7 @@ absl::Duration Batcher::DoneAt(const BatchRequest& request, absl::Duration now) 
   const FairItem item = ItemOf(request);
   const int bucket = BucketOf(item.kind);
   const int64_t most = options_.max_batch_examples;
-  const int64_t cost = fair_.CostUntil(item);
+  const int64_t cost = (fair_.CostUntil(item) + kUsualWeight - 1) / kUsualWeight;
   const absl::Duration start = BusyUntil(now);
   const absl::Duration earliest =
       start + std::max(costs_.AtLeast(bucket, request.examples),

@@ -31,6 +31,10 @@ struct BatcherOptions {
   absl::Status Validate() const;
 };
 
+// Of a run with a share of 1; a share is known to a hundredth.
+constexpr int64_t kUsualWeight = 100;
+constexpr int64_t kMaxWeight = 100 * kUsualWeight;
+
 // Points in time are readings of one monotonic clock.
 struct BatchRequest {
   // Unique among the waiting.
@@ -39,7 +43,7 @@ struct BatchRequest {
   uint64_t run = 0;
   uint64_t stream = 0;
   // Of the run; 1 to kMaxWeight.
-  int64_t weight = 1;
+  int64_t weight = kUsualWeight;
   int64_t examples = 0;
   // Of its longest example along the variable axis, at most kMaxLength; 0: fixed shape.
   int64_t length = 0;
@@ -50,7 +54,6 @@ struct BatchRequest {
   // Of work that was promised before: Drain does not refuse it.
   bool promised = false;
 };
-constexpr int64_t kMaxWeight = 1000;
 
 // Why a batch was sent: kFull no room for the next request; kExact it is an exact
 // request; kDeadline a later start, or one more request, would miss one; kIdle the

@@ -3,15 +3,21 @@
 #include <atomic>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 namespace distill {
 
 struct DiskTier::State {
-  // Of the executor.
+  // Made by `writes` before `ready`.
   std::unique_ptr<SegmentLog> log;
+  // Of `writes`.
   int failures = 0;
   std::function<void(const absl::Status&)> on_error;
+  // Held, shared, while somebody is told.
+  absl::Mutex telling;
+  bool abandoned ABSL_GUARDED_BY(telling) = false;
 
   std::atomic<bool> ready = false;
   std::atomic<bool> failed = false;
@@ -20,33 +26,26 @@ struct DiskTier::State {
   std::atomic<uint64_t> hits = 0;
   std::atomic<uint64_t> misses = 0;
   std::atomic<uint64_t> dropped = 0;
-  // The log's, after each of its calls.
-  std::atomic<uint64_t> evictions = 0;
-  std::atomic<uint64_t> damaged = 0;
-  std::atomic<uint64_t> bytes = 0;
 
-  void TakeFigures() {
-    evictions = log->evictions();
-    damaged = log->damaged();
-    bytes = log->bytes();
+  void TellError(const absl::Status& status) ABSL_LOCKS_EXCLUDED(telling) {
+    absl::ReaderMutexLock lock(&telling);
+    if (on_error && !abandoned) on_error(status);
   }
 
   void Open(FileSystem* files, const DiskTierOptions& options) {
     auto opened = SegmentLog::Open(files, options.directory, options.log);
     if (!opened.ok()) {
       failed = true;
-      if (on_error) on_error(opened.status());
+      TellError(opened.status());
       return;
     }
     log = *std::move(opened);
-    TakeFigures();
     ready = true;
   }
 
   std::vector<LabelRow> Find(const std::vector<LabelKey>& keys) {
     std::vector<LabelRow> rows = log->Find(keys);
     for (const LabelRow& row : rows) ++(row != nullptr ? hits : misses);
-    TakeFigures();
     return rows;
   }
 
@@ -56,24 +55,23 @@ struct DiskTier::State {
       return;
     }
     const absl::Status status = log->Add(rows);
-    TakeFigures();
     failures = status.ok() ? 0 : failures + 1;
     if (status.ok()) return;
     dropped += rows.size();
     if (failures >= kMaxFailures) failed = true;
-    if (on_error) on_error(status);
+    TellError(status);
   }
 };
 
-DiskTier::DiskTier(FileSystem* files, const DiskTierOptions& options, Executor* executor,
-                   std::function<void(const absl::Status&)> on_error)
-    : options_(options), executor_(executor), state_(std::make_shared<State>()) {
+DiskTier::DiskTier(FileSystem* files, const DiskTierOptions& options, Executor* reads,
+                   Executor* writes, std::function<void(const absl::Status&)> on_error)
+    : options_(options), reads_(reads), writes_(writes), state_(std::make_shared<State>()) {
   state_->on_error = std::move(on_error);
   const absl::Status posted =
-      executor_->Schedule([state = state_, files, options] { state->Open(files, options); });
+      writes_->Schedule([state = state_, files, options] { state->Open(files, options); });
   if (posted.ok()) return;
   state_->failed = true;
-  if (state_->on_error) state_->on_error(posted);
+  state_->TellError(posted);
 }
 
 bool DiskTier::ready() const { return state_->ready; }
@@ -86,10 +84,12 @@ absl::Status DiskTier::Find(std::vector<LabelKey> keys,
         state_->pending_finds.load(), " searches of the label cache on disk wait already"));
   }
   ++state_->pending_finds;
-  const absl::Status posted = executor_->Schedule(
-      [state = state_, keys = std::move(keys), done = std::move(done)]() mutable {
+  const absl::Status posted =
+      reads_->Schedule([state = state_, keys = std::move(keys), done = std::move(done)]() mutable {
+        std::vector<LabelRow> rows = state->Find(keys);
         --state->pending_finds;
-        done(state->Find(keys));
+        absl::ReaderMutexLock lock(&state->telling);
+        if (!state->abandoned) done(std::move(rows));
       });
   if (!posted.ok()) --state_->pending_finds;
   return posted;
@@ -104,7 +104,7 @@ void DiskTier::Add(std::vector<KeyedRow> rows) {
   const uint64_t before = state_->pending_bytes.fetch_add(bytes);
   absl::Status posted = absl::ResourceExhaustedError("too much waits to be written");
   if (!state_->failed && (before == 0 || before + bytes <= options_.max_pending_bytes)) {
-    posted = executor_->Schedule([state = state_, rows = std::move(rows), bytes] {
+    posted = writes_->Schedule([state = state_, rows = std::move(rows), bytes] {
       state->Add(rows);
       state->pending_bytes -= bytes;
     });
@@ -116,23 +116,30 @@ void DiskTier::Add(std::vector<KeyedRow> rows) {
 
 void DiskTier::Flush() {
   // A full or stopped executor: a cache may lose its last rows.
-  executor_
+  writes_
       ->Schedule([state = state_] {
         if (state->log == nullptr) return;
         const absl::Status status = state->log->Flush();
-        if (!status.ok() && state->on_error) state->on_error(status);
+        if (!status.ok()) state->TellError(status);
       })
       .IgnoreError();
+}
+
+void DiskTier::Abandon() {
+  absl::MutexLock lock(&state_->telling);
+  state_->abandoned = true;
 }
 
 TierStats DiskTier::stats() const {
   TierStats stats;
   stats.hits = state_->hits;
   stats.misses = state_->misses;
-  stats.evictions = state_->evictions;
-  stats.damaged = state_->damaged;
   stats.dropped = state_->dropped;
-  stats.bytes = state_->bytes;
+  if (!state_->ready) return stats;
+  const SegmentLog::Figures figures = state_->log->figures();
+  stats.evictions = figures.evictions;
+  stats.damaged = figures.damaged;
+  stats.bytes = figures.bytes;
   return stats;
 }
 

@@ -1,4 +1,4 @@
-// A SegmentLog behind an executor of its own, so that nobody who must not wait does.
+// A SegmentLog behind executors of its own, so that nobody who must not wait does.
 #ifndef TEACHER_SERVER_CACHE_DISK_TIER_H_
 #define TEACHER_SERVER_CACHE_DISK_TIER_H_
 
@@ -38,40 +38,46 @@ struct TierStats {
   friend bool operator==(const TierStats&, const TierStats&) = default;
 };
 
-// Thread-safe. `executor` is serial and runs nothing inside Schedule; it and the file
-// system outlive what was scheduled, the tier itself need not.
+// Thread-safe. Searches run on `reads` and all else on `writes`, so that no search waits for
+// an fsync; each is serial and runs nothing inside Schedule, and both may be one. They and the
+// file system outlive what was scheduled, the tier itself need not.
 class DiskTier {
  public:
   // Successive failures to write after which nothing more is written.
   static constexpr int kMaxFailures = 3;
 
   // Begins to read what is there. Until that is done every search finds nothing, and what
-  // is added meanwhile is written afterwards. `on_error` is called on the executor when
-  // opening or writing fails; after a failed open the tier stays empty.
-  DiskTier(FileSystem* files, const DiskTierOptions& options, Executor* executor,
+  // is added meanwhile is written afterwards. `on_error` is called on `writes` when opening
+  // or writing fails; after a failed open the tier stays empty.
+  DiskTier(FileSystem* files, const DiskTierOptions& options, Executor* reads, Executor* writes,
            std::function<void(const absl::Status&)> on_error);
 
   // Whether a search may find something.
   bool ready() const;
 
-  // Calls `done` once, on the executor, with a row or null for each key. Not OK (`done` is
-  // not called): too many searches wait, or the executor is full or stopped; go on as if
-  // nothing had been found.
+  // Calls `done` once, on `reads`, with a row or null for each key. Not OK (`done` is not
+  // called): too many searches wait, or the executor is full or stopped; go on as if nothing
+  // had been found.
   absl::Status Find(std::vector<LabelKey> keys,
                     absl::AnyInvocable<void(std::vector<LabelRow>)> done);
 
   // Writes them some time, or never.
   void Add(std::vector<KeyedRow> rows);
 
-  // What was added so far survives a crash of the machine, once the executor is through.
+  // What was added so far survives a crash of the machine, once `writes` is through.
   void Flush();
+
+  // Neither a `done` nor on_error is called once this has returned: for when the disk hangs
+  // and whom they would tell must go.
+  void Abandon();
 
   TierStats stats() const;
 
  private:
   struct State;
   const DiskTierOptions options_;
-  Executor* const executor_;
+  Executor* const reads_;
+  Executor* const writes_;
   const std::shared_ptr<State> state_;
 };
 

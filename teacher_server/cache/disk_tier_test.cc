@@ -27,7 +27,7 @@ class DiskTierTest : public ::testing::Test {
  protected:
   std::unique_ptr<DiskTier> Open(DiskTierOptions options = {}) {
     options.directory = kDir;
-    return std::make_unique<DiskTier>(&files_, options, &executor_,
+    return std::make_unique<DiskTier>(&files_, options, &executor_, &executor_,
                                       [this](const absl::Status& s) { errors_.push_back(s); });
   }
   static absl::Status Find(DiskTier& tier, uint64_t example, std::optional<bool>& found) {
@@ -137,8 +137,10 @@ TEST_F(DiskTierTest, ADirectoryThatCannotBeOpenedIsReportedAndTheTierStaysEmpty)
 TEST_F(DiskTierTest, ThreadsUseItTogether) {
   DiskTierOptions options;
   options.directory = kDir;
+  options.log.max_bytes = 4000;  // so that segments are deleted while others read
+  ThreadExecutor reads({.name = "reads", .threads = 1, .max_queued = 4096});
   ThreadExecutor executor({.name = "cache", .threads = 1, .max_queued = 4096});
-  DiskTier tier(&files_, options, &executor, nullptr);
+  DiskTier tier(&files_, options, &reads, &executor, nullptr);
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (uint64_t thread = 0; thread < 3; ++thread) {
@@ -157,10 +159,39 @@ TEST_F(DiskTierTest, ThreadsUseItTogether) {
   }
   for (std::thread& thread : threads) thread.join();
   executor.Stop();
+  reads.Stop();
   EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(tier.stats().damaged, 0u);
   EXPECT_TRUE(tier.ready());
   EXPECT_FALSE(tier.Find({Key(1)}, nullptr).ok());
   EXPECT_EQ(tier.stats().dropped, 0u);
+}
+
+TEST_F(DiskTierTest, ASearchDoesNotWaitForWhatIsWritten) {
+  ManualExecutor reads;
+  DiskTier tier(&files_, {.directory = kDir, .log = {}}, &reads, &executor_, nullptr);
+  tier.Add({Row(1)});
+  executor_.RunAll();
+  tier.Add({Row(2)});
+  tier.Flush();
+  std::optional<bool> found;
+  ASSERT_TRUE(Find(tier, 1, found).ok());
+  reads.RunAll();
+  EXPECT_EQ(executor_.pending(), 2u);
+  EXPECT_EQ(found, true);
+}
+
+TEST_F(DiskTierTest, NobodyIsToldAnythingOnceItIsAbandoned) {
+  const auto tier = Open();
+  executor_.RunAll();
+  std::optional<bool> found;
+  ASSERT_TRUE(Find(*tier, 1, found).ok());
+  files_.FailOperation(1, absl::ResourceExhaustedError("disk full"), true);
+  tier->Add({Row(1)});
+  tier->Abandon();
+  executor_.RunAll();
+  EXPECT_EQ(found, std::nullopt);
+  EXPECT_TRUE(errors_.empty());
 }
 
 TEST_F(DiskTierTest, WhatIsScheduledOutlivesTheTier) {

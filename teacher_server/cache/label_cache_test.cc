@@ -33,12 +33,12 @@ TEST(LabelCacheTest, WhatLeftMemoryIsFoundOnDiskAlsoAfterARestart) {
   DiskTierOptions options;
   options.directory = "cache";
   {
-    DiskTier disk(&files, options, &executor, nullptr);
+    DiskTier disk(&files, options, &executor, &executor, nullptr);
     LabelCache cache(0, &disk);
     cache.Add({Row(1)});
     executor.RunAll();
   }
-  DiskTier disk(&files, options, &executor, nullptr);
+  DiskTier disk(&files, options, &executor, &executor, nullptr);
   LabelCache cache(1 << 20, &disk);
   EXPECT_FALSE(cache.FindOnDisk({Key(1)}, [](std::vector<LabelRow>) { FAIL(); }));
   executor.RunAll();

@@ -6,11 +6,12 @@
 
 namespace distill {
 
-LabelScope ScopeOf(std::string_view fingerprint, std::string_view output,
-                   std::string_view data_set_digest, v1::Split split,
+LabelScope ScopeOf(std::string_view fingerprint, std::string_view numerics_class,
+                   std::string_view output, std::string_view data_set_digest, v1::Split split,
                    std::string_view view_spec_digest) {
   ByteWriter parts;
   parts.Text(fingerprint);
+  parts.Text(numerics_class);
   parts.Text(output);
   parts.Text(data_set_digest);
   parts.U32(static_cast<uint32_t>(split));

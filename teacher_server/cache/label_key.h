@@ -18,8 +18,11 @@ namespace distill {
 // their SHA-256: two scopes that differ never meet in practice, and a key stays small.
 using LabelScope = std::array<uint64_t, 2>;
 
-LabelScope ScopeOf(std::string_view fingerprint, std::string_view output,
-                   std::string_view data_set_digest, v1::Split split,
+// The numerics class is among them, since a disk may come to another machine: there labels
+// differ in their last bits. The view's digest is empty for un-augmented views, which are
+// alike in all specs.
+LabelScope ScopeOf(std::string_view fingerprint, std::string_view numerics_class,
+                   std::string_view output, std::string_view data_set_digest, v1::Split split,
                    std::string_view view_spec_digest);
 
 // One output for one example in one view.

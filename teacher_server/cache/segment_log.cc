@@ -87,32 +87,41 @@ std::string SegmentLog::PathOf(uint64_t segment) const {
 absl::Status SegmentLog::ReadSegments() {
   RETURN_IF_ERROR(files_->MakeDirectories(directory_));
   ASSIGN_OR_RETURN(const std::vector<std::string> names, files_->List(directory_));
-  for (const std::string& name : names) {
+  uint64_t rows = 0;
+  // The bounds may be smaller ones today.
+  bool full = false;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
     Segment segment;
-    if (!absl::SimpleAtoi(name.substr(0, name.find('.')), &segment.number) ||
-        JoinPath(directory_, name) != PathOf(segment.number)) {
+    if (!absl::SimpleAtoi(name->substr(0, name->find('.')), &segment.number) ||
+        JoinPath(directory_, *name) != PathOf(segment.number)) {
       continue;
     }
+    const std::string path = PathOf(segment.number);
     next_segment_ = std::max(next_segment_, segment.number + 1);
-    const auto bytes = files_->Read(PathOf(segment.number), kMaxSegmentBytes);
-    if (!bytes.ok() && !absl::IsDataLoss(bytes.status())) return bytes.status();
-    if (bytes.ok()) Scan(segment, *bytes);
+    ASSIGN_OR_RETURN(segment.bytes, files_->Size(path));
+    full = full || bytes() + segment.bytes > options_.max_bytes;
+    if (!full) {
+      const auto read = files_->Read(path, kMaxSegmentBytes);
+      if (!read.ok() && !absl::IsDataLoss(read.status())) return read.status();
+      absl::MutexLock lock(&mu_);
+      if (read.ok()) full = !Scan(segment, *read, options_.max_rows - rows);
+    }
     if (segment.keys.empty()) {
-      RETURN_IF_ERROR(files_->RemoveTree(PathOf(segment.number)));
+      RETURN_IF_ERROR(files_->RemoveTree(path));
       continue;
     }
-    segment.bytes = bytes->size();
+    rows += segment.keys.size();
+    absl::MutexLock lock(&mu_);
     bytes_ += segment.bytes;
-    segments_.push_back(std::move(segment));
+    segments_.push_front(std::move(segment));
   }
-  // The bound may be a smaller one today.
-  return MakeRoom(0, 0);
+  return absl::OkStatus();
 }
 
-void SegmentLog::Scan(Segment& segment, std::string_view bytes) {
+bool SegmentLog::Scan(Segment& segment, std::string_view bytes, uint64_t max_rows) {
   if (bytes.substr(0, kMagic.size()) != kMagic) {
     ++damaged_;
-    return;
+    return true;
   }
   uint64_t offset = kMagic.size();
   while (offset < bytes.size()) {
@@ -120,22 +129,45 @@ void SegmentLog::Scan(Segment& segment, std::string_view bytes) {
     // Where the next record would begin is not known either.
     if (!header.has_value() || RecordBytes(header->values) > bytes.size() - offset) {
       ++damaged_;
-      return;
+      return true;
     }
-    // The values are checked when they are read.
-    index_[header->key] = {segment.number, offset, header->values};
+    if (segment.keys.size() >= max_rows) {
+      Forget(segment);
+      segment.keys.clear();
+      return false;
+    }
+    // The values are checked when they are read. What a newer segment has again was damaged
+    // here, and so was what comes again in this one.
+    const Place place = {segment.number, offset, header->values};
+    const auto [it, added] = index_.try_emplace(header->key, place);
+    if (!added && it->second.segment == segment.number) it->second = place;
     segment.keys.push_back(header->key);
     offset += RecordBytes(header->values);
   }
+  return true;
+}
+
+SegmentLog::Figures SegmentLog::figures() const {
+  absl::MutexLock lock(&mu_);
+  return {bytes_, index_.size(), evictions_, damaged_};
 }
 
 std::vector<LabelRow> SegmentLog::Find(std::span<const LabelKey> keys) {
   std::vector<LabelRow> rows(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    const auto it = index_.find(keys[i]);
-    if (it == index_.end()) continue;
-    rows[i] = Read(keys[i], it->second);
+    Place place;
+    {
+      absl::MutexLock lock(&mu_);
+      const auto it = index_.find(keys[i]);
+      if (it == index_.end()) continue;
+      place = it->second;
+    }
+    rows[i] = Read(keys[i], place);
     if (rows[i] != nullptr) continue;
+    absl::MutexLock lock(&mu_);
+    const auto it = index_.find(keys[i]);
+    // Otherwise its segment was deleted meanwhile.
+    if (it == index_.end() || it->second != place) continue;
     ++damaged_;
     index_.erase(it);
   }
@@ -160,7 +192,11 @@ absl::Status SegmentLog::Add(std::span<const KeyedRow> rows) {
   std::vector<std::pair<LabelKey, Place>> places;
   absl::flat_hash_map<LabelKey, bool> added;
   for (const KeyedRow& row : rows) {
-    if (index_.contains(row.key) || !added.emplace(row.key, true).second) continue;
+    {
+      absl::MutexLock lock(&mu_);
+      if (index_.contains(row.key)) continue;
+    }
+    if (!added.emplace(row.key, true).second) continue;
     places.push_back({row.key, {0, bytes.size(), static_cast<uint32_t>(row.row->size())}});
     bytes += Encode(row);
   }
@@ -180,20 +216,22 @@ absl::Status SegmentLog::Add(std::span<const KeyedRow> rows) {
     file_.reset();
     return Annotate(status, absl::StrCat("label cache in ", directory_));
   }
+  segment.bytes += bytes.size();
+  absl::MutexLock lock(&mu_);
   for (auto& [key, place] : places) {
     place.segment = segment.number;
-    place.offset += segment.bytes;
+    place.offset += segment.bytes - bytes.size();
     index_[key] = place;
     segment.keys.push_back(key);
   }
-  segment.bytes += bytes.size();
   bytes_ += bytes.size();
   return absl::OkStatus();
 }
 
 absl::Status SegmentLog::MakeRoom(uint64_t bytes, uint64_t rows) {
-  while (!segments_.empty() &&
-         (bytes_ + bytes > options_.max_bytes || index_.size() + rows > options_.max_rows)) {
+  while (!segments_.empty()) {
+    const Figures now = figures();
+    if (now.bytes + bytes <= options_.max_bytes && now.rows + rows <= options_.max_rows) break;
     RETURN_IF_ERROR(DropOldest());
   }
   return absl::OkStatus();
@@ -203,15 +241,20 @@ absl::Status SegmentLog::DropOldest() {
   const Segment& oldest = segments_.front();
   if (segments_.size() == 1) file_.reset();
   RETURN_IF_ERROR(files_->RemoveTree(PathOf(oldest.number)));
-  for (const LabelKey& key : oldest.keys) {
-    const auto it = index_.find(key);
-    if (it == index_.end() || it->second.segment != oldest.number) continue;
-    index_.erase(it);
-    ++evictions_;
-  }
+  absl::MutexLock lock(&mu_);
+  const size_t before = index_.size();
+  Forget(oldest);
+  evictions_ += before - index_.size();
   bytes_ -= oldest.bytes;
   segments_.pop_front();
   return absl::OkStatus();
+}
+
+void SegmentLog::Forget(const Segment& segment) {
+  for (const LabelKey& key : segment.keys) {
+    const auto it = index_.find(key);
+    if (it != index_.end() && it->second.segment == segment.number) index_.erase(it);
+  }
 }
 
 absl::Status SegmentLog::Begin() {
@@ -227,6 +270,7 @@ absl::Status SegmentLog::Begin() {
     return Annotate(status, absl::StrCat("label cache in ", directory_));
   }
   segments_.push_back({number, kMagic.size(), {}});
+  absl::MutexLock lock(&mu_);
   bytes_ += kMagic.size();
   return absl::OkStatus();
 }

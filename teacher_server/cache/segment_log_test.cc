@@ -223,6 +223,37 @@ TEST_F(SegmentLogTest, RowsAreBoundedTooAndABatchBeyondTheCacheIsNotWritten) {
   EXPECT_EQ(Found(*log, 50).back(), 49u);
 }
 
+TEST_F(SegmentLogTest, AStartReadsNoMoreThanTheBoundsHaveRoomFor) {
+  for (const SegmentLogOptions& smaller :
+       {SegmentLogOptions{.max_bytes = 600}, SegmentLogOptions{.max_rows = 10}}) {
+    ASSERT_TRUE(files_.RemoveTree(kDir).ok());
+    {
+      Add(*Open({.max_bytes = 4000, .segment_bytes = 200}), 0, 40);
+    }
+    // Whoever reads the oldest one notices.
+    ASSERT_TRUE(files_.Write(kFirst, std::string(200, 'x')).ok());
+    const auto log = Open(smaller);
+    EXPECT_EQ(log->damaged(), 0u);
+    EXPECT_FALSE(*files_.Exists(kFirst));
+    const Examples found = Found(*log, 40);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(found.front(), 40 - found.size());
+    EXPECT_LE(BytesOnDisk(), smaller.max_bytes);
+    EXPECT_LE(log->rows(), smaller.max_rows);
+    EXPECT_EQ(log->bytes(), BytesOnDisk());
+  }
+}
+
+TEST_F(SegmentLogTest, ASegmentWithMoreRowsThanTheBoundIsNotKept) {
+  {
+    Add(*Open(), 0, 20);
+  }
+  const auto log = Open({.max_rows = 10});
+  EXPECT_EQ(log->rows(), 0u);
+  EXPECT_EQ(log->bytes(), 0u);
+  EXPECT_FALSE(*files_.Exists(kFirst));
+}
+
 TEST_F(SegmentLogTest, TheSameRowIsWrittenOnce) {
   const auto log = Open();
   ASSERT_TRUE(log->Add(std::vector<KeyedRow>{{Key(0), Row(0)}, {Key(0), Row(0)}}).ok());

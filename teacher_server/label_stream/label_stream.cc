@@ -12,6 +12,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/labels/codec.h"
 #include "distillation/run_config/digests.h"
+#include "distillation/run_config/share.h"
 
 namespace distill {
 namespace {
@@ -123,6 +124,10 @@ absl::Status LabelStream::OnOpen(const v1::Open& open) {
         "model ", open.model(), " has the fingerprint ", served_->fingerprint.substr(0, 12),
         "... here and ", open.fingerprint().substr(0, 12),
         "... was asked for; load the export that the run names"));
+  }
+  if (open.has_share() && !IsShare(open.share())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a share of ", open.share(), "; it is ", kMinShare, " to ", kMaxShare));
   }
   RETURN_IF_ERROR(CheckOutputs(open, *served_));
   RETURN_IF_ERROR(CheckShape(open, *served_));

@@ -132,6 +132,8 @@ TEST(LabelStreamTest, AnOpenThatDoesNotFitEndsTheStreamWithItsReason) {
   EXPECT_EQ(refused([](v1::Open* o) { o->set_codecs(0, "zip"); }).code(),
             StatusCode::kFailedPrecondition);
   EXPECT_EQ(refused([](v1::Open* o) { o->clear_outputs(); }).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(refused([](v1::Open* o) { o->set_share(0); }).code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(refused([](v1::Open* o) { o->set_share(2.5); }).ok());
   EXPECT_EQ(refused([](v1::Open* o) { o->mutable_outputs(0)->mutable_feature(); }).code(),
             StatusCode::kUnimplemented);
   EXPECT_THAT(std::string(refused([](v1::Open* o) { o->set_classes(9); }).message()),

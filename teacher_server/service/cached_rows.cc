@@ -124,16 +124,22 @@ void CachedRows::Computed(uint64_t id, const std::vector<LabelRow>& rows) {
   cache_->Add(std::move(computed));
 }
 
-void CachedRows::Failed(uint64_t id) {
+std::vector<uint64_t> CachedRows::Failed(uint64_t id) {
   const auto node = flights_.extract(id);
-  Forget(node.mapped().ask);
+  std::vector<uint64_t> flights = Forget(node.mapped().ask);
   AskAnew(id, node.mapped().keys);
+  KeepUnawaited(flights);
+  return flights;
 }
 
 std::vector<uint64_t> CachedRows::Abandon(uint64_t ask) {
   std::vector<uint64_t> flights = Forget(ask);
-  std::erase_if(flights, [this](uint64_t id) { return !flights_.contains(id) || Awaited(id); });
+  KeepUnawaited(flights);
   return flights;
+}
+
+void CachedRows::KeepUnawaited(std::vector<uint64_t>& flights) const {
+  std::erase_if(flights, [this](uint64_t id) { return !flights_.contains(id) || Awaited(id); });
 }
 
 std::vector<uint64_t> CachedRows::Forget(uint64_t id) {

@@ -64,9 +64,10 @@ class CachedRows : public std::enable_shared_from_this<CachedRows> {
   std::vector<uint64_t> Abandon(uint64_t ask);
 
   // The outcome of a flight: `rows[output * examples + example]`, which passed
-  // CheckTeacherLogits; or none. A failure ends the flight's ask too.
+  // CheckTeacherLogits; or none. A failure ends the flight's ask too; its other flights that
+  // nobody waits for now are returned, as by Abandon.
   void Computed(uint64_t flight, const std::vector<LabelRow>& rows);
-  void Failed(uint64_t flight);
+  std::vector<uint64_t> Failed(uint64_t flight);
 
   // Whether an ask waits for a row of the flight.
   bool Awaited(uint64_t flight) const;
@@ -104,6 +105,7 @@ class CachedRows : public std::enable_shared_from_this<CachedRows> {
   void AskAnew(uint64_t from, const std::vector<LabelKey>& keys);
   // The flights it had.
   std::vector<uint64_t> Forget(uint64_t ask);
+  void KeepUnawaited(std::vector<uint64_t>& flights) const;
 
   LabelCache* const cache_;
   const std::function<uint64_t()> new_id_;

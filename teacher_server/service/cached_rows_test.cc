@@ -211,7 +211,7 @@ class CachedRowsOnDiskTest : public CachedRowsTest {
     Disk() {
       DiskTierOptions options;
       options.directory = "cache";
-      tier = std::make_unique<DiskTier>(&files, options, &executor, nullptr);
+      tier = std::make_unique<DiskTier>(&files, options, &executor, &executor, nullptr);
       executor.RunAll();
       // Of an earlier life.
       tier->Add({{{kLogits, 5, 0}, Truth(kLogits, 5)}, {{kLogits, 6, 0}, Truth(kLogits, 6)}});

@@ -1,6 +1,7 @@
 #include "teacher_server/service/label_server.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <string>
@@ -281,6 +282,9 @@ void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest
       stream->opened = true;
       stream->exact = state.open().exact();
       stream->run = std::hash<std::string>()(state.open().run_id());
+      if (state.open().has_share()) {
+        stream->weight = std::llround(state.open().share() * static_cast<double>(kUsualWeight));
+      }
       for (const v1::OutputSpec& output : state.open().outputs()) {
         stream->outputs.push_back(output.name());
       }
@@ -339,6 +343,7 @@ void LabelServer::Submit(Request request) {
   BatchRequest wanted;
   wanted.id = request.batcher_id();
   wanted.run = request.stream->run;
+  wanted.weight = request.stream->weight;
   wanted.stream = request.stream->id;
   wanted.examples = request.examples();
   wanted.deadline = request.deadline;
@@ -380,7 +385,7 @@ void LabelServer::Cancel(Stream& stream, uint64_t request_id) {
     observer_->OnAnswered(absl::StatusCode::kCancelled, request->examples(),
                           clock_->MonotonicNow() - request->admitted);
   }
-  if (model_->rows != nullptr) DropFlights(asked->second);
+  if (model_->rows != nullptr) DropFlights(model_->rows->Abandon(asked->second));
   stream.asked.erase(asked);
 }
 

@@ -176,7 +176,8 @@ class LabelServer {
   void TakeRows();
   // Whether there were any.
   bool ExpireAsks();
-  void DropFlights(uint64_t ask);
+  // Those that nobody waits for.
+  void DropFlights(const std::vector<uint64_t>& flights);
   void SubmitFlight(const CachedRows::Flight& flight);
   void AnswerRows(const CachedRows::Ready& ready);
   void KeepRows(Work& work, const Request& request, const InferenceResult& result, int64_t first);

@@ -38,6 +38,27 @@ TEST(LabelServerAdmission, ARunOfManyStreamsGetsNoMoreThanARunOfOne) {
   EXPECT_EQ(one->answered.size(), 1u + 8u);
 }
 
+TEST(LabelServerAdmission, ARunGetsByItsShare) {
+  LabelServerHarness harness({});
+  auto runner = harness.Serve(FakeRunner::Mode::kOnDemand, /*queue=*/400);
+  auto usual = harness.Open("usual");
+  auto large = harness.Open("large", uint64_t{1} << 30, 3);
+  harness.Ask(*usual, 100, 1);  // in flight; the rest waits
+  for (uint64_t id = 1; id <= 40; ++id) {
+    harness.Ask(*usual, id, 1);
+    harness.Ask(*large, id, 1);
+  }
+  for (int batch = 0; batch < 5; ++batch) {
+    ASSERT_TRUE(runner->CompleteOldest());
+    harness.control.RunAll();
+  }
+  usual->Read();
+  large->Read();
+  // Of four batches of eight.
+  EXPECT_EQ(usual->answered.size(), 1u + 8u);
+  EXPECT_EQ(large->answered.size(), 24u);
+}
+
 TEST(LabelServerAdmission, AQueueThatIsFullForOneStudentHasRoomForTheNext) {
   LabelServerHarness harness({});
   auto runner = harness.Serve(FakeRunner::Mode::kOnDemand, /*queue=*/32);

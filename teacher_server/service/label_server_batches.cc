@@ -166,8 +166,11 @@ void LabelServer::Answer(const Request& request, LabelAnswer answer) {
 void LabelServer::Fail(const Request& request, const absl::Status& status,
                        absl::Duration retry_after) {
   if (request.rows != nullptr) {
-    request.rows->Failed(request.flight);
-    if (model_ != nullptr) model_->TakeAsk(request.id);
+    const std::vector<uint64_t> unwanted = request.rows->Failed(request.flight);
+    if (model_ != nullptr && model_->rows == request.rows) {
+      model_->TakeAsk(request.id);
+      DropFlights(unwanted);
+    }
   }
   if (!Wanted(request)) return;
   Stream& stream = *request.stream;

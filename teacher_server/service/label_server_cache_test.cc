@@ -121,6 +121,7 @@ class LabelServerCacheTest : public ::testing::Test {
     Serving serving;
     serving.model.model = "teacher";
     serving.model.fingerprint = fingerprint;
+    serving.model.numerics_class = numerics_class_;
     serving.model.data_set_digest = "data";
     serving.model.outputs = {"logits"};
     serving.model.codecs = {"dense_fp32", "dense_fp16"};
@@ -129,7 +130,7 @@ class LabelServerCacheTest : public ::testing::Test {
     serving.runner = runner_;
     serving.data = FlatExampleData();
     serving.bounds.set_max_batch_examples(4);
-    serving.bounds.set_max_queue_examples(6);
+    serving.bounds.set_max_queue_examples(max_queue_examples_);
     serving.bounds.set_max_queue_delay_seconds(0.002);
     server_->Serve(std::move(serving));
     Run();
@@ -168,8 +169,8 @@ class LabelServerCacheTest : public ::testing::Test {
     v1::ExampleRefs* refs = message.mutable_ask()->mutable_examples();
     refs->set_data_set_digest("data");
     refs->set_split(v1::TRAIN);
-    *refs->mutable_view_spec() = View();
-    refs->set_view_spec_digest(ViewSpecDigest(View()));
+    *refs->mutable_view_spec() = view_;
+    refs->set_view_spec_digest(ViewSpecDigest(view_));
     refs->mutable_ids()->Add(ids.begin(), ids.end());
     refs->mutable_view_seeds()->Add(seeds.begin(), seeds.end());
     server_->OnMessage(student->id, message);
@@ -182,6 +183,9 @@ class LabelServerCacheTest : public ::testing::Test {
     Run();
   }
 
+  uint32_t max_queue_examples_ = 6;
+  std::string numerics_class_ = "cpu";
+  v1::ViewSpec view_ = View();
   FakeClock clock_;
   FakeTimerQueue timers_{&clock_};
   ManualExecutor control_{100};
@@ -346,6 +350,51 @@ TEST_F(LabelServerCacheTest, AFailureIsNotCachedAndFailsOnlyThoseWhoseRowsFail) 
   EXPECT_EQ(student->Code(4), absl::StatusCode::kInternal);
 }
 
+TEST_F(LabelServerCacheTest, AFailedAskKeepsNoPlaceInTheQueueForItsOtherRows) {
+  max_queue_examples_ = 64;
+  Restart(nullptr);
+  auto first = Open();
+  auto second = Open();
+  auto third = Open();
+  Ask(first, 1, {3});
+  Ask(second, 1, {kFlatExample}, {}, 1);
+  Ask(second, 2, {0, 1, 2, 5}, {}, 2);
+  Ask(third, 1, {kFlatExample, 0, 1, 2});
+  timers_.Advance(absl::Seconds(1));
+  Run();  // the third has its flat row computed itself
+  ASSERT_TRUE(runner_->CompleteOldest());
+  timers_.Advance(absl::Seconds(1));
+  Run();  // and the others, in another flight, which waits behind the first
+  EXPECT_EQ(observer_.queue, 3);
+  ASSERT_TRUE(runner_->CompleteOldest());
+  Run();
+  EXPECT_EQ(third->Code(1), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(observer_.queue, 0);
+  EXPECT_THAT(observer_.batches, ElementsAre(1, 1));
+}
+
+TEST_F(LabelServerCacheTest, AnUnaugmentedViewIsOneRowWhateverTheDigestThatCameWithIt) {
+  auto student = Open();
+  Ask(student, 1, {0});
+  Compute();
+  view_.set_max_shift_pixels(2);
+  Ask(student, 2, {0});
+  EXPECT_EQ(student->answers[2], student->answers[1]);
+}
+
+TEST_F(LabelServerCacheTest, RowsOfAnotherNumericsClassAreNotServed) {
+  auto student = Open();
+  Ask(student, 1, {0});
+  Compute();
+  numerics_class_ = "another cpu";
+  Serve("f00d");
+  student = Open();
+  Ask(student, 1, {0});
+  EXPECT_THAT(student->answers, IsEmpty());
+  Compute();
+  EXPECT_THAT(student->answers, SizeIs(1));
+}
+
 TEST_F(LabelServerCacheTest, AnAskThatAFullQueueRefusedLeavesNothingBehind) {
   auto student = Open();
   Ask(student, 1, {0, 1, 2, 3});
@@ -413,7 +462,7 @@ TEST_F(LabelServerCacheTest, AfterARestartRowsComeFromDiskWithoutCompute) {
   ManualExecutor executor;
   DiskTierOptions options;
   options.directory = "cache";
-  DiskTier disk(&files, options, &executor, nullptr);
+  DiskTier disk(&files, options, &executor, &executor, nullptr);
   executor.RunAll();
   Restart(&disk);
   auto student = Open();
@@ -424,7 +473,7 @@ TEST_F(LabelServerCacheTest, AfterARestartRowsComeFromDiskWithoutCompute) {
   executor.RunAll();
   EXPECT_EQ(student->answers[1], Truth({0, 1}));
 
-  DiskTier reopened(&files, options, &executor, nullptr);
+  DiskTier reopened(&files, options, &executor, &executor, nullptr);
   executor.RunAll();
   Restart(&reopened);
   student = Open();
@@ -443,17 +492,6 @@ TEST_F(LabelServerCacheTest, AfterARestartRowsComeFromDiskWithoutCompute) {
   Run();
   // The disk goes before the fixture.
   Restart(nullptr);
-}
-
-TEST_F(LabelServerCacheTest, DrainAnswersWhatWaitsForAnothersRows) {
-  auto first = Open();
-  auto second = Open();
-  Ask(first, 1, {0});
-  Ask(second, 1, {0});
-  server_->Drain("stopped by its operator", nullptr);
-  Run();
-  Compute();
-  EXPECT_EQ(second->answers[1], Truth({0}));
 }
 
 }  // namespace

@@ -102,12 +102,14 @@ class LabelServerHarness : public ServingObserver {
   }
 
   std::shared_ptr<HarnessStudent> Open(const std::string& run = "run",
-                                       uint64_t byte_credit = uint64_t{1} << 30) {
+                                       uint64_t byte_credit = uint64_t{1} << 30,
+                                       std::optional<double> share = std::nullopt) {
     auto student = std::make_shared<HarnessStudent>(&server);
     student->id = server.Connect(PeerIdentity{"ipv4:10.0.0.7:40000", ""}, student);
     v1::LabelRequest message;
     v1::Open* open = message.mutable_open();
     open->set_run_id(run);
+    if (share.has_value()) open->set_share(*share);
     open->set_model("teacher");
     open->set_fingerprint("f00d");
     open->add_outputs()->set_name("logits");

@@ -35,10 +35,12 @@ std::optional<LabelServer::Request> LabelServer::Model::TakeAsk(uint64_t id) {
 
 void LabelServer::StartRows(Request request) {
   const v1::ExampleRefs& refs = request.refs;
+  // Without seeds nobody has checked the digest, and it makes no difference.
+  const std::string view = refs.view_seeds().empty() ? "" : refs.view_spec_digest();
   CachedRows::Wanted wanted;
   for (const std::string& output : request.stream->outputs) {
-    wanted.scopes.push_back(ScopeOf(model_->served->fingerprint, output, refs.data_set_digest(),
-                                    refs.split(), refs.view_spec_digest()));
+    wanted.scopes.push_back(ScopeOf(model_->served->fingerprint, model_->served->numerics_class,
+                                    output, refs.data_set_digest(), refs.split(), view));
   }
   wanted.examples.assign(refs.ids().begin(), refs.ids().end());
   wanted.view_seeds.assign(refs.view_seeds().begin(), refs.view_seeds().end());
@@ -67,7 +69,7 @@ bool LabelServer::ExpireAsks() {
   while (!model_->ask_deadlines.empty() && model_->ask_deadlines.begin()->first <= now) {
     any = true;
     const std::optional<Request> request = model_->TakeAsk(model_->ask_deadlines.begin()->second);
-    DropFlights(request->id);
+    DropFlights(model_->rows->Abandon(request->id));
     Shed(ShedReasonName(ShedReason::kExpired));
     Fail(*request, absl::DeadlineExceededError(
                        "its time ended before the server had found or computed its labels"));
@@ -97,8 +99,8 @@ void LabelServer::SubmitFlight(const CachedRows::Flight& flight) {
   Submit(std::move(request));
 }
 
-void LabelServer::DropFlights(uint64_t ask) {
-  for (uint64_t flight : model_->rows->Abandon(ask)) {
+void LabelServer::DropFlights(const std::vector<uint64_t>& flights) {
+  for (const uint64_t flight : flights) {
     // One that is being computed fills the cache.
     if (!model_->batcher.Cancel(flight)) continue;
     model_->waiting.erase(flight);

@@ -43,6 +43,8 @@ struct LabelServer::Stream {
   bool exact = false;
   // Stands for the run's id in the batcher.
   uint64_t run = 0;
+  // Of the run, there.
+  int64_t weight = kUsualWeight;
   std::shared_ptr<const LabelCodec> codec;
   std::vector<std::string> outputs;
   // Admitted and unanswered: the student's id to the server's, which is never used

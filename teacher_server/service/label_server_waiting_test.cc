@@ -41,7 +41,8 @@ class LabelServerWaitingTest : public ::testing::Test {
 
   FakeFileSystem files_;
   ManualExecutor disk_executor_{100};
-  DiskTier disk_{&files_, {.directory = "cache", .log = {}}, &disk_executor_, nullptr};
+  DiskTier disk_{
+      &files_, {.directory = "cache", .log = {}}, &disk_executor_, &disk_executor_, nullptr};
   LabelCache cache_{1 << 20, &disk_};
   LabelServerHarness harness_{LabelStreamOptions(), &cache_};
   std::shared_ptr<FakeRunner> runner_;
@@ -56,6 +57,19 @@ TEST_F(LabelServerWaitingTest, ADrainAnswersWhatTheDiskIsStillAskedFor) {
   Compute();
   student->Read();
   EXPECT_THAT(student->answered, ElementsAre(1)) << student->failed[1].message();
+}
+
+TEST_F(LabelServerWaitingTest, ADrainAnswersWhatWaitsForAnothersRows) {
+  const auto first = harness_.Open();
+  const auto second = harness_.Open();
+  harness_.Ask(*first, 1, 1);
+  Search();
+  harness_.Ask(*second, 1, 1);
+  harness_.server.Drain("stopped by its operator", nullptr);
+  harness_.control.RunAll();
+  Compute();
+  second->Read();
+  EXPECT_THAT(second->answered, ElementsAre(1)) << second->failed[1].message();
 }
 
 TEST_F(LabelServerWaitingTest, AnAskWhoseTimeEndsBehindAnothersRowsFailsAlone) {
@@ -91,7 +105,7 @@ TEST_F(LabelServerWaitingTest, AnAskWhoseTimeEndsWhileTheDiskHangsFailsAndHoldsN
 }
 
 TEST_F(LabelServerWaitingTest, RowsOfAnotherSizeAreNotTakenForLabelsHoweverTheyAddUp) {
-  const LabelScope scope = ScopeOf("f00d", "logits", "data", v1::TRAIN, "");
+  const LabelScope scope = ScopeOf("f00d", "", "logits", "data", v1::TRAIN, "");
   const auto row = [](size_t values) {
     return std::make_shared<const std::vector<float>>(values, 1.0f);
   };
