@@ -1,11 +1,13 @@
 #include "student_worker/label_source/label_source.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "student_worker/label_source/rendezvous.h"
 
 namespace distill {
 namespace {
@@ -23,6 +25,18 @@ bool IsRefusal(const absl::Status& status) {
          status.code() == absl::StatusCode::kNotFound;
 }
 
+// One that computes what the others found in their caches is late against its prediction, and
+// another would have to compute it as well.
+constexpr double kCachedMargin = 8;
+
+HedgingOptions HedgingOf(const LabelSourceOptions& options) {
+  HedgingOptions hedging = options.hedging;
+  if (!options.keys_of) return hedging;
+  hedging.margin = std::max(hedging.margin, kCachedMargin);
+  hedging.quantile = 1;
+  return hedging;
+}
+
 }  // namespace
 
 LabelSource::LabelSource(const LabelSourceOptions& options, std::function<double()> random,
@@ -30,7 +44,7 @@ LabelSource::LabelSource(const LabelSourceOptions& options, std::function<double
     : options_(options),
       random_(std::move(random)),
       next_step_(options.first_step),
-      hedging_(options.hedging),
+      hedging_(HedgingOf(options)),
       now_(now),
       none_open_since_(now) {
   ABSL_RAW_CHECK(options.window_steps >= 1 && options.max_attempts >= 1 &&
@@ -156,14 +170,14 @@ std::vector<LabelAction> LabelSource::TakeActions() { return std::exchange(actio
 bool LabelSource::Ready() const {
   const auto it = steps_.find(next_step_);
   return it != steps_.end() &&
-         std::ranges::all_of(it->second, [](const auto& part) { return part.second.answered; });
+         std::ranges::all_of(it->second.parts, [](const Part& part) { return part.answered; });
 }
 
 std::vector<LabelPart> LabelSource::Take(absl::Duration now) {
   ABSL_RAW_CHECK(Ready(), "taking labels that are not there");
   std::vector<LabelPart> parts;
-  for (auto& [begin, part] : steps_.at(next_step_)) {
-    parts.push_back({begin, part.end, std::move(part.payload)});
+  for (Part& part : steps_.at(next_step_).parts) {
+    parts.push_back({std::move(part.positions), std::move(part.payload)});
   }
   steps_.erase(next_step_++);
   Pump(now);
@@ -213,58 +227,107 @@ void LabelSource::AskForWindow(absl::Duration now) {
   const int64_t end = std::min(options_.end_step, next_step_ + options_.window_steps);
   for (int64_t number = next_step_; number < end; ++number) {
     auto [it, added] = steps_.try_emplace(number);
-    Step& parts = it->second;
-    if (added) parts[0].end = options_.examples_per_step;
-    std::vector<int64_t> waiting;
-    for (const auto& [begin, part] : parts) {
-      if (!part.answered && part.ask == 0 && part.not_before <= now) waiting.push_back(begin);
+    Step& step = it->second;
+    if (added) {
+      const auto examples = static_cast<size_t>(options_.examples_per_step);
+      std::vector<int32_t>& positions = step.parts.emplace_back().positions;
+      positions.resize(examples);
+      std::iota(positions.begin(), positions.end(), 0);
+      if (options_.keys_of && !options_.exact) step.keys = options_.keys_of(number);
+      if (step.keys.size() != examples) step.keys.clear();
     }
-    for (const int64_t begin : waiting) AskForPart(number, parts, begin, now);
+    for (size_t index = 0; index < step.parts.size(); ++index) {
+      const Part& part = step.parts[index];
+      // What is left of one that was cut comes later in the list, and is as it was.
+      if (!part.answered && part.ask == 0 && part.not_before <= now) AskForPart(number, index, now);
+    }
   }
 }
 
-void LabelSource::AskForPart(int64_t number, Step& parts, int64_t begin, absl::Duration now) {
-  const Part whole = parts.at(begin);
-  const int64_t examples = whole.end - begin;
+void LabelSource::AskForPart(int64_t number, size_t index, absl::Duration now) {
+  Step& step = steps_.at(number);
+  const Part whole = step.parts[index];
   // The one to avoid is asked only when no other can be.
   for (const std::string& avoid : {whole.avoid, std::string()}) {
     const std::vector<Endpoint*> endpoints = Available(avoid, now);
     if (endpoints.empty()) continue;
     std::vector<TeacherCandidate> candidates = CandidatesOf(endpoints);
-    const int pieces = options_.exact ? 1 : PiecesOfStep(candidates, options_.window_steps);
-    const int64_t piece = (options_.examples_per_step + pieces - 1) / pieces;
-    const int64_t left = DivideExamples(candidates, examples, piece, now, random_);
-    if (left == examples) continue;
+    std::vector<std::vector<int32_t>> divided =
+        Divide(whole.positions, step.keys, endpoints, candidates, now);
+    if (divided.back().size() == whole.positions.size()) continue;
+    bool first = true;
+    const auto next = [&](std::vector<int32_t>& positions) -> size_t {
+      if (!std::exchange(first, false)) {
+        index = step.parts.size();
+        step.parts.push_back(whole);
+      }
+      step.parts[index].positions = std::move(positions);
+      return index;
+    };
     for (size_t i = 0; i < candidates.size(); ++i) {
-      if (candidates[i].share == 0) continue;
-      Part& part = parts[begin] = whole;
-      part.end = begin + candidates[i].share;
+      if (divided[i].empty()) continue;
+      Part& part = step.parts[next(divided[i])];
       if (part.attempts++ > 0) ++counters_.asked_again;
       if (part.period_end <= now) part.period_end = now + options_.request_timeout;
-      part.ask = SendAsk(number, begin, part, candidates[i], *endpoints[i], now);
+      part.ask = SendAsk(number, index, candidates[i], *endpoints[i], now);
       hedging_.Asked();
-      begin = part.end;
     }
-    if (left > 0) parts[begin] = whole;  // waits
+    if (!divided.back().empty()) next(divided.back());  // waits
     return;
   }
 }
 
-uint64_t LabelSource::SendAsk(int64_t step, int64_t begin, const Part& part,
-                              const TeacherCandidate& candidate, Endpoint& endpoint,
-                              absl::Duration now) {
+std::vector<std::vector<int32_t>> LabelSource::Divide(const std::vector<int32_t>& positions,
+                                                      const std::vector<uint64_t>& keys,
+                                                      const std::vector<Endpoint*>& endpoints,
+                                                      std::vector<TeacherCandidate>& candidates,
+                                                      absl::Duration now) {
+  std::vector<std::vector<int32_t>> divided(candidates.size() + 1);
+  const auto examples = static_cast<int64_t>(positions.size());
+  if (keys.empty()) {
+    const int pieces = options_.exact ? 1 : PiecesOfStep(candidates, options_.window_steps);
+    const int64_t piece = (options_.examples_per_step + pieces - 1) / pieces;
+    DivideExamples(candidates, examples, piece, now, random_);
+    auto begin = positions.begin();
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      const auto end = begin + candidates[i].share;
+      divided[i].assign(begin, end);
+      begin = end;
+    }
+    divided.back().assign(begin, positions.end());
+    return divided;
+  }
+  std::vector<uint64_t> wanted;
+  for (const int32_t position : positions) wanted.push_back(keys[static_cast<size_t>(position)]);
+  std::vector<RendezvousTeacher> teachers;
+  for (const Endpoint* endpoint : endpoints) {
+    teachers.push_back({TeacherHash(endpoint->endpoint.name)});
+  }
+  SetSpeedsAndRoom(candidates, examples, teachers);
+  const std::vector<int> chosen = DivideByRendezvous(wanted, teachers);
+  for (size_t i = 0; i < positions.size(); ++i) {
+    const size_t to = chosen[i] < 0 ? candidates.size() : static_cast<size_t>(chosen[i]);
+    divided[to].push_back(positions[i]);
+    if (to < candidates.size()) ++candidates[to].share;
+  }
+  return divided;
+}
+
+uint64_t LabelSource::SendAsk(int64_t step, size_t index, const TeacherCandidate& candidate,
+                              Endpoint& endpoint, absl::Duration now) {
+  const Part& part = steps_.at(step).parts[index];
   const uint64_t id = next_request_++;
   Ask& ask = asks_[id];
   ask.step = step;
-  ask.begin = begin;
-  ask.examples = part.end - begin;
+  ask.part = index;
+  ask.examples = static_cast<int64_t>(part.positions.size());
   ask.endpoint = endpoint.endpoint.name;
   ask.asked_at = now;
   ask.deadline = std::max(part.period_end, now + options_.request_timeout / 4);
   ask.predicted = absl::Seconds(PredictSeconds(candidate, 0, now));
   endpoint.load.Asked(ask.examples, now);
   ++counters_.asks;
-  actions_.push_back(AskLabels{id, ask.endpoint, step, begin, part.end, ask.deadline - now});
+  actions_.push_back(AskLabels{id, ask.endpoint, step, part.positions, ask.deadline - now});
   return id;
 }
 
@@ -272,8 +335,9 @@ void LabelSource::HedgeLateAsks(absl::Duration now) {
   next_late_ = absl::InfiniteDuration();
   if (stopped_) return;
   // The steps that are needed first come first.
-  for (auto& [number, parts] : steps_) {
-    for (auto& [begin, part] : parts) {
+  for (auto& [number, step] : steps_) {
+    for (size_t index = 0; index < step.parts.size(); ++index) {
+      const Part& part = step.parts[index];
       if (part.ask == 0 || part.hedge != 0) continue;
       const Ask& ask = asks_.at(part.ask);
       const std::optional<absl::Duration> late_after = hedging_.LateAfter(ask.predicted);
@@ -281,15 +345,15 @@ void LabelSource::HedgeLateAsks(absl::Duration now) {
       if (now < ask.asked_at + *late_after) {
         next_late_ = std::min(next_late_, ask.asked_at + *late_after);
       } else {
-        Hedge(number, begin, part, *late_after, now);
+        Hedge(number, index, *late_after, now);
       }
     }
   }
 }
 
 // Only a teacher that is known to work, and would have answered in the time that this one had.
-void LabelSource::Hedge(int64_t step, int64_t begin, Part& part, absl::Duration late_after,
-                        absl::Duration now) {
+void LabelSource::Hedge(int64_t step, size_t index, absl::Duration late_after, absl::Duration now) {
+  Part& part = steps_.at(step).parts[index];
   std::vector<Endpoint*> endpoints = Available(asks_.at(part.ask).endpoint, now);
   std::erase_if(endpoints, [&](const Endpoint* endpoint) {
     return endpoint->breaker.half_open() || !endpoint->load.Known();
@@ -298,7 +362,7 @@ void LabelSource::Hedge(int64_t step, int64_t begin, Part& part, absl::Duration 
   size_t best = 0;
   double soonest = absl::ToDoubleSeconds(late_after);
   for (size_t i = 0; i < candidates.size(); ++i) {
-    candidates[i].share = part.end - begin;
+    candidates[i].share = static_cast<int64_t>(part.positions.size());
     const double seconds = PredictSeconds(candidates[i], 0, now);
     if (seconds >= soonest) continue;
     soonest = seconds;
@@ -307,7 +371,7 @@ void LabelSource::Hedge(int64_t step, int64_t begin, Part& part, absl::Duration 
   if (best == 0) return;
   hedging_.Spend();
   ++counters_.hedges;
-  part.hedge = SendAsk(step, begin, part, candidates[best - 1], *endpoints[best - 1], now);
+  part.hedge = SendAsk(step, index, candidates[best - 1], *endpoints[best - 1], now);
 }
 
 std::vector<LabelSource::Endpoint*> LabelSource::Available(const std::string& avoid,
@@ -336,7 +400,7 @@ LabelSource::Part& LabelSource::EndAsk(uint64_t request_id, TeacherLoad::End how
   const auto it = asks_.find(request_id);
   const Ask& ask = it->second;
   endpoints_.at(ask.endpoint).load.Ended(how, ask.examples, ask.asked_at, now);
-  Part& part = steps_.at(ask.step).at(ask.begin);
+  Part& part = steps_.at(ask.step).parts[ask.part];
   if (part.ask == request_id) part.ask = part.hedge;
   part.hedge = 0;
   asks_.erase(it);
@@ -425,8 +489,8 @@ absl::Duration LabelSource::NextDeadline() const {
     }
   }
   if (!any_open) return next;
-  for (const auto& [number, parts] : steps_) {
-    for (const auto& [begin, part] : parts) {
+  for (const auto& [number, step] : steps_) {
+    for (const Part& part : step.parts) {
       if (!part.answered && part.ask == 0) at(part.not_before);
     }
   }

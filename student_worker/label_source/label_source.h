@@ -28,6 +28,10 @@ struct LabelSourceOptions {
   // Steps asked ahead of the one that is taken next.
   int window_steps = 4;
   int64_t examples_per_step = 1;
+  // Where labels come again and teachers cache them: the keys (rendezvous.h) of a step's
+  // examples, which then go to the same teachers each time. Empty, or fewer or more of them:
+  // that step is divided as others are. An exact step never asks.
+  std::function<std::vector<uint64_t>(int64_t step)> keys_of;
   // All teachers of the run must report one numerics class, and a step is asked for as a
   // whole: an answer's last bits depend on the size of its batch.
   bool exact = false;
@@ -63,9 +67,8 @@ struct AskLabels {
   uint64_t request_id = 0;
   std::string endpoint;
   int64_t step = 0;
-  // Of the step's examples: [begin, end).
-  int64_t begin = 0;
-  int64_t end = 0;
+  // Of the step's examples, ascending.
+  std::vector<int32_t> positions;
   // The answer is worth nothing after so long.
   absl::Duration remaining;
 };
@@ -83,8 +86,8 @@ using LabelAction = std::variant<OpenStream, CloseStream, AskLabels, CancelAsk, 
 using LabelPayload = std::shared_ptr<const void>;
 
 struct LabelPart {
-  int64_t begin = 0;
-  int64_t end = 0;
+  // As asked: the payload has a row for each.
+  std::vector<int32_t> positions;
   LabelPayload payload;
 };
 
@@ -95,7 +98,8 @@ struct LabelPart {
 // An endpoint:  CLOSED -> OPENING -> OPEN -> CLOSED (lost; opened again after its breaker's
 //               rest) and any -> REFUSED (does not fit this run: until it comes back with
 //               another incarnation). Its breaker also rests an open one that keeps failing.
-// A step:       one WAITING part -> cut among teachers by predicted time (teacher_choice.h);
+// A step:       one WAITING part -> cut among teachers by predicted time (teacher_choice.h), or
+//               by example where they cache (rendezvous.h);
 //               each part ASKED -> ANSWERED; all answered -> taken. ASKED -> WAITING when its
 //               teacher is lost, fails or is late. A late part is first asked of a second
 //               teacher as well (hedging.h). Labels are pure, so asking twice is harmless;
@@ -127,8 +131,8 @@ class LabelSource {
   // The step that is taken next; end_step when all are.
   int64_t next_step() const { return next_step_; }
   bool Ready() const;
-  // The labels of next_step(), once: the window moves on. In the order of the examples,
-  // without a gap. Crashes unless Ready().
+  // The labels of next_step(), once: the window moves on. Every position is in one part.
+  // Crashes unless Ready().
   std::vector<LabelPart> Take(absl::Duration now);
 
   struct Counters {
@@ -156,7 +160,7 @@ class LabelSource {
   };
   struct Ask {
     int64_t step = 0;
-    int64_t begin = 0;
+    size_t part = 0;
     int64_t examples = 0;
     std::string endpoint;
     absl::Duration asked_at;
@@ -165,7 +169,7 @@ class LabelSource {
     absl::Duration predicted;
   };
   struct Part {
-    int64_t end = 0;
+    std::vector<int32_t> positions;
     int attempts = 0;
     absl::Duration not_before = -absl::InfiniteDuration();
     // Of the time that all asks of this attempt share.
@@ -178,21 +182,31 @@ class LabelSource {
     bool answered = false;
     LabelPayload payload;
   };
-  // By first example.
-  using Step = std::map<int64_t, Part>;
+  struct Step {
+    // Only added to, since asks know them by index.
+    std::vector<Part> parts;
+    // By position; none where the step is divided by predicted time alone.
+    std::vector<uint64_t> keys;
+  };
 
   void Pump(absl::Duration now);
   void ExpireAsks(absl::Duration now);
   void OpenStreams(absl::Duration now);
   void AskForWindow(absl::Duration now);
   // Cuts the part among those that may be asked now.
-  void AskForPart(int64_t step, Step& parts, int64_t begin, absl::Duration now);
+  void AskForPart(int64_t number, size_t index, absl::Duration now);
+  // The positions that each candidate is to be asked for, which are its share, and last those
+  // that nobody can be.
+  std::vector<std::vector<int32_t>> Divide(const std::vector<int32_t>& positions,
+                                           const std::vector<uint64_t>& keys,
+                                           const std::vector<Endpoint*>& endpoints,
+                                           std::vector<TeacherCandidate>& candidates,
+                                           absl::Duration now);
   // The candidate's share is the part's. Gives the request id.
-  uint64_t SendAsk(int64_t step, int64_t begin, const Part& part, const TeacherCandidate& candidate,
+  uint64_t SendAsk(int64_t step, size_t index, const TeacherCandidate& candidate,
                    Endpoint& endpoint, absl::Duration now);
   void HedgeLateAsks(absl::Duration now);
-  void Hedge(int64_t step, int64_t begin, Part& part, absl::Duration late_after,
-             absl::Duration now);
+  void Hedge(int64_t step, size_t index, absl::Duration late_after, absl::Duration now);
   void CheckGivingUp(absl::Duration now);
   // The endpoints that may be asked now, but for that one; and them as candidates.
   std::vector<Endpoint*> Available(const std::string& avoid, absl::Duration now);

@@ -9,9 +9,11 @@
 #include <set>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "common/random/test_seed.h"
 #include "student_worker/label_source/label_source.h"
+#include "student_worker/label_source/rendezvous.h"
 
 namespace distill {
 namespace {
@@ -21,7 +23,8 @@ constexpr absl::Duration kNow = absl::Seconds(1);
 // Random faults against a fleet that answers whatever it is asked while it lives.
 class RandomFleet {
  public:
-  explicit RandomFleet(uint64_t seed) : random_(seed) {
+  RandomFleet(uint64_t seed, bool cached) : random_(seed) {
+    if (cached) options_.keys_of = [](int64_t step) { return Keys(step); };
     options_.end_step = kSteps;
     options_.examples_per_step = kExamples;
     options_.max_attempts = 1000;
@@ -55,6 +58,13 @@ class RandomFleet {
   static constexpr int64_t kSteps = 40'000;
   static constexpr int64_t kExamples = 6;
 
+  static std::vector<uint64_t> Keys(int64_t step) {
+    std::vector<uint64_t> keys;
+    for (uint64_t i = 0; i < kExamples; ++i) {
+      keys.push_back(LabelKeyHash((static_cast<uint64_t>(step) * kExamples + i) % 100, 0));
+    }
+    return keys;
+  }
   uint64_t Below(uint64_t bound) { return random_() % bound; }
 
   void Do(const LabelAction& action) {
@@ -75,16 +85,18 @@ class RandomFleet {
     ASSERT_GE(now_, rests_until_[ask.endpoint]) << "asked of one that rests";
     ASSERT_GE(ask.step, taken_);
     ASSERT_LT(ask.step, taken_ + options_.window_steps);
-    ASSERT_GE(ask.begin, 0);
-    ASSERT_LT(ask.begin, ask.end);
-    ASSERT_LE(ask.end, kExamples);
+    ASSERT_FALSE(ask.positions.empty());
+    ASSERT_TRUE(std::ranges::is_sorted(ask.positions));
+    ASSERT_GE(ask.positions.front(), 0);
+    ASSERT_LT(ask.positions.back(), kExamples);
     int there = 0, same = 0;
     for (const auto& [id, other] : asked_) {
       there += other.endpoint == ask.endpoint;
-      if (other.step != ask.step || other.end <= ask.begin || other.begin >= ask.end) continue;
+      std::vector<int32_t> both;
+      std::ranges::set_intersection(other.positions, ask.positions, std::back_inserter(both));
+      if (other.step != ask.step || both.empty()) continue;
       ++same;
-      ASSERT_EQ(other.begin, ask.begin);
-      ASSERT_EQ(other.end, ask.end);
+      ASSERT_EQ(other.positions, ask.positions);
       ASSERT_NE(other.endpoint, ask.endpoint) << "hedged where it is late";
     }
     ASSERT_LT(there, options_.max_asks_per_teacher);
@@ -95,13 +107,14 @@ class RandomFleet {
   }
 
   void Take() {
-    int64_t examples = 0;
+    std::set<int32_t> positions;
     for (const LabelPart& part : source_->Take(now_)) {
-      ASSERT_EQ(part.begin, examples) << "a gap";
-      examples = part.end;
+      for (const int32_t position : part.positions) {
+        ASSERT_TRUE(positions.insert(position).second) << "twice";
+      }
       ASSERT_EQ(*static_cast<const int64_t*>(part.payload.get()), taken_);
     }
-    ASSERT_EQ(examples, kExamples);
+    ASSERT_EQ(positions.size(), size_t{kExamples}) << "a gap";
     ++taken_;
   }
 
@@ -158,7 +171,7 @@ class RandomFleet {
 };
 
 TEST(LabelSourceRandom, OverRandomFaultsEveryStepComesOnceAndInOrder) {
-  RandomFleet(TestSeed()).Run();
+  for (const bool cached : {false, true}) RandomFleet(TestSeed(), cached).Run();
 }
 
 }  // namespace

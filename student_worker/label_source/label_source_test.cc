@@ -13,6 +13,7 @@
 namespace distill {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kNow = absl::Seconds(1);
@@ -265,7 +266,7 @@ struct WarmDriver : Driver {
       // 1 ms for eight examples, whoever it is.
       std::map<int64_t, std::vector<uint64_t>> by_size;
       for (const AskLabels& ask : Of<AskLabels>()) {
-        by_size[ask.end - ask.begin].push_back(ask.request_id);
+        by_size[static_cast<int64_t>(ask.positions.size())].push_back(ask.request_id);
       }
       const absl::Duration begin = now;
       for (const auto& [examples, ids] : by_size) {
@@ -296,9 +297,8 @@ TEST(LabelSource, AStepIsCutAmongTeachersAndPutTogetherInOrder) {
   const auto asks = driver.Of<AskLabels>();
   ASSERT_EQ(asks.size(), 2u);
   EXPECT_NE(asks[0].endpoint, asks[1].endpoint);
-  EXPECT_EQ(asks[0].begin, 0);
-  EXPECT_EQ(asks[0].end, asks[1].begin);
-  EXPECT_EQ(asks[1].end, 8);
+  EXPECT_THAT(asks[0].positions, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(asks[1].positions, ElementsAre(4, 5, 6, 7));
   driver.source.Answered(asks[1].request_id, Payload(1), driver.now);
   EXPECT_FALSE(driver.source.Ready());
   driver.source.Answered(asks[0].request_id, Payload(0), driver.now);
@@ -306,8 +306,7 @@ TEST(LabelSource, AStepIsCutAmongTeachersAndPutTogetherInOrder) {
   ASSERT_EQ(taken.size(), 2u);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(StepOf(taken[i].payload), i);
-    EXPECT_EQ(taken[i].begin, asks[i].begin);
-    EXPECT_EQ(taken[i].end, asks[i].end);
+    EXPECT_EQ(taken[i].positions, asks[i].positions);
   }
 }
 
@@ -316,7 +315,7 @@ TEST(LabelSource, AnExactStepIsNeverCut) {
   options.exact = true;
   WarmDriver driver(options);
   ASSERT_EQ(driver.Of<AskLabels>().size(), 1u);
-  EXPECT_EQ(driver.Of<AskLabels>()[0].end, 8);
+  EXPECT_EQ(driver.Of<AskLabels>()[0].positions.size(), 8u);
 }
 
 TEST(LabelSource, ALateAskIsAskedOfASecondTeacherAndTheFirstAnswerWins) {

@@ -13,6 +13,7 @@ namespace {
 
 // Weight of what was known before, at each answer: about the last ten count.
 constexpr double kDecay = 0.9;
+constexpr double kSteadyDecay = 0.995;
 // An estimate without news is old after the longer of these: so one that is slow costs at most
 // a fifth of its time to be tried again.
 constexpr absl::Duration kOld = absl::Milliseconds(250);
@@ -72,6 +73,11 @@ void TeacherLoad::Ended(End how, int64_t examples, absl::Duration asked_at, absl
   outstanding_ -= examples;
   mark_ = now;
   if (how == End::kFailed) return;  // how soon it fails says nothing of how fast it works
+  if (how == End::kAnswered || !Known()) {
+    steady_busy_seconds_ *= kSteadyDecay;
+    steady_examples_ = steady_examples_ * kSteadyDecay + static_cast<double>(examples);
+  }
+  steady_busy_seconds_ += span;
   const bool first = std::exchange(renew_, false);
   if (first) {
     // The first news, or the first for long; of one that was given up, a lower bound.
@@ -94,6 +100,11 @@ void TeacherLoad::CatchUp(int64_t asked_by_others, int64_t most) {
 std::optional<double> TeacherLoad::SecondsPerExample() const {
   if (!Known()) return std::nullopt;
   return busy_seconds_ / examples_;
+}
+
+std::optional<double> TeacherLoad::SteadySecondsPerExample() const {
+  if (!Known()) return std::nullopt;
+  return steady_busy_seconds_ / steady_examples_;
 }
 
 bool TeacherLoad::Old(absl::Duration now) const {

@@ -22,6 +22,8 @@ class TeacherLoad {
   void Ended(End how, int64_t examples, absl::Duration asked_at, absl::Duration now);
 
   int asks() const { return asks_; }
+  // Examples.
+  int64_t outstanding() const { return outstanding_; }
   // Examples asked so far; of two equal teachers the one with fewer is asked.
   int64_t asked() const { return asked_; }
   // A newcomer makes up for no more than `most` examples.
@@ -30,6 +32,9 @@ class TeacherLoad {
   // Time with something outstanding over examples answered meanwhile, older answers
   // weighing less: batches, and a queue that others fill as well, are in it.
   std::optional<double> SecondsPerExample() const;
+  // The same over the last hundred answers or so: where some labels come from a cache and
+  // others are computed, ten say little.
+  std::optional<double> SteadySecondsPerExample() const;
   bool Known() const { return examples_ > 0; }
   // Nothing was asked for so long that the estimate is old: the next answer replaces it.
   bool Old(absl::Duration now) const;
@@ -45,6 +50,8 @@ class TeacherLoad {
   // Weighted sums.
   double busy_seconds_ = 0;
   double examples_ = 0;
+  double steady_busy_seconds_ = 0;
+  double steady_examples_ = 0;
   bool renew_ = true;
   absl::Duration known_at_;
   absl::Duration last_latency_;

@@ -41,6 +41,24 @@ std::vector<int64_t> Shares(const std::vector<TeacherLoad>& loads, int64_t examp
   return shares;
 }
 
+TEST(TeacherLoad, TheSteadyEstimateHardlyMovesWithOneAnswerThatTookLong) {
+  TeacherLoad load;
+  absl::Duration now = kNow;
+  const auto answer = [&](absl::Duration time) {
+    load.Asked(10, now);
+    now += time;
+    load.Ended(End::kAnswered, 10, now - time, now);
+  };
+  EXPECT_EQ(load.SteadySecondsPerExample(), std::nullopt);
+  for (int i = 0; i < 1000; ++i) answer(10 * kMs);
+  EXPECT_NEAR(*load.SteadySecondsPerExample(), 0.001, 1e-9);
+  answer(110 * kMs);
+  EXPECT_NEAR(*load.SteadySecondsPerExample(), 0.00105, 1e-5);
+  EXPECT_GT(*load.SecondsPerExample(), 0.0018);
+  for (int i = 0; i < 1000; ++i) answer(20 * kMs);
+  EXPECT_NEAR(*load.SteadySecondsPerExample(), 0.002, 1e-4);
+}
+
 TEST(TeacherLoad, TheEstimateIsBusyTimeOverExamplesWhateverIsQueuedOrBatched) {
   TeacherLoad queued;  // two asks at once, 10 ms each
   queued.Asked(5, kNow);

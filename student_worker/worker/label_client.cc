@@ -11,6 +11,7 @@
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/section.h"
+#include "student_worker/label_source/rendezvous.h"
 
 namespace distill {
 namespace {
@@ -26,15 +27,17 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
   return proto;
 }
 
-LabelSourceOptions SourceOptions(const LabelClientOptions& options) {
+LabelSourceOptions SourceOptions(const LabelClientOptions& options,
+                                 std::function<std::vector<uint64_t>(int64_t)> keys_of) {
   LabelSourceOptions source = options.source;
+  if (options.by_example) source.keys_of = std::move(keys_of);
   source.examples_per_step = std::max<int64_t>(1, options.rows);
   source.max_asks_per_teacher = kRequestCredit;
   return source;
 }
 
-// One step's labels from those of its parts.
-std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts) {
+// One step's labels from those of its parts, which have a row for each of their positions.
+std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts, int64_t rows) {
   const auto labels_of = [](const LabelPart& part) {
     return std::static_pointer_cast<const StepLabels>(part.payload);
   };
@@ -42,23 +45,29 @@ std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts) {
   auto joined = std::make_shared<StepLabels>();
   for (const auto& [output, first] : *labels_of(parts[0])) {
     std::vector<int64_t> dims = first.dims;
-    dims[0] = parts.back().end;
-    std::vector<float> values;
-    values.reserve(first.elements() / first.dims[0] * dims[0]);
+    dims[0] = rows;
+    const auto width = static_cast<size_t>(first.elements() / first.dims[0]);
+    std::vector<float> values(width * static_cast<size_t>(rows));
     for (const LabelPart& part : parts) {
-      const auto its = labels_of(part)->at(output).as<float>();
-      values.insert(values.end(), its.begin(), its.end());
+      auto row = labels_of(part)->at(output).as<float>().begin();
+      for (const int32_t position : part.positions) {
+        std::copy_n(row, width, values.begin() + static_cast<int64_t>(width) * position);
+        row += static_cast<int64_t>(width);
+      }
     }
     (*joined)[output] = MakeTensorView(ElementType::kFloat32, dims, std::move(values));
   }
   return joined;
 }
 
+// `positions` ascend.
 template <typename T>
-void KeepRange(T& values, int64_t begin, int64_t end) {
+void Keep(T& values, const std::vector<int32_t>& positions) {
   if (values.empty()) return;  // none for any example
-  values.erase(values.begin() + end, values.end());
-  values.erase(values.begin(), values.begin() + begin);
+  for (size_t i = 0; i < positions.size(); ++i) {
+    values.SwapElements(static_cast<int>(i), positions[i]);
+  }
+  values.erase(values.begin() + static_cast<int64_t>(positions.size()), values.end());
 }
 
 template <typename... Fs>
@@ -85,7 +94,8 @@ LabelClient::LabelClient(const LabelClientOptions& options, Executor* executor, 
       executor_(executor),
       timers_(timers),
       clock_(clock),
-      source_(SourceOptions(options), std::move(random), clock->MonotonicNow()) {}
+      source_(SourceOptions(options, [this](int64_t step) { return KeysOf(step); }),
+              std::move(random), clock->MonotonicNow()) {}
 
 void LabelClient::Post(std::function<void(absl::Duration)> event) {
   absl::MutexLock lock(&mu_);
@@ -195,7 +205,8 @@ void LabelClient::OfferReady() {
   }
   // Only the executor offers. Joining copies: gRPC's threads, which post, must not wait for it.
   const int64_t step = source_.next_step();
-  std::shared_ptr<const StepLabels> labels = Join(source_.Take(clock_->MonotonicNow()));
+  std::shared_ptr<const StepLabels> labels =
+      Join(source_.Take(clock_->MonotonicNow()), options_.rows);
   absl::MutexLock lock(&mu_);
   ready_ = Ready{step, std::move(labels)};
 }
@@ -252,23 +263,37 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  it->second.unanswered[ask.request_id] = {ask.end - ask.begin, now};
+  it->second.unanswered[ask.request_id] = {message.examples().ids_size(), now};
   it->second.channel->Ask(std::move(message));
 }
 
-absl::StatusOr<v1::ExampleRefs> LabelClient::ExamplesOf(const AskLabels& ask) {
-  if (examples_step_ != ask.step) {
-    ASSIGN_OR_RETURN(examples_, options_.examples_of(ask.step));
-    if (examples_.ids_size() != options_.rows) {
-      return absl::InternalError(absl::StrCat("step ", ask.step, " has ", examples_.ids_size(),
-                                              " examples instead of ", options_.rows));
-    }
-    examples_step_ = ask.step;
+absl::Status LabelClient::FetchExamples(int64_t step) {
+  if (examples_step_ == step) return absl::OkStatus();
+  ASSIGN_OR_RETURN(examples_, options_.examples_of(step));
+  if (examples_.ids_size() != options_.rows) {
+    return absl::InternalError(absl::StrCat("step ", step, " has ", examples_.ids_size(),
+                                            " examples instead of ", options_.rows));
   }
+  examples_step_ = step;
+  return absl::OkStatus();
+}
+
+std::vector<uint64_t> LabelClient::KeysOf(int64_t step) {
+  std::vector<uint64_t> keys;
+  if (!FetchExamples(step).ok()) return keys;  // as its asks will say
+  for (int i = 0; i < examples_.ids_size(); ++i) {
+    const bool seeded = !examples_.view_seeds().empty();
+    keys.push_back(LabelKeyHash(examples_.ids(i), seeded ? examples_.view_seeds(i) : 0));
+  }
+  return keys;
+}
+
+absl::StatusOr<v1::ExampleRefs> LabelClient::ExamplesOf(const AskLabels& ask) {
+  RETURN_IF_ERROR(FetchExamples(ask.step));
   v1::ExampleRefs examples = examples_;
-  KeepRange(*examples.mutable_ids(), ask.begin, ask.end);
-  KeepRange(*examples.mutable_view_seeds(), ask.begin, ask.end);
-  KeepRange(*examples.mutable_ranges(), ask.begin, ask.end);
+  Keep(*examples.mutable_ids(), ask.positions);
+  Keep(*examples.mutable_view_seeds(), ask.positions);
+  Keep(*examples.mutable_ranges(), ask.positions);
   return examples;
 }
 

@@ -29,13 +29,15 @@
 namespace distill {
 
 struct LabelClientOptions {
-  // Everything but examples_per_step and max_asks_per_teacher.
+  // Everything but examples_per_step, max_asks_per_teacher and keys_of.
   LabelSourceOptions source;
   TransportOptions transport;
   // Everything but the credit.
   v1::Open open;
   // Examples of a step.
   int64_t rows = 0;
+  // Labels come again and the teachers cache them: an example goes to the same one each time.
+  bool by_example = false;
   // The examples of a step. Called on the executor only.
   std::function<absl::StatusOr<v1::ExampleRefs>(int64_t step)> examples_of;
 };
@@ -94,6 +96,9 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   void Do(const LabelAction& action, absl::Duration now);
   void Open(const TeacherEndpoint& endpoint, absl::Duration now);
   void Ask(const AskLabels& ask, absl::Duration now);
+  // Makes examples_ those of the step.
+  absl::Status FetchExamples(int64_t step);
+  std::vector<uint64_t> KeysOf(int64_t step);
   // Of these examples of the step.
   absl::StatusOr<v1::ExampleRefs> ExamplesOf(const AskLabels& ask);
   LabelChannelEvents EventsOf(const std::string& name, uint64_t serial);

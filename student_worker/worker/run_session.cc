@@ -52,6 +52,13 @@ std::pair<double, double> TemperatureRange(const v1::World& world,
   return {low, high};
 }
 
+// Whether an example is asked about in the same view again.
+bool LabelsComeAgain(const v1::RunConfig& run) {
+  const v1::ViewSpec& view = run.view();
+  const bool augments = view.horizontal_flip() || view.max_shift_pixels() > 0;
+  return !run.labels().exact() && (!augments || view.views_per_example() > 0);
+}
+
 class Session {
  public:
   Session(const SessionTools& tools, std::shared_ptr<const DataSet> data, WorldControl& control)
@@ -197,6 +204,7 @@ class Session {
       options.source.exact = run_.labels().exact();
       options.source.request_timeout = absl::Seconds(run_.labels().request_timeout_seconds());
       options.transport = tools_.transport;
+      options.by_example = LabelsComeAgain(run_);
       options.rows = run_.training().global_batch_size() / world_.members_size();
       v1::Open& open = options.open;
       open.set_run_id(world_.run_id());
@@ -208,6 +216,7 @@ class Session {
       open.set_min_temperature(low);
       open.set_max_temperature(high);
       open.set_exact(run_.labels().exact());
+      if (run_.labels().has_share()) open.set_share(run_.labels().share());
       open.set_classes(data_->classes());
       for (const int64_t dim : data_->example_dims()) open.add_example_dims(dim);
       ASSIGN_OR_RETURN(options.examples_of, ExamplesOf());
