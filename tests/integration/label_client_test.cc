@@ -281,16 +281,21 @@ TEST_F(LabelClientTest, TheTeachersStagesOfEachAnswerAreSummedUpUntilTheyAreTake
 
 TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
   Teacher a(FakeRunner::Mode::kAtOnce), b(FakeRunner::Mode::kAtOnce), c(FakeRunner::Mode::kAtOnce);
-  LabelClientOptions options = Options(1'000'000);
-  options.source.window_steps = 1;
-  Start(options);
-  SetTeachers({{"a", a.address()}, {"b", b.address()}, {"c", c.address()}});
-  int64_t step = 0;
-  const auto cut = [&] {
-    const LabelSource::Counters counters = client_->counters();
-    return counters.asks - counters.hedges - counters.asked_again - step;
-  };
-  for (; cut() < 50 && !HasFatalFailure(); ++step) ExpectSteps(step, step + 1);
+  // By predicted time, in ranges; and by example, which takes them from everywhere.
+  for (const bool by_example : {false, true}) {
+    LabelClientOptions options = Options(1'000'000);
+    options.source.window_steps = 1;
+    options.by_example = by_example;
+    Start(options);
+    SetTeachers({{"a", a.address()}, {"b", b.address()}, {"c", c.address()}});
+    int64_t step = 0;
+    const auto cut = [&] {
+      const LabelSource::Counters counters = client_->counters();
+      return counters.asks - counters.hedges - counters.asked_again - step;
+    };
+    for (; cut() < 50 && !HasFatalFailure(); ++step) ExpectSteps(step, step + 1);
+    client_->Close(absl::AbortedError("next"));
+  }
 }
 
 TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
