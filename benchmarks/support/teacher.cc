@@ -88,8 +88,8 @@ void WaitingRunner::Start(InferenceBatch batch, Done done) {
 
 absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_ptr<Runner> runner,
                                                                   int64_t max_batch_examples,
-                                                                  Clock* clock) {
-  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock));
+                                                                  Clock* clock, LabelCache* cache) {
+  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock, cache));
   const ModelDescription& model = runner->description();
   Serving serving;
   serving.model.model = kModel;
@@ -110,9 +110,9 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   return teacher;
 }
 
-BenchTeacher::BenchTeacher(Clock* clock)
+BenchTeacher::BenchTeacher(Clock* clock, LabelCache* cache)
     : timers_(clock),
-      server_(LabelStreamOptions(), &control_, &timers_, clock, /*observer=*/nullptr) {}
+      server_(LabelStreamOptions(), &control_, &timers_, clock, /*observer=*/nullptr, cache) {}
 
 BenchTeacher::~BenchTeacher() {
   rpc_.reset();

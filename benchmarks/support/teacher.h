@@ -18,6 +18,7 @@
 #include "common/executor/thread_executor.h"
 #include "common/rpc/server.h"
 #include "proto/teacher.pb.h"
+#include "teacher_server/cache/label_cache.h"
 #include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/teacher_service.h"
@@ -67,10 +68,11 @@ class BenchTeacher {
  public:
   static constexpr int64_t kExamples = 8192;
 
-  // The server is up when it returns. Errors as RpcServer::Start.
+  // The server is up when it returns. Errors as RpcServer::Start. The cache may be null.
   static absl::StatusOr<std::unique_ptr<BenchTeacher>> Start(std::shared_ptr<Runner> runner,
                                                              int64_t max_batch_examples,
-                                                             Clock* clock);
+                                                             Clock* clock,
+                                                             LabelCache* cache = nullptr);
   ~BenchTeacher();
 
   const std::string& address() const { return rpc_->address(); }
@@ -80,7 +82,7 @@ class BenchTeacher {
   static v1::Ask Ask(uint64_t request_id, int64_t rows);
 
  private:
-  explicit BenchTeacher(Clock* clock);
+  BenchTeacher(Clock* clock, LabelCache* cache);
 
   ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 16384}};
   ThreadTimerQueue timers_;

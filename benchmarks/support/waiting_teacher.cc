@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "benchmarks/support/teacher.h"
 #include "common/clock/clock.h"
+#include "teacher_server/cache/label_cache.h"
 
 namespace distill {
 namespace {
@@ -18,21 +19,25 @@ constexpr char kFlag[] = "--serve-waiting";
 absl::StatusOr<std::unique_ptr<ChildProcess>> StartWaitingTeacher(
     const WaitingTeacherOptions& options) {
   return ChildProcess::Start({kFlag, absl::StrCat(options.seconds_per_row),
-                              absl::StrCat(options.classes), absl::StrCat(options.max_batch)});
+                              absl::StrCat(options.classes), absl::StrCat(options.max_batch),
+                              absl::StrCat(options.cache_mib)});
 }
 
 std::optional<int> ServeIfWaitingTeacher(int argc, char** argv) {
   WaitingTeacherOptions options;
-  if (argc != 5 || std::string(argv[1]) != kFlag ||
+  if (argc != 6 || std::string(argv[1]) != kFlag ||
       !absl::SimpleAtod(argv[2], &options.seconds_per_row) ||
       !absl::SimpleAtoi(argv[3], &options.classes) ||
-      !absl::SimpleAtoi(argv[4], &options.max_batch)) {
+      !absl::SimpleAtoi(argv[4], &options.max_batch) ||
+      !absl::SimpleAtoi(argv[5], &options.cache_mib)) {
     return std::nullopt;
   }
   SystemClock clock;
   auto runner = std::make_shared<WaitingRunner>(BenchModel(options.classes), options.max_batch,
                                                 absl::Seconds(options.seconds_per_row), &clock);
-  const auto teacher = BenchTeacher::Start(runner, options.max_batch, &clock);
+  LabelCache cache(static_cast<uint64_t>(options.cache_mib) << 20, nullptr);
+  const auto teacher = BenchTeacher::Start(runner, options.max_batch, &clock,
+                                           options.cache_mib > 0 ? &cache : nullptr);
   if (!teacher.ok()) {
     std::cerr << teacher.status() << "\n";
     return 1;

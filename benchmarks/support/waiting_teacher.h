@@ -15,6 +15,8 @@ struct WaitingTeacherOptions {
   double seconds_per_row = 0;
   int64_t classes = 0;
   int64_t max_batch = 0;
+  // Of its label cache, in memory; 0: none.
+  int64_t cache_mib = 0;
 };
 
 // Its first_line() is its address. Stopped with the result.
