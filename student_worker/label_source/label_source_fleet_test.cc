@@ -87,6 +87,16 @@ TEST(LabelSourceFleet, SixteenTeachersGiveSixteenTimesAsMuch) {
   }
 }
 
+// Of these a student compares a few at a time.
+TEST(LabelSourceFleet, TwentyFourTeachersGiveOneStudentAlmostTwentyFourTimesAsMuch) {
+  const uint64_t seed = TestSeed();
+  Fleet fleet(seed, Options());
+  JoinAll(fleet, std::vector<Speed>(24, Steps(12.5, 0.2)));
+  const double ratio = fleet.Rate(3 * kSecond) / (24 * 12.5);
+  std::cout << "24 teachers: " << ratio << " of linear\n";
+  EXPECT_GE(ratio, 0.93);
+}
+
 TEST(LabelSourceFleet, ANewTeacherServesItsShareWithinASecond) {
   const uint64_t seed = TestSeed();
   for (const int students : {1, 4}) {

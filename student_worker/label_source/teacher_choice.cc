@@ -22,6 +22,7 @@ constexpr int kOldLatencies = 4;
 constexpr int kMaxPieces = 16;
 constexpr double kAsksPerTeacher = 2;
 constexpr size_t kCompareAll = 16;
+constexpr int kDraws = 4;
 constexpr double kAlike = 1.2;
 
 // One of `candidates`, in proportion to their speeds.
@@ -178,7 +179,9 @@ int64_t DivideExamples(std::span<TeacherCandidate> candidates, int64_t examples,
     } else if (usual.size() <= kCompareAll) {
       chosen = Soonest(usual, next, now);
     } else {
-      chosen = Soonest({Draw(usual, random()), Draw(usual, random())}, next, now);
+      std::vector<TeacherCandidate*> drawn;
+      for (int i = 0; i < kDraws; ++i) drawn.push_back(Draw(usual, random()));
+      chosen = Soonest(drawn, next, now);
     }
     chosen->share += next;
     examples -= next;

@@ -81,7 +81,7 @@ int PiecesOfStep(std::span<const TeacherCandidate> candidates, int window_steps)
 
 // Adds `examples` to the shares, `piece` at a time, each to the candidate with the least
 // predicted time; within a fifth of it, to the one asked for least so far. Of more than 16,
-// two are drawn for each piece, the faster ones more often, and compared (Mitzenmacher, "The
+// four are drawn for each piece, the faster ones more often, and compared (Mitzenmacher, "The
 // power of two choices in randomized load balancing", 2001): otherwise all students would
 // choose the same one. An idle teacher whose estimate is old, or that has none, gets a piece
 // first; one without an estimate, beside one with, no more before it has answered.
