@@ -32,9 +32,8 @@ absl::Status CacheDisk::Stop(absl::Duration timeout) {
     files_.reset();
     return absl::OkStatus();
   }
-  tier_.Abandon();
-  // A thread that hangs may yet come back to them.
-  files_.release();
+  // A thread that hangs may yet come back to the files.
+  tier_.Abandon(std::move(files_));
   return absl::DeadlineExceededError(
       absl::StrCat("label cache: the disk ", read ? "writes" : "reads", " for more than ",
                    absl::FormatDuration(timeout), "; the rows of the last moments are lost"));

@@ -31,7 +31,7 @@ class CacheDisk {
   absl::Status Stop(absl::Duration timeout);
 
  private:
-  std::unique_ptr<FileSystem> files_;
+  std::shared_ptr<FileSystem> files_;
   ThreadExecutor reads_;
   ThreadExecutor writes_;
   DiskTier tier_;

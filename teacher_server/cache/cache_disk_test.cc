@@ -19,22 +19,23 @@ KeyedRow Row(uint64_t example) {
   return {Key(example), std::make_shared<const std::vector<float>>(4, float(example))};
 }
 
-// Outlives the disk: a hanging call comes back to it.
+// Outlives the test: a hanging call comes back to it.
 struct Hang {
   std::atomic<bool> reads = false;
   std::atomic<bool> syncs = false;
-  absl::Notification synced, began, release, ended;
+  absl::Notification synced, began, release;
 
   void Here() {
     began.Notify();
     release.WaitForNotification();
-    ended.Notify();
   }
 };
 
 class HangingFileSystem : public FakeFileSystem {
  public:
-  explicit HangingFileSystem(Hang* hang) : hang_(hang) {}
+  HangingFileSystem(std::shared_ptr<Hang> hang, std::shared_ptr<absl::Notification> gone)
+      : hang_(std::move(hang)), gone_(std::move(gone)) {}
+  ~HangingFileSystem() override { gone_->Notify(); }
 
   absl::StatusOr<std::string> ReadRange(const std::string& path, uint64_t offset,
                                         size_t length) override {
@@ -50,13 +51,14 @@ class HangingFileSystem : public FakeFileSystem {
   }
 
  private:
-  Hang* const hang_;
+  const std::shared_ptr<Hang> hang_;
+  const std::shared_ptr<absl::Notification> gone_;
 };
 
 class CacheDiskTest : public ::testing::Test {
  protected:
   void Open() {
-    disk_ = std::make_unique<CacheDisk>(std::make_unique<HangingFileSystem>(&hang_),
+    disk_ = std::make_unique<CacheDisk>(std::make_unique<HangingFileSystem>(hang_, gone_),
                                         DiskTierOptions{.directory = "cache", .log = {}},
                                         [this](const absl::Status&) { ++errors_; });
   }
@@ -76,10 +78,11 @@ class CacheDiskTest : public ::testing::Test {
   void WriteAndAwait() {
     disk_->tier()->Add({Row(1)});
     disk_->tier()->Flush();
-    hang_.synced.WaitForNotification();
+    hang_->synced.WaitForNotification();
   }
 
-  Hang hang_;
+  const std::shared_ptr<Hang> hang_ = std::make_shared<Hang>();
+  const std::shared_ptr<absl::Notification> gone_ = std::make_shared<absl::Notification>();
   std::atomic<int> errors_ = 0;
   std::unique_ptr<CacheDisk> disk_;
 };
@@ -97,7 +100,7 @@ TEST_F(CacheDiskTest, StopsADiskThatWorks) {
 TEST_F(CacheDiskTest, AReadThatHangsHoldsNeitherTheEndNorAnybodyWhoIsGone) {
   Open();
   WriteAndAwait();
-  hang_.reads = true;
+  hang_->reads = true;
   std::atomic<int> told = 0;
   absl::Notification over;
   // Goes with the search, whether that is told or not.
@@ -106,11 +109,11 @@ TEST_F(CacheDiskTest, AReadThatHangsHoldsNeitherTheEndNorAnybodyWhoIsGone) {
                   ->Find({Key(1)}, [&told, search = std::move(search)](
                                        const std::vector<LabelRow>&) { ++told; })
                   .ok());
-  hang_.began.WaitForNotification();
+  hang_->began.WaitForNotification();
   EXPECT_TRUE(absl::IsDeadlineExceeded(disk_->Stop(absl::ZeroDuration())));
   EXPECT_TRUE(disk_->Stop(absl::InfiniteDuration()).ok());
   disk_.reset();
-  hang_.release.Notify();
+  hang_->release.Notify();
   over.WaitForNotification();
   EXPECT_EQ(told, 0);
 }
@@ -118,15 +121,16 @@ TEST_F(CacheDiskTest, AReadThatHangsHoldsNeitherTheEndNorAnybodyWhoIsGone) {
 TEST_F(CacheDiskTest, AnFsyncThatHangsHoldsNeitherSearchesNorTheEnd) {
   Open();
   WriteAndAwait();
-  hang_.syncs = true;
+  hang_->syncs = true;
   disk_->tier()->Flush();
-  hang_.began.WaitForNotification();
+  hang_->began.WaitForNotification();
   EXPECT_TRUE(Finds(1));
   EXPECT_TRUE(absl::IsDeadlineExceeded(disk_->Stop(absl::ZeroDuration())));
-  hang_.syncs = false;
+  hang_->syncs = false;
   disk_.reset();
-  hang_.release.Notify();
-  hang_.ended.WaitForNotification();
+  hang_->release.Notify();
+  // The files go with the last call that needs them.
+  gone_->WaitForNotification();
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 namespace distill {
 
 struct DiskTier::State {
+  // Goes last.
+  std::shared_ptr<const void> needed;
   // Made by `writes` before `ready`.
   std::unique_ptr<SegmentLog> log;
   // Of `writes`.
@@ -125,9 +127,10 @@ void DiskTier::Flush() {
       .IgnoreError();
 }
 
-void DiskTier::Abandon() {
+void DiskTier::Abandon(std::shared_ptr<const void> needed) {
   absl::MutexLock lock(&state_->telling);
   state_->abandoned = true;
+  state_->needed = std::move(needed);
 }
 
 TierStats DiskTier::stats() const {

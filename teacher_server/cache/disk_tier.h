@@ -68,8 +68,8 @@ class DiskTier {
   void Flush();
 
   // Neither a `done` nor on_error is called once this has returned: for when the disk hangs
-  // and whom they would tell must go.
-  void Abandon();
+  // and whom they would tell must go. `needed` goes when all that was scheduled is through.
+  void Abandon(std::shared_ptr<const void> needed = nullptr);
 
   TierStats stats() const;
 
