@@ -349,8 +349,19 @@ Batch Batcher::Form(int kind, BatchReason reason, absl::Duration now) {
   batch.fill =
       static_cast<double>(batch.examples) / static_cast<double>(options_.max_batch_examples);
   batch.padding = PaddingOf(batch);
+  Start(batch.id, bucket, batch.examples, now);
+  return batch;
+}
+
+void Batcher::Start(uint64_t batch, int bucket, int64_t examples, absl::Duration now) {
   if (in_flight_.empty()) begun_ = now;
-  in_flight_.push_back({batch.id, bucket, batch.examples, costs_.Predict(bucket, batch.examples)});
+  in_flight_.push_back({batch, bucket, examples, costs_.Predict(bucket, examples)});
+}
+
+std::optional<uint64_t> Batcher::TakePlace(int64_t examples, absl::Duration now) {
+  if (in_flight() >= options_.max_in_flight) return std::nullopt;
+  const uint64_t batch = next_batch_++;
+  Start(batch, ShapeBucket(0), examples, now);
   return batch;
 }
 

@@ -125,6 +125,11 @@ class Batcher {
   // The next batch to start now, if one should be.
   std::optional<Batch> Next(absl::Duration now);
 
+  // Takes the next free place for a batch of the caller's own, of examples of fixed shape
+  // that nobody asked for: Complete it as any other. None: no place is free. What waits is
+  // kept waiting for that one batch.
+  std::optional<uint64_t> TakePlace(int64_t examples, absl::Duration now);
+
   // Those that are gone without a batch: their deadline has passed, or they would miss
   // it even if they were sent next and alone, or under load in the batch that was sent.
   // Call it after Next.
@@ -186,6 +191,7 @@ class Batcher {
   absl::Duration NotBegun() const;
   std::optional<BatchReason> ReasonToSend(int kind, const Kind& waiting, absl::Duration now) const;
   Batch Form(int kind, BatchReason reason, absl::Duration now);
+  void Start(uint64_t batch, int bucket, int64_t examples, absl::Duration now);
 
   const BatcherOptions options_;
   CostModel costs_;

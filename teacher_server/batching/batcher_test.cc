@@ -103,6 +103,17 @@ TEST(Batcher, AnExactRequestIsABatchOfItsOwn) {
   EXPECT_EQ(batch->reason, BatchReason::kExact);
 }
 
+TEST(Batcher, ABatchOfTheCallersOwnTakesThePlaceOfOne) {
+  Batcher batcher = Busy(Small());  // one of two places is taken
+  for (uint64_t id = 1; id <= 2; ++id) ASSERT_TRUE(batcher.Add(Request(id, 8), kNow).ok());
+  const auto own = batcher.TakePlace(2, kNow);
+  ASSERT_TRUE(own.has_value());
+  EXPECT_FALSE(batcher.TakePlace(2, kNow).has_value());
+  EXPECT_FALSE(batcher.Next(kNow).has_value()) << "two are in flight";
+  batcher.Complete(*own, std::nullopt, kNow);
+  EXPECT_THAT(Ids(batcher.Next(kNow)), ElementsAre(1));
+}
+
 TEST(Batcher, StreamsTakeTurns) {
   Batcher batcher = Busy(Small());
   for (uint64_t id = 1; id <= 4; ++id) ASSERT_TRUE(batcher.Add(Request(id, 2, 7), kNow).ok());

@@ -20,6 +20,7 @@ LAYERS = {
     "distillation/order": 2,
     "teacher_server/batching": 2,
     "teacher_server/label_stream": 2,
+    "teacher_server/canary": 2,
     "student_worker/label_source": 2,
     "coordinator/state": 2,
     "coordinator/membership": 2,
