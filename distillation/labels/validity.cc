@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
@@ -48,6 +50,16 @@ bool AllFinite(std::span<const float> values) {
   return AllFiniteIn(values);
 }
 
+// Of four of a row's values, spread over it.
+uint64_t HashOf(const float* row, size_t width) {
+  uint64_t hash = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    hash = (hash ^ std::bit_cast<uint32_t>(row[i * (width - 1) / 3])) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 29;
+  }
+  return hash;
+}
+
 }  // namespace
 
 absl::Status CheckFiniteRows(std::span<const float> values, int64_t classes) {
@@ -76,6 +88,44 @@ absl::Status CheckVariedRows(std::span<const float> values, int64_t classes) {
     }
   }
   return absl::OkStatus();
+}
+
+CopiedRows FindCopiedRows(std::span<const float> values, int64_t classes, SameInput same_input) {
+  ABSL_RAW_CHECK(classes > 0 && values.size() % static_cast<size_t>(classes) == 0,
+                 "labels are not whole rows");
+  const size_t width = static_cast<size_t>(classes);
+  const size_t rows = values.size() / width;
+  const auto row_of = [&](size_t row) { return values.data() + row * width; };
+  // A table by a few of a row's values, at most half full: each row has one probe or two.
+  std::vector<uint32_t> table(std::bit_ceil(2 * rows + 1), 0);
+  CopiedRows copied;
+  for (size_t row = 0; row < rows; ++row) {
+    size_t slot = HashOf(row_of(row), width) & (table.size() - 1);
+    while (table[slot] != 0) {
+      const size_t other = table[slot] - 1;
+      if (std::memcmp(row_of(row), row_of(other), width * sizeof(float)) == 0) break;
+      slot = (slot + 1) & (table.size() - 1);
+    }
+    if (table[slot] == 0) {
+      table[slot] = static_cast<uint32_t>(row + 1);
+      continue;
+    }
+    const auto other = static_cast<int64_t>(table[slot]) - 1;
+    if (same_input(static_cast<int64_t>(row), other)) continue;
+    copied = {copied.copies + 1, static_cast<int64_t>(row), other};
+  }
+  return copied;
+}
+
+absl::Status CheckDistinctRows(std::span<const float> values, int64_t classes,
+                               SameInput same_input) {
+  const CopiedRows copied = FindCopiedRows(values, classes, same_input);
+  const int64_t rows = static_cast<int64_t>(values.size()) / classes;
+  if (copied.copies < 2 || copied.copies <= rows / 8) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("label rows are duplicated: ", copied.copies, " of ",
+                                          rows, " are copies of others whose inputs differ, row ",
+                                          copied.row, " of row ", copied.of,
+                                          "; check the teacher's device, and that it is trained"));
 }
 
 absl::Status CheckTeacherLogits(std::span<const float> values, int64_t classes) {

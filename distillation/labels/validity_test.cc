@@ -1,6 +1,8 @@
 #include "distillation/labels/validity.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <utility>
@@ -64,6 +66,43 @@ TEST(Validity, TeacherLogitsAreFiniteAndVaried) {
 
 TEST(Validity, ASingleClassIsNotCalledConstant) {
   EXPECT_TRUE(CheckVariedRows(std::vector<float>{1, 1}, 1).ok());
+}
+
+constexpr auto kAllDiffer = [](int64_t, int64_t) { return false; };
+
+TEST(Validity, CopiesOfARowAreCountedWhereTheInputsDiffer) {
+  std::vector<float> values(100 * 7);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  EXPECT_EQ(FindCopiedRows(values, 7, kAllDiffer).copies, 0);
+  EXPECT_EQ(FindCopiedRows({}, 7, kAllDiffer).copies, 0);
+  // Rows that agree where the table looks, and not elsewhere.
+  for (size_t i = 0; i < values.size(); ++i) values[i] = i % 7 == 1 ? static_cast<float>(i) : 0;
+  EXPECT_EQ(FindCopiedRows(values, 7, kAllDiffer).copies, 0);
+  std::copy_n(values.begin() + 7 * 20, 7, values.begin() + 7 * 60);
+  std::copy_n(values.begin() + 7 * 20, 7, values.begin() + 7 * 99);
+  const CopiedRows copied = FindCopiedRows(values, 7, kAllDiffer);
+  EXPECT_EQ(copied.copies, 2);
+  EXPECT_EQ(copied.row, 99);
+  EXPECT_EQ(copied.of, 20);
+  EXPECT_EQ(FindCopiedRows(values, 7, [](int64_t row, int64_t) { return row == 60; }).copies, 1);
+}
+
+TEST(Validity, AFewCopiesHappenAndMoreAreAFault) {
+  std::vector<float> values(32 * 3);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  for (int copies = 1; copies <= 6; ++copies) {
+    std::copy_n(values.begin(), 3, values.begin() + 3 * (5 * copies));
+    const absl::Status status = CheckDistinctRows(values, 3, kAllDiffer);
+    EXPECT_EQ(status.ok(), copies <= 4) << copies;
+    EXPECT_TRUE(CheckDistinctRows(values, 3, [](int64_t, int64_t) { return true; }).ok());
+    if (status.ok()) continue;
+    EXPECT_THAT(MessageOf(status), HasSubstr("label rows are duplicated"));
+    EXPECT_THAT(MessageOf(status), HasSubstr("row 25 of row 0"));
+    break;
+  }
+  // Of two rows one may be a copy; of three, two are too many.
+  EXPECT_TRUE(CheckDistinctRows(std::vector<float>{1, 2, 1, 2}, 2, kAllDiffer).ok());
+  EXPECT_FALSE(CheckDistinctRows(std::vector<float>{1, 2, 1, 2, 1, 2}, 2, kAllDiffer).ok());
 }
 
 }  // namespace

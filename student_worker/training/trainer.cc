@@ -228,6 +228,10 @@ class ReplicatedTrainer final : public Trainer {
     ASSIGN_OR_RETURN(check.logits, ComputeLogits(*model_, *data_, split, ids));
     check.ids = MakeTensorView(ElementType::kInt64, {static_cast<int64_t>(ids.size())},
                                std::vector<int64_t>(ids.begin(), ids.end()));
+    ASSIGN_OR_RETURN(const TensorView first, data_->Examples(split, {ids.data(), 1}, {}, {}));
+    const uint64_t kept = std::max<uint64_t>(1, kMaxCanaryBytes / first.bytes.size());
+    ids.resize(std::min<uint64_t>(kept, ids.size()));
+    ASSIGN_OR_RETURN(check.examples, data_->Examples(split, ids, {}, {}));
     return check;
   }
 

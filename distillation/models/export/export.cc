@@ -16,6 +16,7 @@ constexpr size_t kMaxWeightsBytes = size_t{64} << 30;
 constexpr size_t kMaxCheckBytes = size_t{256} << 20;
 constexpr char kIds[] = "ids";
 constexpr char kLogits[] = "logits";
+constexpr char kExamples[] = "examples";
 
 absl::StatusOr<Safetensors> Parse(const std::string& path, std::string bytes) {
   const auto owner = std::make_shared<const std::string>(std::move(bytes));
@@ -43,7 +44,10 @@ absl::StatusOr<Export> ReadAll(FileSystem& files, const std::string& folder) {
     return absl::DataLossError(
         absl::StrCat(kExportCheckFile, " lacks its tensors; export the model again"));
   }
-  result.check = {check.tensors[kIds], check.tensors[kLogits]};
+  result.check = {check.tensors[kIds], check.tensors[kLogits], {}};
+  if (const auto examples = check.tensors.find(kExamples); examples != check.tensors.end()) {
+    result.check.examples = examples->second;
+  }
   return result;
 }
 
@@ -60,6 +64,7 @@ absl::StatusOr<v1::ExportManifest> WriteExport(FileSystem& files, const std::str
   ASSIGN_OR_RETURN(const std::string text, PrintManifest(manifest));
   Safetensors recorded;
   recorded.tensors = {{kIds, check.ids}, {kLogits, check.logits}};
+  if (!check.examples.dims.empty()) recorded.tensors[kExamples] = check.examples;
 
   RETURN_IF_ERROR(files.MakeDirectories(folder));
   const std::string manifest_path = JoinPath(folder, kExportManifestFile);

@@ -2,13 +2,15 @@
 //
 //   DIR/<run>/export/
 //     weights.safetensors   parameters and buffers
-//     check.safetensors     "ids" int64 [n] and "logits" float32 [n, classes]
+//     check.safetensors     "ids" int64 [n], "logits" float32 [n, classes] and, of the
+//                           first m of them, "examples" float32 [m, example dims...]
 //     manifest.json         written last: without it, no export
 //
 // Ids of the check are of the VALIDATION split, or of TRAIN where there is none.
 #ifndef DISTILLATION_MODELS_EXPORT_EXPORT_H_
 #define DISTILLATION_MODELS_EXPORT_EXPORT_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,11 +23,15 @@
 
 namespace distill {
 
-// What the exporting process computed for a few examples.
+// What the exporting process computed for a few examples; and as many of these, preprocessed,
+// as kMaxCanaryBytes hold, one at least, so that whoever serves the model can ask it again
+// without their data set. Exports of former versions have none: no dims.
 struct ExportCheck {
   TensorView ids;
   TensorView logits;
+  TensorView examples = {};
 };
+inline constexpr uint64_t kMaxCanaryBytes = uint64_t{4} << 20;
 
 struct Export {
   v1::ExportManifest manifest;

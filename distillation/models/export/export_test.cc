@@ -46,6 +46,19 @@ TEST(ExportTest, WhatWasWrittenIsRead) {
   EXPECT_EQ(read->check.ids.as<int64_t>()[0], 7);
 }
 
+TEST(ExportTest, TheExamplesOfTheCheckAreKeptWhereThereAreAny) {
+  FakeFileSystem files;
+  ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), Check()).ok());
+  EXPECT_TRUE(ReadExport(files, "/e")->check.examples.dims.empty());
+  ExportCheck check = Check();
+  check.examples = MakeTensorView(ElementType::kFloat32, {1, 1, 2}, std::vector<float>{3, 4});
+  ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), check).ok());
+  const auto read = ReadExport(files, "/e");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->check.examples.dims, (std::vector<int64_t>{1, 1, 2}));
+  EXPECT_EQ(read->check.examples.as<float>()[1], 4);
+}
+
 TEST(ExportTest, AnAlteredWeightIsDataLoss) {
   FakeFileSystem files;
   ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), Check()).ok());
