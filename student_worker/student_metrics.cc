@@ -79,6 +79,14 @@ void StudentMetrics::OnLabels(const std::string& run_id, const std::string& role
       ->AddCounter("distill_student_breaker_openings_total",
                    "Teachers not asked for a while since they failed or were lost", labels)
       ->Add(static_cast<double>(more.breaker_openings));
+  registry_
+      ->AddCounter("distill_student_teachers_refused_total",
+                   "Teacher servers that do not fit the run, or answered what they should not",
+                   labels)
+      ->Add(static_cast<double>(more.refused.size()));
+  for (const auto& [teacher, why] : more.refused) {
+    log_(absl::StrCat("run ", run_id, " refuses teacher server ", teacher, ": ", why));
+  }
   if (!ended) return;
   std::string line =
       absl::StrCat("labels of ", role, " for run ", run_id, ": ", all.asks, " asks, ",

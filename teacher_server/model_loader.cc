@@ -1,15 +1,19 @@
 #include "teacher_server/model_loader.h"
 
+#include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
+#include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
 #include "distillation/models/export/load_model.h"
 #include "distillation/models/export/manifest.h"
 #include "distillation/run_config/digests.h"
+#include "teacher_server/canary/canary.h"
 #include "teacher_server/runner/model_runner.h"
 
 namespace distill {
@@ -26,6 +30,36 @@ absl::Status CheckPreprocessing(const v1::ExportManifest& manifest, const v1::Da
   RETURN_IF_ERROR(same("scale", manifest.scale(), data.scale()));
   RETURN_IF_ERROR(same("mean", manifest.mean(), data.mean()));
   return same("deviation", manifest.deviation(), data.deviation());
+}
+
+// Of the examples that the export kept.
+absl::StatusOr<CanaryRecord> CanaryOf(const Export& exported, const std::string& output) {
+  const ExportCheck& check = exported.check;
+  CanaryRecord record;
+  if (check.examples.dims.empty()) return record;
+  record.fingerprint = exported.manifest.fingerprint();
+  record.output = output;
+  record.examples = check.examples;
+  record.logits = check.logits;
+  const int64_t kept = check.examples.dims[0];
+  const auto& manifest = exported.manifest;
+  std::vector<int64_t> dims = {kept};
+  dims.insert(dims.end(), manifest.example_dims().begin(), manifest.example_dims().end());
+  const std::vector<int64_t>& logits = check.logits.dims;
+  if (kept < 1 || check.examples.dims != dims || check.ids.type != ElementType::kInt64 ||
+      check.ids.elements() < kept || logits.size() != 2 || logits[0] < kept ||
+      logits[1] != int64_t{manifest.classes()} || check.logits.type != ElementType::kFloat32) {
+    return absl::DataLossError("its recorded answers do not fit it; export the model again");
+  }
+  const auto ids = check.ids.as<int64_t>().first(static_cast<size_t>(kept));
+  record.ids.assign(ids.begin(), ids.end());
+  record.logits.dims[0] = kept;
+  record.logits.bytes =
+      record.logits.bytes.first(static_cast<size_t>(kept * logits[1]) * sizeof(float));
+  if (const absl::Status valid = record.Validate(); !valid.ok()) {
+    return absl::DataLossError(valid.message());
+  }
+  return record;
 }
 
 }  // namespace
@@ -71,6 +105,9 @@ absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_di
   serving.model.classes = static_cast<uint32_t>(description.classes);
   serving.model.incarnation = incarnation;
   serving.bounds = order.serving();
+  absl::StatusOr<CanaryRecord> canary = CanaryOf(exported, description.outputs[0]);
+  if (!canary.ok()) return Annotate(canary.status(), folder);
+  serving.canary = *std::move(canary);
   return serving;
 }
 

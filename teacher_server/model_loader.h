@@ -15,7 +15,8 @@
 namespace distill {
 
 // Loads RUN_DIR/<model>/export and the training part of the data set. `device`, serial,
-// and `clock` outlive what is served. FAILED_PRECONDITION: the export is not the one that
+// and `clock` outlive what is served. Its canaries are the examples kept in the export; an
+// export of a former version has none. FAILED_PRECONDITION: the export is not the one that
 // the run names, or does not fit the data; else the errors of ReadExport, LoadModel and
 // DataSet::Load.
 absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_dir,

@@ -64,10 +64,10 @@ class ModelLoaderTest : public ::testing::Test {
     EXPECT_TRUE(files_.Write(path, bytes).ok());
   }
   // logits = (x0 + 2 x1 + 5, 3 x0 + 4 x1 + 6); the order is for this export.
-  void Export(const v1::ExportManifest& manifest) {
+  void Export(const v1::ExportManifest& manifest, const TensorView& kept = {}) {
     const ExportCheck check = {
-        MakeTensorView(ElementType::kInt64, {1}, std::vector<int64_t>{0}),
-        MakeTensorView(ElementType::kFloat32, {1, 2}, std::vector<float>{7, 10})};
+        MakeTensorView(ElementType::kInt64, {2}, std::vector<int64_t>{40, 42}),
+        MakeTensorView(ElementType::kFloat32, {2, 2}, std::vector<float>{7, 10, 8, 13}), kept};
     const auto written = WriteExport(
         files_, "/runs/teacher/export", manifest,
         {{"linear.weight",
@@ -120,6 +120,31 @@ TEST_F(ModelLoaderTest, AnExportIsServedByARunnerThatComputesItsModel) {
 TEST_F(ModelLoaderTest, AnotherExportThanTheRunNamesIsRefused) {
   order_.set_fingerprint("f00d");
   ExpectRefused(absl::StatusCode::kFailedPrecondition, "/runs/teacher/export");
+}
+
+TEST_F(ModelLoaderTest, TheExamplesThatTheExportKeptAreItsCanaries) {
+  EXPECT_TRUE(Load()->canary.ids.empty()) << "it kept none";
+  Export(Manifest(), MakeTensorView(ElementType::kFloat32, {1, 1, 2}, std::vector<float>{0, 1}));
+  const auto serving = Load();
+  ASSERT_TRUE(serving.ok()) << serving.status();
+  const CanaryRecord& canary = serving->canary;
+  EXPECT_TRUE(canary.Validate().ok());
+  EXPECT_EQ(canary.fingerprint, order_.fingerprint());
+  EXPECT_EQ(canary.output, "logits");
+  EXPECT_THAT(canary.ids, ElementsAre(40));
+  EXPECT_THAT(canary.examples.as<float>(), ElementsAre(0, 1));
+  EXPECT_THAT(canary.logits.as<float>(), ElementsAre(7, 10));
+}
+
+TEST_F(ModelLoaderTest, CanariesThatDoNotFitTheModelAreDataLoss) {
+  for (const std::vector<int64_t>& dims :
+       std::vector<std::vector<int64_t>>{{1, 2}, {1, 1, 1}, {3, 1, 2}, {0, 1, 2}}) {
+    int64_t elements = 1;
+    for (const int64_t dim : dims) elements *= dim;
+    Export(Manifest(),
+           MakeTensorView(ElementType::kFloat32, dims, std::vector<float>(elements, 1)));
+    ExpectRefused(absl::StatusCode::kDataLoss, "/runs/teacher/export");
+  }
 }
 
 TEST_F(ModelLoaderTest, AlteredWeightsAreRefused) {

@@ -9,6 +9,8 @@ namespace {
 constexpr char kStage[] = "distill_teacher_stage_duration_seconds";
 constexpr char kShed[] = "distill_teacher_shed_requests_total";
 constexpr char kShedHelp[] = "Requests refused or dropped for lack of time or room, by why";
+constexpr char kCanaries[] = "distill_teacher_canaries_total";
+constexpr char kCanariesHelp[] = "Questions with recorded answers, by how the model did";
 constexpr char kStageHelp[] = "Time of a batch in each stage";
 
 }  // namespace
@@ -35,6 +37,10 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
                                          "Time the device computed", {{"device", "0"}})),
       queue_items_(registry->AddGauge("distill_teacher_queue_items", "Examples that wait")),
       queue_requests_(registry->AddGauge("distill_teacher_queue_requests", "Requests that wait")),
+      canaries_passed_(registry->AddCounter(kCanaries, kCanariesHelp, {{"result", "passed"}})),
+      canaries_failed_(registry->AddCounter(kCanaries, kCanariesHelp, {{"result", "failed"}})),
+      canary_deviation_(registry->AddGauge("distill_teacher_canary_deviation_ratio",
+                                           "Worst deviation of the last, over what is allowed")),
       cache_(registry) {
   for (const BatchReason reason : {BatchReason::kFull, BatchReason::kExact, BatchReason::kDeadline,
                                    BatchReason::kIdle, BatchReason::kDelay, BatchReason::kDrain}) {
@@ -77,6 +83,11 @@ void TeacherMetrics::OnFill(double fill, double padding) {
 
 void TeacherMetrics::OnShed(const char* reason) {
   registry_->AddCounter(kShed, kShedHelp, {{"reason", reason}})->Add();
+}
+
+void TeacherMetrics::OnCanary(bool passed, double deviation) {
+  (passed ? canaries_passed_ : canaries_failed_)->Add();
+  canary_deviation_->Set(deviation);
 }
 
 void TeacherMetrics::OnQueue(int64_t waiting_examples, size_t waiting_requests) {

@@ -20,6 +20,7 @@ class TeacherMetrics final : public ServingObserver {
                absl::Duration compute) override;
   void OnFill(double fill, double padding) override;
   void OnShed(const char* reason) override;
+  void OnCanary(bool passed, double deviation) override;
   void OnQueue(int64_t waiting_examples, size_t waiting_requests) override;
   void OnCache(const LabelCacheStats& stats) override { cache_.Tell(stats); }
 
@@ -35,6 +36,9 @@ class TeacherMetrics final : public ServingObserver {
   Counter* const busy_seconds_;
   Gauge* const queue_items_;
   Gauge* const queue_requests_;
+  Counter* const canaries_passed_;
+  Counter* const canaries_failed_;
+  Gauge* const canary_deviation_;
   CacheMetrics cache_;
 };
 

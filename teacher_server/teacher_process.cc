@@ -113,9 +113,17 @@ class Serves {
       SetState(v1::TeacherState::FAILED, order, serving.status());
       return serving.status();
     }
-    const std::string numerics_class = serving->model.numerics_class;
+    if (serving->canary.ids.empty()) {
+      LogLine(runtime_->clock(), flags_.name,
+              order.model() + " was exported without examples: nothing proves its answers");
+    }
+    serving->told = [this, order,
+                     numerics_class = serving->model.numerics_class](const absl::Status& status) {
+      if (!IsCurrent(order)) return;
+      SetState(status.ok() ? v1::TeacherState::READY : v1::TeacherState::FAILED, order, status,
+               numerics_class);
+    };
     server_->Serve(*std::move(serving));
-    SetState(v1::TeacherState::READY, order, absl::OkStatus(), numerics_class);
     return absl::OkStatus();
   }
 

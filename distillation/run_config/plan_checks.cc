@@ -278,6 +278,9 @@ class Finder {
     Require(
         std::isfinite(serving.max_queue_delay_seconds()) && serving.max_queue_delay_seconds() >= 0,
         "serving.max_queue_delay_seconds", "must be finite and not negative");
+    const double canary = serving.canary_interval_seconds();
+    Require(canary == 0 || (std::isfinite(canary) && canary >= 0.01),
+            "serving.canary_interval_seconds", "must be 0, or finite and at least 0.01");
   }
 
   template <typename Messages>

@@ -95,6 +95,7 @@ void ResolveServing(v1::ServingConfig& serving) {
   if (serving.max_batch_examples() == 0) serving.set_max_batch_examples(256);
   if (serving.max_queue_delay_seconds() == 0) serving.set_max_queue_delay_seconds(0.002);
   if (serving.max_queue_examples() == 0) serving.set_max_queue_examples(4096);
+  if (!serving.has_canary_interval_seconds()) serving.set_canary_interval_seconds(30);
 }
 
 }  // namespace

@@ -163,6 +163,14 @@ void LabelSource::AskFailed(uint64_t request_id, const absl::Status& status,
   Pump(now);
 }
 
+void LabelSource::Distrust(const std::string& name, const absl::Status& why, absl::Duration now) {
+  const auto it = endpoints_.find(name);
+  if (it == endpoints_.end() || it->second.state == EndpointState::kRefused) return;
+  Drop(it->second, std::string(why.message()), now);
+  Refuse(it->second, why);
+  Pump(now);
+}
+
 void LabelSource::Advance(absl::Duration now) { Pump(now); }
 
 std::vector<LabelAction> LabelSource::TakeActions() { return std::exchange(actions_, {}); }
@@ -434,6 +442,7 @@ void LabelSource::Drop(Endpoint& endpoint, const std::string& reason, absl::Dura
 void LabelSource::Refuse(Endpoint& endpoint, const absl::Status& why) {
   endpoint.state = EndpointState::kRefused;
   endpoint.last_error = why;
+  counters_.refused[endpoint.endpoint.name] = std::string(why.message());
 }
 
 void LabelSource::CountFailure(const std::string& name, const absl::Status& why,

@@ -96,7 +96,7 @@ struct LabelPart {
 // TakeActions and do them; call Advance at NextDeadline.
 //
 // An endpoint:  CLOSED -> OPENING -> OPEN -> CLOSED (lost; opened again after its breaker's
-//               rest) and any -> REFUSED (does not fit this run: until it comes back with
+//               rest) and any -> REFUSED (does not fit this run, or lies: until it comes back with
 //               another incarnation). Its breaker also rests an open one that keeps failing.
 // A step:       one WAITING part -> cut among teachers by predicted time (teacher_choice.h), or
 //               by example where they cache (rendezvous.h);
@@ -123,6 +123,8 @@ class LabelSource {
   // otherwise its teacher rests so long, which is no failure of it.
   void AskFailed(uint64_t request_id, const absl::Status& status, absl::Duration retry_after,
                  absl::Duration now);
+  // It answers what it should not: refused, and what it was asked is asked elsewhere.
+  void Distrust(const std::string& endpoint, const absl::Status& why, absl::Duration now);
   void Advance(absl::Duration now);
 
   std::vector<LabelAction> TakeActions();
@@ -143,6 +145,8 @@ class LabelSource {
     int64_t breaker_openings = 0;
     // Answers that were used, by endpoint.
     std::map<std::string, int64_t> served;
+    // Why it was refused last, by endpoint.
+    std::map<std::string, std::string> refused;
   };
   const Counters& counters() const { return counters_; }
 

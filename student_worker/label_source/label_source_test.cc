@@ -212,6 +212,34 @@ TEST(LabelSource, WithoutATeacherItGivesUpInTimeAndNamesWhomItTried) {
               HasSubstr("t0 at host:1: connection refused"));
 }
 
+TEST(LabelSource, ATeacherThatLiesIsRefusedAndWhatItWasAskedIsAskedOfTheOther) {
+  Driver driver(Steps(4));
+  driver.Open(1);
+  ASSERT_EQ(driver.Of<AskLabels>().size(), 4u);
+  driver.source.SetEndpoints(Teachers(2), kNow);
+  driver.source.StreamOpened("t1", "class", kNow);
+  driver.source.TakeActions();
+  driver.source.Distrust("t0", absl::DataLossError("row 3 is nan"), kNow);
+  driver.Collect();
+  ASSERT_EQ(driver.Of<CloseStream>().size(), 1u);
+  EXPECT_EQ(driver.Of<CloseStream>()[0].endpoint, "t0");
+  const auto asks = driver.Of<AskLabels>();
+  ASSERT_EQ(asks.size(), 4u);
+  for (const AskLabels& ask : asks) EXPECT_EQ(ask.endpoint, "t1");
+  EXPECT_EQ(driver.source.counters().refused.at("t0"), "row 3 is nan");
+  // Not again, until it has started anew.
+  driver.source.Advance(kNow + absl::Minutes(10));
+  driver.source.SetEndpoints(Teachers(2), kNow + absl::Minutes(10));
+  driver.Collect();
+  EXPECT_EQ(driver.Of<OpenStream>().size(), 0u);
+  std::vector<TeacherEndpoint> anew = Teachers(2);
+  anew[0].incarnation = 2;
+  driver.source.SetEndpoints(anew, kNow + absl::Minutes(10));
+  driver.Collect();
+  ASSERT_EQ(driver.Of<OpenStream>().size(), 1u);
+  EXPECT_EQ(driver.Of<OpenStream>()[0].endpoint.name, "t0");
+}
+
 TEST(LabelSource, ATeacherThatDoesNotFitIsRefusedUntilItComesBackAnew) {
   Driver driver(Steps(1));
   driver.source.SetEndpoints(Teachers(1), kNow);

@@ -12,6 +12,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/labels/section.h"
 #include "student_worker/label_source/rendezvous.h"
+#include "student_worker/worker/answer_check.h"
 
 namespace distill {
 namespace {
@@ -68,6 +69,15 @@ void Keep(T& values, const std::vector<int32_t>& positions) {
     values.SwapElements(static_cast<int>(i), positions[i]);
   }
   values.erase(values.begin() + static_cast<int64_t>(positions.size()), values.end());
+}
+
+bool SameExample(const v1::ExampleRefs& refs, int64_t row, int64_t other) {
+  const int a = static_cast<int>(row);
+  const int b = static_cast<int>(other);
+  if (std::max(a, b) >= refs.ids_size() || refs.ids(a) != refs.ids(b)) return false;
+  if (!refs.view_seeds().empty() && refs.view_seeds(a) != refs.view_seeds(b)) return false;
+  return refs.ranges().empty() || (refs.ranges(a).begin() == refs.ranges(b).begin() &&
+                                   refs.ranges(a).end() == refs.ranges(b).end());
 }
 
 template <typename... Fs>
@@ -263,7 +273,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  it->second.unanswered[ask.request_id] = {message.examples().ids_size(), now};
+  it->second.unanswered[ask.request_id] = {ask, now};
   it->second.channel->Ask(std::move(message));
 }
 
@@ -308,6 +318,14 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
   events.opened = [=](const v1::Opened& opened) {
     self->Post([=, raw = self.get()](absl::Duration now) {
       if (raw->Current(name, serial) == nullptr) return;
+      if (const std::string& run = raw->options_.open.fingerprint(); opened.fingerprint() != run) {
+        raw->source_.Distrust(name,
+                              absl::FailedPreconditionError(
+                                  absl::StrCat("it serves the fingerprint '", opened.fingerprint(),
+                                               "' and the run's teacher has '", run, "'")),
+                              now);
+        return;
+      }
       if (raw->options_.rows > int64_t{opened.max_request_examples()}) {
         // Of the plan, so every other teacher would say the same.
         raw->End(absl::InvalidArgumentError(
@@ -324,11 +342,15 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
       const auto asked = teacher->unanswered.extract(id);
-      const Unanswered was = asked.empty() ? Unanswered{} : asked.mapped();
-      const auto labels = raw->Decode(*received, was.examples);
-      if (!asked.empty()) raw->CountAnswer(was, received->stages, now);
+      if (asked.empty()) return;
+      const Unanswered& was = asked.mapped();
+      const auto labels = raw->Decode(*received, was.ask);
+      raw->CountAnswer(was, received->stages, now);
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
+      } else if (absl::IsDataLoss(labels.status())) {
+        // Its checksum is right, so this is what the server sent.
+        raw->source_.Distrust(name, labels.status(), now);
       } else {
         raw->source_.AskFailed(id, Annotate(labels.status(), absl::StrCat("teacher server ", name)),
                                absl::ZeroDuration(), now);
@@ -360,7 +382,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
 }
 
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
-    const ReceivedLabels& received, int64_t rows) const {
+    const ReceivedLabels& received, const AskLabels& ask) {
   // The parts of a step come from several teachers, and are joined by the outputs that they have.
   if (received.sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
     return absl::DataLossError(absl::StrCat("the answer has ", received.sections.size(),
@@ -373,9 +395,11 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
         TensorView values,
         DecodeSection(section, std::as_bytes(std::span<const char>(received.payload.data(),
                                                                    received.payload.size()))));
-    if (values.dims != std::vector<int64_t>{rows, options_.open.classes()}) {
+    if (values.dims !=
+        std::vector<int64_t>{static_cast<int64_t>(ask.positions.size()), options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
+    RETURN_IF_ERROR(CheckLabels(section, values, ask));
     (*labels)[section.output()] = std::move(values);
   }
   for (const v1::OutputSpec& output : options_.open.outputs()) {
@@ -384,6 +408,17 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     }
   }
   return labels;
+}
+
+absl::Status LabelClient::CheckLabels(const v1::Section& section, const TensorView& values,
+                                      const AskLabels& ask) {
+  std::optional<v1::ExampleRefs> refs;
+  const auto same_example = [&](int64_t row, int64_t other) {
+    if (!refs.has_value()) refs = ExamplesOf(ask).value_or(v1::ExampleRefs());
+    return SameExample(*refs, row, other);
+  };
+  return Annotate(CheckAnswer(values, section.codec(), same_example),
+                  absl::StrCat("output ", section.output()));
 }
 
 void LabelClient::SetTimer() {

@@ -43,7 +43,8 @@ struct LabelClientOptions {
 };
 
 // Thread-safe. Everything is decided on `executor`, a serial one that runs nothing inside
-// Schedule. An answer that is damaged or not finite is asked of another teacher. Call Close,
+// Schedule. A teacher whose answer came whole and may not be trained on, or that serves another
+// fingerprint, is refused and another asked. Call Close,
 // and let the executor run what it led to, before any of the pointers goes.
 class LabelClient final : public RoleLabels, public std::enable_shared_from_this<LabelClient> {
  public:
@@ -68,7 +69,7 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
 
  private:
   struct Unanswered {
-    int64_t examples = 0;
+    AskLabels ask;
     absl::Duration asked_at;
   };
   struct Teacher {
@@ -105,7 +106,10 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   // The teacher of that stream, if it is still the one in use.
   Teacher* Current(const std::string& name, uint64_t serial);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
-                                                           int64_t rows) const;
+                                                           const AskLabels& ask);
+  // Whether what was decoded are labels of the examples that were asked for.
+  absl::Status CheckLabels(const v1::Section& section, const TensorView& values,
+                           const AskLabels& ask);
   void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
   void OfferReady() ABSL_LOCKS_EXCLUDED(mu_);

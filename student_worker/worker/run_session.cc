@@ -363,6 +363,12 @@ class Session {
       more.hedges -= told.hedges;
       more.breaker_openings -= told.breaker_openings;
       for (const auto& [teacher, served] : told.served) more.served[teacher] -= served;
+      for (const auto& [teacher, why] : told.refused) {
+        if (all.refused.at(teacher) == why) more.refused.erase(teacher);
+      }
+      for (const auto& [teacher, why] : more.refused) {
+        note_ = absl::StrCat("teacher server ", teacher, " is refused: ", why);
+      }
       told = all;
       tools_.observer->OnLabels(world_.run_id(), role, more, all, ended);
     }

@@ -278,7 +278,7 @@ std::optional<BatchReason> Batcher::ReasonToSend(int kind, const Kind& waiting,
 }
 
 std::optional<Batch> Batcher::Next(absl::Duration now) {
-  if (in_flight() >= options_.max_in_flight) return std::nullopt;
+  if (!has_place()) return std::nullopt;
   Sweep(now);
   std::map<int, BatchReason> ready;
   for (const auto& [kind, waiting] : kinds_) {
@@ -359,7 +359,7 @@ void Batcher::Start(uint64_t batch, int bucket, int64_t examples, absl::Duration
 }
 
 std::optional<uint64_t> Batcher::TakePlace(int64_t examples, absl::Duration now) {
-  if (in_flight() >= options_.max_in_flight) return std::nullopt;
+  if (!has_place()) return std::nullopt;
   const uint64_t batch = next_batch_++;
   Start(batch, ShapeBucket(0), examples, now);
   return batch;
@@ -377,14 +377,13 @@ void Batcher::Complete(uint64_t batch_id, std::optional<absl::Duration> compute,
 
 absl::Duration Batcher::NextWakeup() const {
   if (!expired_.empty()) return absl::ZeroDuration();
-  const bool place = in_flight() < options_.max_in_flight;
   absl::Duration wakeup = absl::InfiniteDuration();
   for (const auto& [kind, waiting] : kinds_) {
     const absl::Duration oldest = waiting.arrivals.begin()->first;
     const absl::Duration tightest = waiting.deadlines.begin()->first;
     wakeup = std::min(wakeup, tightest);
     // Without a place only an expiry can happen by itself.
-    if (!place) continue;
+    if (!has_place()) continue;
     const bool at_once = IsExact(kind) || draining_ || in_flight_.empty() ||
                          waiting.examples >= options_.max_batch_examples;
     if (at_once) return oldest;

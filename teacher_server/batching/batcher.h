@@ -129,6 +129,7 @@ class Batcher {
   // that nobody asked for: Complete it as any other. None: no place is free. What waits is
   // kept waiting for that one batch.
   std::optional<uint64_t> TakePlace(int64_t examples, absl::Duration now);
+  bool has_place() const { return in_flight() < options_.max_in_flight; }
 
   // Those that are gone without a batch: their deadline has passed, or they would miss
   // it even if they were sent next and alone, or under load in the batch that was sent.

@@ -55,11 +55,15 @@ Canary::Canary(CanaryRecord record, const CanaryOptions& options)
   if (!proven_) due_ = -absl::InfiniteDuration();
 }
 
-TensorView Canary::Ask() {
-  ABSL_RAW_CHECK(asked_ == 0 && examples_ > 0, "one question at a time");
+int64_t Canary::examples_due() const {
   int64_t most = options_.max_batch_examples;
   if (proven_) most = std::min(most, options_.batch_examples);
-  asked_ = std::min(most, examples_ - next_);
+  return std::min(most, examples_ - next_);
+}
+
+TensorView Canary::Ask() {
+  ABSL_RAW_CHECK(asked_ == 0 && examples_ > 0, "one question at a time");
+  asked_ = examples_due();
   return Rows(record_.examples, next_, asked_);
 }
 

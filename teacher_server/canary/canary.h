@@ -59,8 +59,12 @@ class Canary {
   // When to ask; infinite while a question is out.
   absl::Duration due() const { return asked_ > 0 ? absl::InfiniteDuration() : due_; }
 
+  // How many examples the next question has.
+  int64_t examples_due() const;
   // The examples to ask now. Crashes while a question is out.
   TensorView Ask();
+  // How many are asked; 0: no question is out.
+  int64_t asked() const { return asked_; }
   // The output for these, [examples, classes] (crashes otherwise), or why there is none.
   // DATA_LOSS, with the example, the fault and the fingerprint: the teacher answers wrongly;
   // ask it nothing any more. An error that says nothing about the model (RESOURCE_EXHAUSTED,

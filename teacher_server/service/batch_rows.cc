@@ -1,6 +1,7 @@
 #include "teacher_server/service/batch_rows.h"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -26,6 +27,24 @@ absl::Status CheckResult(const InferenceResult& result, const std::vector<std::s
       return absl::InternalError(absl::StrCat("the model's output ", outputs[i],
                                               " is not float32 [", rows, ", ", classes, "]"));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::string>& outputs,
+                         const TensorView& examples) {
+  if (examples.dims[0] == 0) return absl::OkStatus();
+  const size_t row_bytes = examples.bytes.size() / static_cast<size_t>(examples.dims[0]);
+  const auto bytes_of = [&](int64_t row) {
+    return examples.bytes.data() + static_cast<size_t>(row) * row_bytes;
+  };
+  const auto same_input = [&](int64_t row, int64_t other) {
+    return std::memcmp(bytes_of(row), bytes_of(other), row_bytes) == 0;
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView& output = result.outputs[i];
+    const absl::Status distinct = CheckDistinctRows(output.as<float>(), output.dims[1], same_input);
+    if (!distinct.ok()) return Annotate(distinct, absl::StrCat("output ", outputs[i]));
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,11 @@ namespace distill {
 absl::Status CheckResult(const InferenceResult& result, const std::vector<std::string>& outputs,
                          int64_t rows, int64_t classes);
 
+// Whether the rows of a result that CheckResult passed are answers to their examples, [rows,
+// ...], and not copies of one another. DATA_LOSS, with the output's name, otherwise.
+absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::string>& outputs,
+                         const TensorView& examples);
+
 // Rows [first, first + rows) of a result that CheckResult passed, for the outputs
 // `wanted`, which are among `outputs`. DATA_LOSS, with the output's name, where they may
 // not be trained on (distillation/labels/validity.h).

@@ -48,6 +48,20 @@ TEST(BatchRowsTest, LabelsThatMayNotBeTrainedOnAreDataLossAndOthersAreNotTouched
   EXPECT_THAT(std::string(status.message()), HasSubstr("output logits"));
 }
 
+TEST(BatchRowsTest, CopiesOfRowsAreDataLossWhereTheExamplesDiffer) {
+  InferenceResult result;
+  result.outputs.push_back(
+      MakeTensorView(ElementType::kFloat32, {3, 2}, std::vector<float>{1, 2, 1, 2, 1, 2}));
+  const auto examples = [](std::vector<float> values) {
+    return MakeTensorView(ElementType::kFloat32, {3, 1}, std::move(values));
+  };
+  EXPECT_TRUE(CheckCopies(result, {"logits"}, examples({7, 7, 7})).ok());
+  EXPECT_TRUE(CheckCopies(result, {"logits"}, examples({7, 7, 8})).ok());
+  const absl::Status status = CheckCopies(result, {"logits"}, examples({7, 8, 9}));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("output logits"));
+}
+
 TEST(BatchRowsTest, AResultOfAnotherShapeIsTheRunnersFault) {
   InferenceResult result;
   EXPECT_EQ(CheckResult(result, {"logits"}, 2, 2).code(), absl::StatusCode::kInternal);

@@ -26,6 +26,20 @@ BatcherOptions BoundsOf(const v1::ServingConfig& bounds, int max_in_flight) {
   return options;
 }
 
+absl::Duration CanaryInterval(const v1::ServingConfig& bounds) {
+  if (!bounds.has_canary_interval_seconds()) return CanaryOptions().interval;
+  const double seconds = bounds.canary_interval_seconds();
+  return seconds > 0 ? absl::Seconds(seconds) : absl::InfiniteDuration();
+}
+
+Canary CanaryOf(CanaryRecord record, int64_t max_batch_examples, absl::Duration interval) {
+  if (record.ids.empty()) return Canary();
+  CanaryOptions options;
+  options.interval = interval;
+  options.max_batch_examples = max_batch_examples;
+  return Canary(std::move(record), options);
+}
+
 }  // namespace
 
 LabelServer::LabelServer(const LabelStreamOptions& options, Executor* control, TimerQueue* timers,
@@ -45,13 +59,21 @@ void LabelServer::Serve(Serving serving) {
   PostSurely([this, serving = std::move(serving)]() mutable {
     if (draining_) return;
     const BatcherOptions bounds = BoundsOf(serving.bounds, serving.runner->max_in_flight());
+    const absl::Duration interval = CanaryInterval(serving.bounds);
+    CanaryRecord record = std::move(serving.canary);
     auto model = std::make_shared<Model>(std::move(serving), bounds);
     if (cache_ != nullptr) {
       model->rows = std::make_shared<CachedRows>(
           cache_, [this] { return ++last_request_; },
           [this](Event event) { PostSurely(std::move(event)); });
     }
-    SwitchTo(std::move(model), absl::UnavailableError("another model is served here now"));
+    model->canary = CanaryOf(std::move(record), bounds.max_batch_examples, interval);
+    if (model->canary.proven()) {
+      StartServing(std::move(model));
+    } else {
+      SwitchTo(nullptr, absl::UnavailableError("its model is being asked its recorded answers"));
+      proving_ = std::move(model);
+    }
   });
 }
 
@@ -179,6 +201,7 @@ void LabelServer::RunInbox() {
 }
 
 void LabelServer::Settle() {
+  AskCanary();
   if (model_ != nullptr) {
     bool again = true;
     while (again) {
@@ -226,6 +249,8 @@ void LabelServer::SetTimer() {
     next = model_->batcher.NextWakeup();
     const auto& deadlines = model_->ask_deadlines;
     if (!deadlines.empty()) next = std::min(next, deadlines.begin()->first);
+    // Without a place a completion comes first.
+    if (!draining_ && model_->batcher.has_place()) next = std::min(next, model_->canary.due());
   }
   if (next == timer_at_ && timer_ != 0) return;
   if (timer_ != 0) timers_->Cancel(timer_);
@@ -401,7 +426,11 @@ void LabelServer::EndStream(Stream& stream, const absl::Status& status) {
 }
 
 void LabelServer::SwitchTo(std::shared_ptr<Model> model, const absl::Status& unavailable) {
-  const absl::Status goodbye = absl::UnavailableError(unavailable.message());
+  // Another model may be served here soon; one at fault is not to be asked again.
+  const absl::Status goodbye = absl::IsFailedPrecondition(unavailable)
+                                   ? unavailable
+                                   : absl::UnavailableError(unavailable.message());
+  proving_ = nullptr;
   const std::vector<std::shared_ptr<Stream>> streams = Streams();
   for (const auto& stream : streams) {
     if (stream->opened) EndStream(*stream, goodbye);
@@ -416,6 +445,7 @@ void LabelServer::SwitchTo(std::shared_ptr<Model> model, const absl::Status& una
 
 void LabelServer::StartDrain(const std::string& reason) {
   draining_ = true;
+  proving_ = nullptr;
   unavailable_ = absl::UnavailableError(absl::StrCat("this teacher server is draining: ", reason));
   if (model_ != nullptr) model_->batcher.Drain();
   for (const auto& stream : Streams()) {

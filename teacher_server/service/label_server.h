@@ -28,6 +28,7 @@
 #include "proto/teacher.pb.h"
 #include "teacher_server/batching/batcher.h"
 #include "teacher_server/cache/label_cache.h"
+#include "teacher_server/canary/canary.h"
 #include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/label_stream/memory_ledger.h"
 #include "teacher_server/runner/interface.h"
@@ -57,6 +58,13 @@ struct Serving {
   std::shared_ptr<const DataSet> data;
   // Zero batch or queue sizes: those of BatcherOptions. A queue holds one batch at least.
   v1::ServingConfig bounds;
+  // Asked at the bounds' interval, and before the model serves at all. None recorded: it
+  // serves unproven.
+  CanaryRecord canary;
+  // Called on the control thread: OK once it serves; and once with an error, the last call,
+  // when it answers canaries wrongly, at first or later: it does not serve (any more). Not
+  // called once it is replaced. May be null.
+  std::function<void(const absl::Status&)> told;
 };
 
 // For metrics; called on the control thread.
@@ -73,6 +81,9 @@ class ServingObserver {
   // An ask was refused or dropped for lack of time or room: a ShedReasonName, or
   // LabelServer::kShedMemory.
   virtual void OnShed(const char* /*reason*/) {}
+  // A question of recorded answers was judged; the worst deviation over what is allowed,
+  // that of the former question where there was no answer.
+  virtual void OnCanary(bool /*passed*/, double /*deviation*/) {}
   // After a change.
   virtual void OnQueue(int64_t /*waiting_examples*/, size_t /*waiting_requests*/) {}
   // After a change, where there is a cache: everything since the start of the process.
@@ -87,8 +98,12 @@ class ServingObserver {
 // Failures of one ask (teacher.proto), beside those of LabelStream and Batcher:
 // RESOURCE_EXHAUSTED its answer would not fit into options.max_server_bytes;
 // OUT_OF_RANGE an id beyond its split; DATA_LOSS its labels may not be trained on (the
-// requests that shared a batch with a non-finite row are run again, each alone); else
-// what the runner says.
+// requests that shared a batch with a non-finite row, or with copied rows, are run again,
+// each alone); else what the runner says.
+//
+// A model with recorded answers is asked them before it serves, at intervals, and at once
+// when labels may not be trained on. Once it answers wrongly its streams end with
+// FAILED_PRECONDITION and the fault, so do opens, and its results are thrown away.
 //
 // With a cache, a stream that is not exact is answered from it where all rows are there;
 // else the rows that are missing are computed, each once for all asks that wait for it.
@@ -105,7 +120,8 @@ class LabelServer {
   ~LabelServer();
 
   // Replaces what was served; streams of the former end with UNAVAILABLE. Batches in
-  // flight keep their runner, and it is destroyed on the control thread.
+  // flight keep their runner, and it is destroyed on the control thread. Opens are refused
+  // with UNAVAILABLE while the model is asked its recorded answers.
   void Serve(Serving serving);
   // Streams end with UNAVAILABLE; opens are refused with `why`.
   void StopServing(const absl::Status& why);
@@ -163,6 +179,13 @@ class LabelServer {
   void SwitchTo(std::shared_ptr<Model> model, const absl::Status& unavailable);
   void StartDrain(const std::string& reason);
 
+  void StartServing(std::shared_ptr<Model> model);
+  void AskCanary();
+  void OnCanary(uint64_t work_id, const absl::StatusOr<InferenceResult>& result);
+  void TakeOut(Model& model, const absl::Status& why);
+  // Of the canaries: whether this failure may be the model's.
+  void Suspect(const absl::Status& status);
+
   void StartBatch(const Batch& batch);
   void RunNext(uint64_t work_id);
   // The examples of work.running, less those requests that fail here; null: none left.
@@ -217,6 +240,8 @@ class LabelServer {
   // the inbox.
   std::map<uint64_t, std::unique_ptr<Work>> works_;
   std::shared_ptr<Model> model_;
+  // Asked its recorded answers, to be served then; model_ is null meanwhile.
+  std::shared_ptr<Model> proving_;
 };
 
 }  // namespace distill

@@ -73,6 +73,7 @@ std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
   work.running = std::move(kept);
   if (work.running.empty()) return std::nullopt;
   batch.examples = examples.Take();
+  work.examples = batch.examples;
   work.outputs = batch.outputs;
   work.assemble = clock_->MonotonicNow() - work.started;
   return batch;
@@ -81,12 +82,15 @@ std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
 void LabelServer::OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> result) {
   Work& work = *works_.at(work_id);
   const std::vector<Request> requests = std::exchange(work.running, {});
+  const TensorView examples = std::exchange(work.examples, {});
   absl::Status status = result.status();
+  if (status.ok()) status = work.model->at_fault;
   if (status.ok()) {
     int64_t rows = 0;
     for (const Request& request : requests) rows += request.examples();
     status = CheckResult(*result, work.outputs, rows, work.model->served->classes);
   }
+  if (status.ok()) status = CheckCopies(*result, work.outputs, examples);
   if (status.ok()) {
     work.compute += result->compute;
     AnswerAll(work, requests, *result);
@@ -165,6 +169,7 @@ void LabelServer::Answer(const Request& request, LabelAnswer answer) {
 
 void LabelServer::Fail(const Request& request, const absl::Status& status,
                        absl::Duration retry_after) {
+  Suspect(status);
   if (request.rows != nullptr) {
     const std::vector<uint64_t> unwanted = request.rows->Failed(request.flight);
     if (model_ != nullptr && model_->rows == request.rows) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/clock/fake_clock.h"
 #include "common/clock/fake_timer_queue.h"
 #include "common/executor/manual_executor.h"
@@ -21,8 +22,10 @@
 #include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/cache/label_cache.h"
+#include "teacher_server/canary/canary.h"
 #include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/runner/fake_runner.h"
+#include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
 
 namespace distill {
@@ -80,10 +83,14 @@ class LabelServerHarness : public ServingObserver {
     control.RunAll();
   }
 
+  static ModelDescription Description() { return {"f00d", "test", {1, 2}, kClasses, {"logits"}}; }
   // Batches of 8 examples, one in flight.
   std::shared_ptr<FakeRunner> Serve(FakeRunner::Mode mode, uint32_t queue) {
-    const ModelDescription description{"f00d", "test", {1, 2}, kClasses, {"logits"}};
-    auto runner = std::make_shared<FakeRunner>(description, mode, 1);
+    auto runner = std::make_shared<FakeRunner>(Description(), mode, 1);
+    Serve(runner, queue);
+    return runner;
+  }
+  void Serve(std::shared_ptr<Runner> runner, uint32_t queue, CanaryRecord canary = {}) {
     Serving serving;
     serving.model.model = "teacher";
     serving.model.fingerprint = "f00d";
@@ -92,13 +99,30 @@ class LabelServerHarness : public ServingObserver {
     serving.model.codecs = {"dense_fp32"};
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
-    serving.runner = runner;
+    serving.runner = std::move(runner);
     serving.data = Data();
     serving.bounds.set_max_batch_examples(8);
     serving.bounds.set_max_queue_examples(queue);
+    serving.canary = std::move(canary);
+    serving.told = [this](const absl::Status& status) { told.push_back(status); };
     server.Serve(std::move(serving));
     control.RunAll();
-    return runner;
+  }
+  // What the fake runner answers for the first examples.
+  static CanaryRecord Record(int examples) {
+    CanaryRecord record;
+    record.fingerprint = "f00d";
+    record.output = "logits";
+    for (int i = 0; i < examples; ++i) record.ids.push_back(i);
+    const std::vector<uint64_t> ids(record.ids.begin(), record.ids.end());
+    record.examples = Data()->Examples(v1::TRAIN, ids, {}, {}).value();
+    record.logits =
+        FakeRunner::Answer(Description(), {record.examples, {"logits"}}).value().outputs[0];
+    return record;
+  }
+  void Advance(absl::Duration by) {
+    timers.Advance(by);
+    control.RunAll();
   }
 
   std::shared_ptr<HarnessStudent> Open(const std::string& run = "run",
@@ -142,11 +166,15 @@ class LabelServerHarness : public ServingObserver {
   }
 
   void OnShed(const char* reason) override { ++shed[reason]; }
+  void OnCanary(bool passed, double) override { ++canaries[passed]; }
 
   FakeClock clock;
   FakeTimerQueue timers{&clock};
   ManualExecutor control{16384};
   std::map<std::string, int> shed;
+  // By whether they passed.
+  std::map<bool, int> canaries;
+  std::vector<absl::Status> told;
   LabelServer server;
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,13 +81,19 @@ struct LabelServer::Model {
         runner(std::move(serving.runner)),
         data(std::move(serving.data)),
         max_request_examples(static_cast<uint32_t>(options.max_batch_examples)),
+        told(std::move(serving.told)),
         batcher(options) {}
 
   const std::shared_ptr<const ServedModel> served;
   const std::shared_ptr<Runner> runner;
   const std::shared_ptr<const DataSet> data;
   const uint32_t max_request_examples;
+  // May be null.
+  const std::function<void(const absl::Status&)> told;
   Batcher batcher;
+  Canary canary;
+  // Why nothing it answers is used any more.
+  absl::Status at_fault;
   // What the batcher holds, by its id.
   std::map<uint64_t, Request> waiting;
   // Null without a cache. Otherwise the asks that wait for its rows.
@@ -109,6 +116,8 @@ struct LabelServer::Work {
 
   std::vector<Request> running;
   std::vector<std::string> outputs;
+  // Of `running`.
+  TensorView examples;
   absl::Duration started;
   absl::Duration assemble;
 

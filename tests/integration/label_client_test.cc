@@ -5,6 +5,8 @@
 #include <grpcpp/support/sync_stream.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -54,18 +56,18 @@ std::shared_ptr<const DataSet> Data() {
   return *data;
 }
 
-v1::ExampleRefs ExamplesOf(int64_t step) {
+v1::ExampleRefs ExamplesOf(int64_t step, int rows = kRows) {
   v1::ExampleRefs refs;
   refs.set_data_set_digest("data");
   refs.set_split(v1::TRAIN);
-  for (int row = 0; row < kRows; ++row) refs.add_ids((step * kRows + row) % kExamples);
+  for (int row = 0; row < rows; ++row) refs.add_ids((step * rows + row) % kExamples);
   return refs;
 }
 
 // What FakeRunner says of them: c * (1 + id).
-std::vector<float> Truth(int64_t step) {
+std::vector<float> Truth(int64_t step, int rows = kRows) {
   std::vector<float> logits;
-  const v1::ExampleRefs examples = ExamplesOf(step);
+  const v1::ExampleRefs examples = ExamplesOf(step, rows);
   for (const uint64_t id : examples.ids()) {
     for (int c = 0; c < kClasses; ++c) logits.push_back(static_cast<float>(c * (1 + id)));
   }
@@ -123,7 +125,17 @@ class Teacher {
 // kNone, and with stages that it did not measure.
 class BadTeacher final : public v1::TeacherService::Service {
  public:
-  enum class Fault { kNone, kNotFinite, kAnotherShape, kChecksum, kOutputMissing, kOutputTooMany };
+  enum class Fault {
+    kNone,
+    kNotFinite,
+    kConstant,
+    kDuplicated,
+    kAnotherShape,
+    kChecksum,
+    kOutputMissing,
+    kOutputTooMany,
+    kFingerprint
+  };
 
   explicit BadTeacher(Fault fault) : fault_(fault) {
     ServerOptions options;
@@ -144,11 +156,11 @@ class BadTeacher final : public v1::TeacherService::Service {
       v1::LabelResponse response;
       if (request.has_open()) {
         response.mutable_opened()->set_codec("dense_fp32");
-        response.mutable_opened()->set_fingerprint("f00d");
+        response.mutable_opened()->set_fingerprint(fault_ == Fault::kFingerprint ? "beef" : "f00d");
         response.mutable_opened()->set_max_part_bytes(1 << 20);
         response.mutable_opened()->set_max_request_examples(16);
       } else if (request.has_ask()) {
-        Answer(request.ask().request_id(), response);
+        Answer(request.ask(), response);
       } else {
         continue;
       }
@@ -158,14 +170,19 @@ class BadTeacher final : public v1::TeacherService::Service {
   }
 
  private:
-  void Answer(uint64_t request_id, v1::LabelResponse& response) const {
-    const int rows = fault_ == Fault::kAnotherShape ? kRows - 1 : kRows;
-    std::vector<float> logits(rows * kClasses, 1.f);
+  void Answer(const v1::Ask& ask, v1::LabelResponse& response) const {
+    const int asked = ask.examples().ids_size();
+    const int rows = fault_ == Fault::kAnotherShape ? asked - 1 : asked;
+    std::vector<float> logits(rows * kClasses);
+    for (int i = 0; i < rows * kClasses; ++i) {
+      logits[i] = static_cast<float>(fault_ == Fault::kDuplicated ? i % kClasses : i);
+    }
+    if (fault_ == Fault::kConstant) std::fill_n(logits.begin(), kClasses, 1.0f);
     if (fault_ == Fault::kNotFinite) logits[7] = std::numeric_limits<float>::quiet_NaN();
     const std::string bytes(reinterpret_cast<const char*>(logits.data()),
                             logits.size() * sizeof(float));
     v1::Labels* labels = response.mutable_labels();
-    labels->set_request_id(request_id);
+    labels->set_request_id(ask.request_id());
     labels->set_last(true);
     labels->set_total_bytes(bytes.size());
     labels->set_crc32c(Crc32c(bytes) + (fault_ == Fault::kChecksum ? 1 : 0));
@@ -234,12 +251,18 @@ class LabelClientTest : public ::testing::Test {
     for (const auto& [name, address] : addresses) endpoints.push_back({name, 1, address});
     client_->SetEndpoints(endpoints);
   }
-  void ExpectSteps(int64_t begin, int64_t end) {
+  static bool Await(const std::function<bool()>& condition) {
+    const absl::Time end = absl::Now() + kPatience;
+    while (!condition() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    return condition();
+  }
+  void ExpectSteps(int64_t begin, int64_t end, int rows = kRows) {
     for (int64_t step = begin; step < end; ++step) {
       const auto labels = client_->Take(step);
       ASSERT_TRUE(labels.ok()) << "step " << step << ": " << labels.status();
       const auto values = labels->at("logits").as<float>();
-      ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step)) << "step " << step;
+      ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step, rows))
+          << "step " << step;
     }
   }
 
@@ -311,26 +334,49 @@ TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
   EXPECT_EQ(client_->counters().served.count("dying"), 0u);
 }
 
-TEST_F(LabelClientTest, ATeacherWhoseLabelsMayNotBeTrainedOnIsPassedOver) {
+TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTheRun) {
+  constexpr int kManyRows = 16;  // few rows may be copies by chance
   Teacher good(FakeRunner::Mode::kAtOnce);
   using Fault = BadTeacher::Fault;
-  for (const Fault fault : {Fault::kNotFinite, Fault::kAnotherShape, Fault::kChecksum,
-                            Fault::kOutputMissing, Fault::kOutputTooMany}) {
-    SCOPED_TRACE(static_cast<int>(fault));
+  for (const auto& [fault, name] : std::vector<std::pair<Fault, std::string>>{
+           {Fault::kNotFinite, "row 1 is not finite"},
+           {Fault::kConstant, "row 0 is constant"},
+           {Fault::kDuplicated, "label rows are duplicated: 15 of 16"},
+           {Fault::kAnotherShape, "another shape"},
+           {Fault::kOutputMissing, "lacks output logits"},
+           {Fault::kOutputTooMany, "2 sections, 1 outputs"},
+           {Fault::kFingerprint, "serves the fingerprint 'beef'"}}) {
+    SCOPED_TRACE(name);
     BadTeacher bad(fault);
     LabelClientOptions options = Options(8);
-    options.source.max_attempts = 1000;  // until the other one is connected
+    options.rows = kManyRows;
+    options.examples_of = [](int64_t step) -> absl::StatusOr<v1::ExampleRefs> {
+      return ExamplesOf(step, kManyRows);
+    };
     Start(options);
     SetTeachers({{"bad", bad.address()}});
-    const absl::Time end = absl::Now() + kPatience;
-    while (client_->counters().asked_again == 0 && absl::Now() < end) {
-      absl::SleepFor(absl::Milliseconds(1));
-    }
+    ASSERT_TRUE(Await([&] { return !client_->counters().refused.empty(); }));
+    EXPECT_THAT(client_->counters().refused["bad"], HasSubstr(name));
     SetTeachers({{"bad", bad.address()}, {"good", good.address()}});
-    ExpectSteps(0, 8);
+    ExpectSteps(0, 8, kManyRows);
     EXPECT_EQ(client_->counters().served.count("bad"), 0u);
     client_->Close(absl::AbortedError("next"));
   }
+}
+
+// The network may have done it.
+TEST_F(LabelClientTest, DamageOnTheWayMakesItAskAgainAndRefusesNobody) {
+  Teacher good(FakeRunner::Mode::kAtOnce);
+  BadTeacher bad(BadTeacher::Fault::kChecksum);
+  LabelClientOptions options = Options(8);
+  options.source.max_attempts = 1000;  // until the other one is connected
+  Start(options);
+  SetTeachers({{"bad", bad.address()}});
+  ASSERT_TRUE(Await([&] { return client_->counters().asked_again > 0; }));
+  SetTeachers({{"bad", bad.address()}, {"good", good.address()}});
+  ExpectSteps(0, 8);
+  EXPECT_EQ(client_->counters().served.count("bad"), 0u);
+  EXPECT_TRUE(client_->counters().refused.empty());
 }
 
 TEST_F(LabelClientTest, WithoutATeacherItFailsAndNamesWhatWasTried) {
