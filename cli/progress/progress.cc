@@ -43,6 +43,11 @@ std::string Eta(double seconds) {
   return absl::StrFormat("%.0f min", seconds / 60);
 }
 
+bool HasFailed(const v1::MemberStatus& member) {
+  return member.state() != v1::MemberStatus::GONE &&
+         member.teacher_state().state() == v1::TeacherState::FAILED;
+}
+
 }  // namespace
 
 std::string ProgressLine(const v1::RunStatus& run, int64_t steps) {
@@ -79,6 +84,12 @@ std::vector<std::string> ProgressLines(const v1::PlanStatus& status, const v1::P
       lines.push_back(ProgressLine(run, StepsOf(plan, run.run_id())));
     }
   }
+  for (const v1::MemberStatus& member : status.members()) {
+    if (!any_active || !HasFailed(member)) continue;
+    lines.push_back(absl::StrCat(member.worker(), "  does not serve ",
+                                 member.teacher_state().model(),
+                                 " any more: ", member.teacher_state().message()));
+  }
   return lines;
 }
 
@@ -99,6 +110,7 @@ std::string StatusText(const v1::PlanStatus& status, const v1::PlanConfig& plan)
     if (member.role() == v1::TEACHER_SERVER) {
       absl::StrAppend(&text, "  ", v1::TeacherState::State_Name(member.teacher_state().state()),
                       " ", member.teacher_state().model());
+      if (HasFailed(member)) absl::StrAppend(&text, ": ", member.teacher_state().message());
     }
     absl::StrAppend(&text, "\n");
   }

@@ -15,7 +15,8 @@ namespace distill {
 // what the run waits for. One line, without a newline.
 std::string ProgressLine(const v1::RunStatus& run, int64_t steps);
 
-// A line of each run that trains; while none does, of those that wait.
+// A line of each run that trains, and of each teacher server that has failed them; while
+// none trains, of those that wait.
 std::vector<std::string> ProgressLines(const v1::PlanStatus& status, const v1::PlanConfig& plan);
 
 // The whole status as `distillctl status` prints it: the plan, its runs, its processes.

@@ -6,6 +6,7 @@
 namespace distill {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ProgressTest, ALineSaysStepRateTermsWaitingAndTimeLeft) {
@@ -47,6 +48,25 @@ TEST(ProgressTest, TheStatusNamesRunsAndProcesses) {
   EXPECT_THAT(text, HasSubstr("plan p-1: RUNNING"));
   EXPECT_THAT(text, HasSubstr("r  not started"));
   EXPECT_THAT(text, HasSubstr("teacher-0  ALIVE  pid 12"));
+}
+
+TEST(ProgressTest, ATeacherServerThatFailedWhileRunsGoOnIsNamedWithItsFault) {
+  v1::PlanStatus status;
+  status.add_runs()->set_run_id("r");
+  status.mutable_runs(0)->set_state(v1::RunStatus::ACTIVE);
+  v1::MemberStatus* member = status.add_members();
+  member->set_worker("teacher-0");
+  member->set_role(v1::TEACHER_SERVER);
+  member->set_state(v1::MemberStatus::ALIVE);
+  member->mutable_teacher_state()->set_state(v1::TeacherState::FAILED);
+  member->mutable_teacher_state()->set_model("teacher");
+  member->mutable_teacher_state()->set_message("canary: example 3");
+  EXPECT_THAT(
+      ProgressLines(status, {}),
+      ElementsAre("r  starting", "teacher-0  does not serve teacher any more: canary: example 3"));
+  EXPECT_THAT(StatusText(status, {}), HasSubstr("FAILED teacher: canary: example 3"));
+  member->set_state(v1::MemberStatus::GONE);
+  EXPECT_THAT(ProgressLines(status, {}), ElementsAre("r  starting"));
 }
 
 }  // namespace

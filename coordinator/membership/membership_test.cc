@@ -160,6 +160,21 @@ TEST_F(MembershipTest, ReadyTeachersAreThoseOfTheModelAndFingerprintThatAreNotGo
   EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
 }
 
+TEST_F(MembershipTest, ATeacherThatFailsOrServesAnotherFingerprintIsReadyNoLonger) {
+  ASSERT_TRUE(membership_.Hello(Teacher("t0"), kPeer, At(0)).ok());
+  ASSERT_TRUE(membership_.Hello(Teacher("t1"), kPeer, At(0)).ok());
+  ASSERT_TRUE(membership_.SetTeacherState("t1", 1, Ready("m", "f"), At(1)).ok());
+  v1::TeacherState failed = Ready("m", "f");
+  failed.set_state(v1::TeacherState::FAILED);
+  for (const v1::TeacherState& later : {failed, Ready("m", "changed")}) {
+    ASSERT_TRUE(membership_.SetTeacherState("t0", 1, Ready("m", "f"), At(1)).ok());
+    EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 2);
+    ASSERT_TRUE(membership_.SetTeacherState("t0", 1, later, At(1)).ok());
+    ASSERT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
+    EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints(0).address(), "t1:1");
+  }
+}
+
 TEST_F(MembershipTest, AStudentCannotReportAsATeacher) {
   ASSERT_TRUE(membership_.Hello(Student("a"), kPeer, At(0)).ok());
   EXPECT_EQ(membership_.SetTeacherState("a", 1, Ready("m", "f"), At(0)).code(),

@@ -208,10 +208,11 @@ TEST_F(CoordinatorTest, EndpointsFollowTheTeachersAndKeepOneNumericsClassInAnExa
   const auto told = Told(1);
   ASSERT_EQ(Kinds(told), std::vector{Directive::kTeacherEndpoints});
   EXPECT_EQ(told[0].teacher_endpoints().endpoints_size(), 2);
-  v1::AttendReport leaving;
-  leaving.mutable_leaving()->set_reason("SIGTERM");
-  ASSERT_TRUE(coordinator_->OnReport(3, leaving, now_).ok());
+  Ready(4, v1::TeacherState::FAILED);
   EXPECT_EQ(Told(1)[0].teacher_endpoints().endpoints_size(), 1);
+  Ready(4);
+  EndAll({3});
+  EXPECT_EQ(Told(1).back().teacher_endpoints().endpoints_size(), 1);
 }
 
 TEST_F(CoordinatorTest, AModelThatNoServerCanLoadFailsThePlanWithTheReason) {
