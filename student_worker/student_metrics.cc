@@ -5,44 +5,68 @@
 
 namespace distill {
 
-void StudentMetrics::SetGauge(const std::string& name, const std::string& help,
-                              const std::string& run_id, double value) {
-  registry_->AddGauge(name, help, {{"run", run_id}})->Set(value);
+namespace {
+
+Gauge* GaugeOf(MetricRegistry* registry, const std::string& name, const std::string& help,
+               const std::string& run_id) {
+  return registry->AddGauge(name, help, {{"run", run_id}});
+}
+
+Gauge* LossGauge(MetricRegistry* registry, const std::string& run_id, const std::string& term) {
+  return registry->AddGauge("distill_student_loss", "Loss and its terms",
+                            {{"run", run_id}, {"term", term}});
+}
+
+}  // namespace
+
+StudentMetrics::StepSeries::StepSeries(MetricRegistry* registry, const std::string& run_id)
+    : registry(registry),
+      run_id(run_id),
+      steps(registry->AddCounter("distill_student_steps_total", "Optimiser updates",
+                                 {{"run", run_id}})),
+      items(registry->AddCounter("distill_student_items_total", "Examples of this rank",
+                                 {{"run", run_id}})),
+      duration(registry->AddHistogram("distill_student_step_duration_seconds",
+                                      "Wall time of a step", {{"run", run_id}}, DurationBuckets())),
+      starved(registry->AddCounter("distill_student_starved_seconds_total",
+                                   "Time spent waiting for the teacher, not hidden by asking ahead",
+                                   {{"run", run_id}})),
+      loss(LossGauge(registry, run_id, "total")),
+      learning_rate(GaugeOf(registry, "distill_student_learning_rate", "Of the last step", run_id)),
+      temperature(GaugeOf(registry, "distill_student_temperature", "Of the last step", run_id)),
+      soft_weight(GaugeOf(registry, "distill_student_soft_weight", "Of the last step", run_id)),
+      last_step(GaugeOf(registry, "distill_student_last_step_timestamp_seconds",
+                        "When the last step ended", run_id)) {
+  for (int phase = 0; phase < kPhases; ++phase) {
+    phases[phase] = registry->AddCounter(
+        "distill_student_phase_seconds_total", "Where the time goes",
+        {{"run", run_id}, {"phase", std::string(PhaseName(static_cast<Phase>(phase)))}});
+  }
+}
+
+Gauge* StudentMetrics::StepSeries::LossOf(const std::string& term) {
+  Gauge*& gauge = terms[term];
+  if (gauge == nullptr) gauge = LossGauge(registry, run_id, term);
+  return gauge;
 }
 
 void StudentMetrics::OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) {
-  const MetricLabels run = {{"run", run_id}};
-  registry_->AddCounter("distill_student_steps_total", "Optimiser updates", run)->Add();
-  registry_->AddCounter("distill_student_items_total", "Examples of this rank", run)
-      ->Add(static_cast<double>(examples));
-  registry_
-      ->AddHistogram("distill_student_step_duration_seconds", "Wall time of a step", run,
-                     DurationBuckets())
-      ->Observe(absl::ToDoubleSeconds(Total(record.phases)));
+  auto it = steps_.find(run_id);
+  if (it == steps_.end()) it = steps_.try_emplace(run_id, registry_, run_id).first;
+  StepSeries& series = it->second;
+  series.steps->Add();
+  series.items->Add(static_cast<double>(examples));
+  series.duration->Observe(absl::ToDoubleSeconds(Total(record.phases)));
   for (int phase = 0; phase < kPhases; ++phase) {
-    registry_
-        ->AddCounter(
-            "distill_student_phase_seconds_total", "Where the time goes",
-            {{"run", run_id}, {"phase", std::string(PhaseName(static_cast<Phase>(phase)))}})
-        ->Add(absl::ToDoubleSeconds(record.phases[phase]));
+    series.phases[phase]->Add(absl::ToDoubleSeconds(record.phases[phase]));
   }
-  registry_
-      ->AddCounter("distill_student_starved_seconds_total",
-                   "Time spent waiting for the teacher, not hidden by asking ahead", run)
-      ->Add(absl::ToDoubleSeconds(record.phases[static_cast<int>(Phase::kWaitTeacher)]));
-  registry_
-      ->AddGauge("distill_student_loss", "Loss and its terms", {{"run", run_id}, {"term", "total"}})
-      ->Set(record.loss);
-  for (const auto& [term, value] : record.loss_terms) {
-    registry_
-        ->AddGauge("distill_student_loss", "Loss and its terms", {{"run", run_id}, {"term", term}})
-        ->Set(value);
-  }
-  SetGauge("distill_student_learning_rate", "Of the last step", run_id, record.learning_rate);
-  SetGauge("distill_student_temperature", "Of the last step", run_id, record.temperature);
-  SetGauge("distill_student_soft_weight", "Of the last step", run_id, record.soft_weight);
-  SetGauge("distill_student_last_step_timestamp_seconds", "When the last step ended", run_id,
-           absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
+  series.starved->Add(absl::ToDoubleSeconds(record.phases[static_cast<int>(Phase::kWaitTeacher)]));
+  series.loss->Set(record.loss);
+  for (const auto& [term, value] : record.loss_terms) series.LossOf(term)->Set(value);
+  series.learning_rate->Set(record.learning_rate);
+  series.temperature->Set(record.temperature);
+  series.soft_weight->Set(record.soft_weight);
+  series.last_step->Set(absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
 }
 
 void StudentMetrics::OnValidation(const std::string& run_id, double accuracy) {
@@ -57,8 +81,9 @@ void StudentMetrics::OnCheckpoint(const std::string& run_id, absl::Duration time
       ->AddHistogram("distill_student_checkpoint_duration_seconds", "Writing and committing one",
                      {{"run", run_id}}, DurationBuckets())
       ->Observe(absl::ToDoubleSeconds(time));
-  SetGauge("distill_student_last_checkpoint_timestamp_seconds", "When the last one was committed",
-           run_id, absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
+  GaugeOf(registry_, "distill_student_last_checkpoint_timestamp_seconds",
+          "When the last one was committed", run_id)
+      ->Set(absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
 }
 
 void StudentMetrics::OnLabels(const std::string& run_id, const std::string& role,

@@ -2,12 +2,15 @@
 #ifndef STUDENT_WORKER_STUDENT_METRICS_H_
 #define STUDENT_WORKER_STUDENT_METRICS_H_
 
+#include <array>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "common/clock/clock.h"
 #include "common/metrics/metric_registry.h"
+#include "student_worker/accounting/phase_clock.h"
 #include "student_worker/label_source/label_source.h"
 #include "student_worker/worker/run_session.h"
 
@@ -28,12 +31,30 @@ class StudentMetrics final : public SessionObserver {
                 bool ended) override;
 
  private:
-  void SetGauge(const std::string& name, const std::string& help, const std::string& run_id,
-                double value);
+  // What changes with every step of a run; looked up once.
+  struct StepSeries {
+    StepSeries(MetricRegistry* registry, const std::string& run_id);
+    Gauge* LossOf(const std::string& term);
+
+    MetricRegistry* const registry;
+    const std::string run_id;
+    Counter* const steps;
+    Counter* const items;
+    Histogram* const duration;
+    std::array<Counter*, kPhases> phases{};
+    Counter* const starved;
+    Gauge* const loss;
+    Gauge* const learning_rate;
+    Gauge* const temperature;
+    Gauge* const soft_weight;
+    Gauge* const last_step;
+    std::map<std::string, Gauge*> terms;
+  };
 
   MetricRegistry* const registry_;
   Clock* const clock_;
   const std::function<void(const std::string&)> log_;
+  std::map<std::string, StepSeries> steps_;
 };
 
 }  // namespace distill

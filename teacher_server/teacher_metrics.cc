@@ -44,8 +44,9 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
       cache_(registry) {
   for (const BatchReason reason : {BatchReason::kFull, BatchReason::kExact, BatchReason::kDeadline,
                                    BatchReason::kIdle, BatchReason::kDelay, BatchReason::kDrain}) {
-    registry_->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
-                          {{"reason", BatchReasonName(reason)}});
+    batches_[reason] =
+        registry_->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
+                              {{"reason", BatchReasonName(reason)}});
   }
   for (const ShedReason reason : {ShedReason::kQueueFull, ShedReason::kStreamQuota,
                                   ShedReason::kTooLate, ShedReason::kExpired}) {
@@ -56,20 +57,20 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
 
 void TeacherMetrics::OnAnswered(absl::StatusCode code, int64_t examples,
                                 absl::Duration since_admitted) {
-  registry_
-      ->AddCounter("distill_teacher_requests_total", "Requests, by how they ended",
-                   {{"code", absl::StatusCodeToString(code)}})
-      ->Add();
+  Counter*& requests = requests_[code];
+  if (requests == nullptr) {
+    requests =
+        registry_->AddCounter("distill_teacher_requests_total", "Requests, by how they ended",
+                              {{"code", absl::StatusCodeToString(code)}});
+  }
+  requests->Add();
   if (code == absl::StatusCode::kOk) items_->Add(static_cast<double>(examples));
   request_seconds_->Observe(absl::ToDoubleSeconds(since_admitted));
 }
 
 void TeacherMetrics::OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
                              absl::Duration compute) {
-  registry_
-      ->AddCounter("distill_teacher_batches_total", "Batches, by why they were sent",
-                   {{"reason", BatchReasonName(reason)}})
-      ->Add();
+  batches_.at(reason)->Add();
   batch_items_->Observe(static_cast<double>(examples));
   queue_seconds_->Observe(absl::ToDoubleSeconds(queue));
   infer_seconds_->Observe(absl::ToDoubleSeconds(compute));

@@ -2,8 +2,10 @@
 #ifndef TEACHER_SERVER_TEACHER_METRICS_H_
 #define TEACHER_SERVER_TEACHER_METRICS_H_
 
+#include <map>
 #include <string>
 
+#include "absl/status/status.h"
 #include "common/metrics/metric_registry.h"
 #include "teacher_server/cache_metrics.h"
 #include "teacher_server/service/label_server.h"
@@ -26,6 +28,9 @@ class TeacherMetrics final : public ServingObserver {
 
  private:
   MetricRegistry* const registry_;
+  // By what they were first needed for: the registry searches, and these come with every answer.
+  std::map<absl::StatusCode, Counter*> requests_;
+  std::map<BatchReason, Counter*> batches_;
   Counter* const items_;
   Histogram* const batch_items_;
   Histogram* const batch_fill_;

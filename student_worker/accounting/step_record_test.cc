@@ -58,6 +58,22 @@ TEST(StepRecord, TheTimesOfAnswersAreApartFromThePhasesAndAbsentWhereNoneCame) {
   EXPECT_EQ(answers["encode"], 0.0625);
 }
 
+TEST(StepRecord, NumbersReadBackAsTheyWereAndStayFloats) {
+  for (const double value : {0.1, 1e-5, 3.0, -0.0, 1.0 / 3, 6.02214076e23, 5e-324}) {
+    StepRecord record = Example();
+    record.loss = value;
+    const auto loss = nlohmann::json::parse(ToJsonLine(record))["loss"];
+    EXPECT_EQ(loss.get<double>(), value);
+    EXPECT_TRUE(loss.is_number_float()) << ToJsonLine(record);
+  }
+}
+
+TEST(StepRecord, ATermMayHaveAnyName) {
+  StepRecord record = Example();
+  record.loss_terms["a \"quoted\" \\ one"] = 0.5;
+  EXPECT_EQ(nlohmann::json::parse(ToJsonLine(record))["a \"quoted\" \\ one"], 0.5);
+}
+
 TEST(StepRecord, NumbersThatJsonCannotHoldBecomeNull) {
   StepRecord record = Example();
   record.loss = std::numeric_limits<double>::quiet_NaN();

@@ -1,0 +1,56 @@
+#include "student_worker/student_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/clock/fake_clock.h"
+
+namespace distill {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+StepRecord Step(double loss) {
+  StepRecord record;
+  record.loss = loss;
+  record.phases[static_cast<int>(Phase::kForward)] = absl::Milliseconds(250);
+  record.phases[static_cast<int>(Phase::kWaitTeacher)] = absl::Milliseconds(500);
+  return record;
+}
+
+TEST(StudentMetrics, StepsOfARunAddUpAndThoseOfAnotherAreApart) {
+  MetricRegistry registry;
+  FakeClock clock;
+  StudentMetrics metrics(&registry, &clock, [](const std::string&) {});
+  metrics.OnStep("a", Step(3), 64);
+  metrics.OnStep("a", Step(2), 64);
+  metrics.OnStep("b", Step(7), 32);
+  const std::string text = registry.Serialize();
+  EXPECT_THAT(text, HasSubstr("distill_student_steps_total{run=\"a\"} 2"));
+  EXPECT_THAT(text, HasSubstr("distill_student_items_total{run=\"a\"} 128"));
+  EXPECT_THAT(text,
+              HasSubstr("distill_student_phase_seconds_total{phase=\"forward\",run=\"a\"} 0.5"));
+  EXPECT_THAT(text, HasSubstr("distill_student_starved_seconds_total{run=\"a\"} 1"));
+  EXPECT_THAT(text, HasSubstr("distill_student_loss{run=\"a\",term=\"total\"} 2"));
+  EXPECT_THAT(text, HasSubstr("distill_student_steps_total{run=\"b\"} 1"));
+  EXPECT_THAT(text, HasSubstr("distill_student_step_duration_seconds_count{run=\"b\"} 1"));
+}
+
+TEST(StudentMetrics, ATermThatComesLaterHasItsGauge) {
+  MetricRegistry registry;
+  FakeClock clock;
+  StudentMetrics metrics(&registry, &clock, [](const std::string&) {});
+  metrics.OnStep("a", Step(3), 64);
+  EXPECT_THAT(registry.Serialize(), Not(HasSubstr("term=\"hard\"")));
+  StepRecord record = Step(2);
+  record.loss_terms = {{"hard", 1.5}};
+  metrics.OnStep("a", record, 64);
+  record.loss_terms = {{"hard", 1.25}};
+  metrics.OnStep("a", record, 64);
+  EXPECT_THAT(registry.Serialize(),
+              HasSubstr("distill_student_loss{run=\"a\",term=\"hard\"} 1.25"));
+}
+
+}  // namespace
+}  // namespace distill
