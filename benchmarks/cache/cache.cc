@@ -60,8 +60,8 @@ class Service {
                                                         LabelCache* cache, AskFor ask,
                                                         Clock* clock) {
     auto service = std::make_unique<Service>();
-    ASSIGN_OR_RETURN(service->teacher_,
-                     BenchTeacher::Start(std::move(runner), kMaxBatch, clock, cache));
+    ASSIGN_OR_RETURN(service->teacher_, BenchTeacher::Start(std::move(runner), kMaxBatch, clock,
+                                                            /*observer=*/nullptr, cache));
     for (int i = 0; i < kClients; ++i) {
       LoadOptions load;
       load.address = service->teacher_->address();

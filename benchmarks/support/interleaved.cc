@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
+#include <ctime>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
@@ -14,8 +16,8 @@
 namespace distill {
 namespace {
 
-double Seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+double Seconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
 }  // namespace
@@ -68,7 +70,10 @@ std::function<absl::StatusOr<double>()> Sized(std::function<absl::Status(int64_t
 ResourceUsage UsageOfThisProcess() {
   rusage usage{};
   ABSL_RAW_CHECK(getrusage(RUSAGE_SELF, &usage) == 0, "getrusage of this process");
-  return {Seconds(usage.ru_utime) + Seconds(usage.ru_stime), static_cast<double>(usage.ru_minflt)};
+  // getrusage(2) knows of a thread that runs what it had used at the last tick.
+  timespec time{};
+  ABSL_RAW_CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0, "this process's time");
+  return {Seconds(time), static_cast<double>(usage.ru_minflt)};
 }
 
 double Median(std::vector<double> values) {
@@ -84,6 +89,17 @@ Ratio RatioOf(const std::vector<double>& over, const std::vector<double>& under)
   for (size_t i = 0; i < over.size(); ++i) ratios.push_back(over[i] / under[i]);
   return {Median(ratios), *std::min_element(ratios.begin(), ratios.end()),
           *std::max_element(ratios.begin(), ratios.end())};
+}
+
+Ratio MedianInterval(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const double n = static_cast<double>(values.size());
+  const auto outside = static_cast<size_t>(std::max(0.0, n / 2 - 0.98 * std::sqrt(n)));
+  Ratio interval;
+  interval.median = Median(values);
+  interval.least = values[outside];
+  interval.most = values[values.size() - 1 - outside];
+  return interval;
 }
 
 }  // namespace distill

@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<Series>> MeasureInterleaved(const std::vector<Variant
                                                        int rounds, Clock* clock,
                                                        const std::function<ResourceUsage()>& usage);
 
-// Of this process, from getrusage(2).
+// Of this process.
 ResourceUsage UsageOfThisProcess();
 
 // The middle value, or the mean of the two middle ones; crashes when there is none.
@@ -60,6 +60,11 @@ struct Ratio {
 };
 // Of `over` to `under`, round by round; crashes unless both have the same rounds.
 Ratio RatioOf(const std::vector<double>& over, const std::vector<double>& under);
+
+// The median, and between which values that of all possible rounds lies in 95 of 100 runs,
+// whatever the distribution: order statistics about n/2 +- 0.98 sqrt(n). With fewer than
+// seven values all of them. Crashes when there is none.
+Ratio MedianInterval(std::vector<double> values);
 
 }  // namespace distill
 

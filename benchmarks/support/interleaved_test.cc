@@ -80,6 +80,19 @@ TEST(Interleaved, RatiosAreTakenRoundByRound) {
   EXPECT_DOUBLE_EQ(Median({4, 1, 3, 2}), 2.5);
 }
 
+TEST(Interleaved, TheIntervalOfAMedianIsOfOrderStatistics) {
+  std::vector<double> values;
+  for (int i = 100; i > 0; --i) values.push_back(i);
+  const Ratio interval = MedianInterval(values);
+  EXPECT_DOUBLE_EQ(interval.median, 50.5);
+  // P(40 <= heads of 100 coins <= 60) is 0.965.
+  EXPECT_DOUBLE_EQ(interval.least, 41);
+  EXPECT_DOUBLE_EQ(interval.most, 60);
+  const Ratio few = MedianInterval({3, 1, 2});
+  EXPECT_DOUBLE_EQ(few.least, 1);
+  EXPECT_DOUBLE_EQ(few.most, 3);
+}
+
 TEST(Interleaved, AProcessUsesTimeAndMemory) {
   const ResourceUsage before = UsageOfThisProcess();
   std::vector<char> memory(64 << 20, 1);

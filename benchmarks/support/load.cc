@@ -19,7 +19,9 @@ absl::StatusOr<std::unique_ptr<Load>> Load::Open(const LoadOptions& options) {
     absl::MutexLock lock(&self->mu_);
     self->opened_ = true;
   };
-  events.answered = [self](uint64_t, std::shared_ptr<const ReceivedLabels>) { self->OnAnswered(); };
+  events.answered = [self](uint64_t request, std::shared_ptr<const ReceivedLabels>) {
+    self->OnAnswered(request);
+  };
   events.failed = [self](uint64_t, const absl::Status& status, absl::Duration) {
     self->OnFailed(status);
   };
@@ -55,6 +57,15 @@ void Load::Start(int64_t requests) {
   for (int64_t i = std::min<int64_t>(options_.window, requests); i > 0; --i) AskNext();
 }
 
+void Load::Add() {
+  {
+    absl::MutexLock lock(&mu_);
+    ++unasked_;
+    ++unanswered_;
+  }
+  AskNext();
+}
+
 void Load::AskNext() {
   uint64_t request = 0;
   {
@@ -67,7 +78,8 @@ void Load::AskNext() {
   channel_->Ask(options_.ask(request), options_.tensors);
 }
 
-void Load::OnAnswered() {
+void Load::OnAnswered(uint64_t request_id) {
+  if (options_.answered) options_.answered(request_id);
   {
     absl::MutexLock lock(&mu_);
     --unanswered_;

@@ -23,9 +23,12 @@ struct LoadOptions {
   std::string address;
   v1::Open open;
   int window = 4;
+  // Ids rise from 1.
   std::function<v1::Ask(uint64_t request_id)> ask;
   // Of each ask, when it has a tensor bundle: its elements.
   ByteSlices tensors;
+  // Null: not called. Called on gRPC's threads.
+  std::function<void(uint64_t request_id)> answered;
 };
 
 class Load {
@@ -36,13 +39,15 @@ class Load {
 
   // Asks `requests` times and returns at once; Wait says when all are answered.
   void Start(int64_t requests);
+  // Asks once more, when the window allows; after what was added before.
+  void Add();
   // The first failure, or DEADLINE_EXCEEDED.
   absl::Status Wait(absl::Duration timeout);
 
  private:
   explicit Load(const LoadOptions& options) : options_(options) {}
   void AskNext();
-  void OnAnswered();
+  void OnAnswered(uint64_t request_id);
   void OnFailed(const absl::Status& status);
 
   const LoadOptions options_;

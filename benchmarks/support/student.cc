@@ -45,11 +45,14 @@ absl::StatusOr<std::unique_ptr<BenchStudent>> BenchStudent::Create(Clock* clock)
   return student;
 }
 
-absl::Status BenchStudent::Train(int64_t steps, const LabelsOf& labels_of) {
+absl::Status BenchStudent::Train(int64_t steps, const LabelsOf& labels_of, const OnStep& on_step) {
   for (const int64_t end = next_step_ + steps; next_step_ < end; ++next_step_) {
+    phases_.Enter(Phase::kWaitTeacher);
     TeacherLabels labels;
     ASSIGN_OR_RETURN((labels[{"teacher", "logits"}]), labels_of(next_step_));
-    RETURN_IF_ERROR(trainer_->Step(next_step_, schedules_->At(next_step_), labels).status());
+    const StepValues values = schedules_->At(next_step_);
+    ASSIGN_OR_RETURN(const StepResult result, trainer_->Step(next_step_, values, labels));
+    if (on_step) RETURN_IF_ERROR(on_step(next_step_, values, result, phases_));
   }
   return absl::OkStatus();
 }

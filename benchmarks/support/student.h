@@ -27,11 +27,16 @@ class BenchStudent {
   // Soft labels of a step, float32 [rows(), classes()].
   using LabelsOf = std::function<absl::StatusOr<TensorView>(int64_t step)>;
 
-  // Run from the workspace's root. NOT_FOUND: the data set is not installed.
+  // After a step, in the phase "other".
+  using OnStep = std::function<absl::Status(int64_t step, const StepValues& values,
+                                            const StepResult& result, PhaseClock& phases)>;
+
+  // Run from the workspace's root. The clock is that of the phases. NOT_FOUND: the data set is
+  // not installed.
   static absl::StatusOr<std::unique_ptr<BenchStudent>> Create(Clock* clock);
 
   // The next `steps` steps.
-  absl::Status Train(int64_t steps, const LabelsOf& labels_of);
+  absl::Status Train(int64_t steps, const LabelsOf& labels_of, const OnStep& on_step = nullptr);
 
   int64_t next_step() const { return next_step_; }
   int64_t rows() const { return run_.training().global_batch_size(); }

@@ -89,8 +89,10 @@ void WaitingRunner::Start(InferenceBatch batch, Done done) {
 
 absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_ptr<Runner> runner,
                                                                   int64_t max_batch_examples,
-                                                                  Clock* clock, LabelCache* cache) {
-  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock, cache));
+                                                                  Clock* clock,
+                                                                  ServingObserver* observer,
+                                                                  LabelCache* cache) {
+  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock, observer, cache));
   const ModelDescription& model = runner->description();
   Serving serving;
   serving.model.model = kModel;
@@ -111,9 +113,8 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   return teacher;
 }
 
-BenchTeacher::BenchTeacher(Clock* clock, LabelCache* cache)
-    : timers_(clock),
-      server_(LabelStreamOptions(), &control_, &timers_, clock, /*observer=*/nullptr, cache) {}
+BenchTeacher::BenchTeacher(Clock* clock, ServingObserver* observer, LabelCache* cache)
+    : timers_(clock), server_(LabelStreamOptions(), &control_, &timers_, clock, observer, cache) {}
 
 BenchTeacher::~BenchTeacher() {
   rpc_.reset();

@@ -68,10 +68,12 @@ class BenchTeacher {
  public:
   static constexpr int64_t kExamples = 8192;
 
-  // The server is up when it returns. Errors as RpcServer::Start. The cache may be null.
+  // The server is up when it returns. The observer and the cache outlive it and may be null.
+  // Errors as RpcServer::Start.
   static absl::StatusOr<std::unique_ptr<BenchTeacher>> Start(std::shared_ptr<Runner> runner,
                                                              int64_t max_batch_examples,
                                                              Clock* clock,
+                                                             ServingObserver* observer = nullptr,
                                                              LabelCache* cache = nullptr);
   ~BenchTeacher();
 
@@ -82,7 +84,7 @@ class BenchTeacher {
   static v1::Ask Ask(uint64_t request_id, int64_t rows);
 
  private:
-  BenchTeacher(Clock* clock, LabelCache* cache);
+  BenchTeacher(Clock* clock, ServingObserver* observer, LabelCache* cache);
 
   ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 16384}};
   ThreadTimerQueue timers_;

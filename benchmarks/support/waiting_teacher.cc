@@ -36,7 +36,7 @@ std::optional<int> ServeIfWaitingTeacher(int argc, char** argv) {
   auto runner = std::make_shared<WaitingRunner>(BenchModel(options.classes), options.max_batch,
                                                 absl::Seconds(options.seconds_per_row), &clock);
   LabelCache cache(static_cast<uint64_t>(options.cache_mib) << 20, nullptr);
-  const auto teacher = BenchTeacher::Start(runner, options.max_batch, &clock,
+  const auto teacher = BenchTeacher::Start(runner, options.max_batch, &clock, /*observer=*/nullptr,
                                            options.cache_mib > 0 ? &cache : nullptr);
   if (!teacher.ok()) {
     std::cerr << teacher.status() << "\n";
