@@ -17,6 +17,7 @@
 #include "benchmarks/support/bench_report.h"
 #include "benchmarks/support/interleaved.h"
 #include "benchmarks/support/load.h"
+#include "benchmarks/support/open_loop.h"
 #include "benchmarks/support/teacher.h"
 #include "common/clock/clock.h"
 #include "common/executor/thread_executor.h"
@@ -140,18 +141,55 @@ absl::StatusOr<Chosen> Calibrate(const Net& net, Executor* device, Clock* clock)
 
 using Loads = std::vector<std::unique_ptr<Load>>;
 
+LoadOptions LoadFor(const BenchTeacher& teacher, const ModelDescription& model, int64_t rows) {
+  LoadOptions load;
+  load.address = teacher.address();
+  load.open = BenchTeacher::OpenFor(model, "dense_fp16");
+  load.ask = [rows](uint64_t request) { return BenchTeacher::Ask(request, rows); };
+  return load;
+}
+
 absl::StatusOr<Loads> OpenLoads(const BenchTeacher& teacher, const ModelDescription& model,
                                 int students, int64_t rows_asked, int64_t rows) {
   Loads loads;
   for (int i = 0; i < students; ++i) {
-    LoadOptions load;
-    load.address = teacher.address();
-    load.open = BenchTeacher::OpenFor(model, "dense_fp16");
+    LoadOptions load = LoadFor(teacher, model, rows);
     load.window = static_cast<int>(std::max<int64_t>(2, rows_asked / (students * rows)));
-    load.ask = [rows](uint64_t request) { return BenchTeacher::Ask(request, rows); };
     ASSIGN_OR_RETURN(loads.emplace_back(), Load::Open(load));
   }
   return loads;
+}
+
+// "<net>_p99_ms_at80" and so on: eight students whose requests come at random, at a share of
+// what the server gives when it is saturated.
+absl::Status MeasureLatency(const Net& net, const Chosen& chosen, const BenchTeacher& teacher,
+                            double saturated, const BenchOptions& options, Clock* clock,
+                            BenchReport* report) {
+  constexpr int kStudents = 8;
+  const int64_t rows = chosen.rows / 4;
+  LoadOptions load = LoadFor(teacher, chosen.runner->description(), rows);
+  load.window = 8;
+  ASSIGN_OR_RETURN(auto loop, OpenLoop::Open(load, kStudents, clock));
+  for (const int percent : {50, 80}) {
+    const double per_second = saturated * percent / 100 / static_cast<double>(rows);
+    std::vector<absl::Duration> all;
+    for (int round = 0; round < options.rounds; ++round) {
+      ASSIGN_OR_RETURN(const std::vector<absl::Duration> took,
+                       loop->Run(PoissonArrivals(round, per_second, options.turn)));
+      all.insert(all.end(), took.begin(), took.end());
+      for (const int quantile : {50, 99}) {
+        if (took.empty()) continue;
+        report->samples[absl::StrCat(net.name, "_p", quantile, "_ms_at", percent)].push_back(
+            absl::ToDoubleMilliseconds(Quantile(took, quantile / 100.0)));
+      }
+    }
+    if (all.empty()) return absl::InternalError("no request in the time of a turn");
+    for (const int quantile : {50, 99}) {
+      report->values[absl::StrCat(net.name, "_p", quantile, "_ms_at", percent)] =
+          absl::ToDoubleMilliseconds(Quantile(all, quantile / 100.0));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status MeasureNet(const Net& net, const BenchOptions& options, Clock* clock,
@@ -205,6 +243,8 @@ absl::Status MeasureNet(const Net& net, const BenchOptions& options, Clock* cloc
   }
   report->AddNoise(*(series.end() - 2), series.back());
   loads.clear();
+  RETURN_IF_ERROR(
+      MeasureLatency(net, chosen, *teacher, Median(series[1].rate), options, clock, report));
   teacher.reset();
   return absl::OkStatus();
 }
@@ -218,7 +258,10 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       "Students, server and yardstick share one process and the loopback. The server reads the\n"
       "examples and answers on the processor that the one inference thread leaves free; with one\n"
       "processor only it would cost more. A turn begins with an idle server and ends when all is\n"
-      "answered, which costs about one batch; latency below saturation is not measured. Units are\n"
+      "answered, which costs about one batch. Latencies count from when a request should have been "
+      "made, and\n"
+      "made, a timer's 0.1 ms included; their rate is a share of what the same run saturated at,\n"
+      "which whoever else uses the machine lowers. Units are\n"
       "rows of 28 x 28 pixels in and 10 classes out; there is no cache. The yardstick is the "
       "batch\n"
       "size with the best median.";
