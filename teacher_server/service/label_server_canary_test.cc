@@ -227,5 +227,15 @@ TEST_F(LabelServerCanaryTest, ADrainWaitsForTheQuestionThatIsOutAndAsksNoMore) {
   EXPECT_THAT(harness_.told, IsEmpty());
 }
 
+TEST_F(LabelServerCanaryTest, AServerThatDrainsAsksNoCanaries) {
+  Serve(FakeRunner::Mode::kAtOnce);
+  auto student = harness_.Open();
+  harness_.server.Drain("test", nullptr);
+  harness_.control.RunAll();
+  harness_.clock.Advance(2 * kInterval);
+  harness_.Ask(*student, 1, 1);
+  EXPECT_EQ(harness_.canaries[true], 4);
+}
+
 }  // namespace
 }  // namespace distill
