@@ -7,18 +7,14 @@
 
 #include "absl/status/status.h"
 #include "common/tensor_view/tensor_view.h"
-#include "distillation/labels/validity.h"
 
 namespace distill {
 
 // `labels` float32 [rows, classes], decoded by `codec`, which has refused values that are not
-// finite. DATA_LOSS names the row: refuse the teacher. `same_example` is asked only of rows
-// whose labels are alike, bit for bit.
-//
-// Codecs of whole numbers of steps make sound rows constant or alike; theirs are not looked
-// at. Of the others more than half of the rows, and eight at least, must be copies: the
-// server, which knows the inputs, is stricter.
-absl::Status CheckAnswer(const TensorView& labels, std::string_view codec, SameInput same_example);
+// finite. DATA_LOSS names a row that is constant: refuse the teacher. Codecs that round to whole
+// steps make sound rows constant; theirs are not looked at. Rows that are copies of one
+// another are the server's to find: only it can tell a model that gives them by nature.
+absl::Status CheckAnswer(const TensorView& labels, std::string_view codec);
 
 }  // namespace distill
 

@@ -71,15 +71,6 @@ void Keep(T& values, const std::vector<int32_t>& positions) {
   values.erase(values.begin() + static_cast<int64_t>(positions.size()), values.end());
 }
 
-bool SameExample(const v1::ExampleRefs& refs, int64_t row, int64_t other) {
-  const int a = static_cast<int>(row);
-  const int b = static_cast<int>(other);
-  if (std::max(a, b) >= refs.ids_size() || refs.ids(a) != refs.ids(b)) return false;
-  if (!refs.view_seeds().empty() && refs.view_seeds(a) != refs.view_seeds(b)) return false;
-  return refs.ranges().empty() || (refs.ranges(a).begin() == refs.ranges(b).begin() &&
-                                   refs.ranges(a).end() == refs.ranges(b).end());
-}
-
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -273,7 +264,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  it->second.unanswered[ask.request_id] = {ask, now};
+  it->second.unanswered[ask.request_id] = {ask.end - ask.begin, now};
   it->second.channel->Ask(std::move(message));
 }
 
@@ -344,7 +335,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
       const auto asked = teacher->unanswered.extract(id);
       if (asked.empty()) return;
       const Unanswered& was = asked.mapped();
-      const auto labels = raw->Decode(*received, was.ask);
+      const auto labels = raw->Decode(*received, was.examples);
       raw->CountAnswer(was, received->stages, now);
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
@@ -382,7 +373,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
 }
 
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
-    const ReceivedLabels& received, const AskLabels& ask) {
+    const ReceivedLabels& received, int64_t rows) const {
   // The parts of a step come from several teachers, and are joined by the outputs that they have.
   if (received.sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
     return absl::DataLossError(absl::StrCat("the answer has ", received.sections.size(),
@@ -395,11 +386,11 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
         TensorView values,
         DecodeSection(section, std::as_bytes(std::span<const char>(received.payload.data(),
                                                                    received.payload.size()))));
-    if (values.dims !=
-        std::vector<int64_t>{static_cast<int64_t>(ask.positions.size()), options_.open.classes()}) {
+    if (values.dims != std::vector<int64_t>{rows, options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
-    RETURN_IF_ERROR(CheckLabels(section, values, ask));
+    RETURN_IF_ERROR(
+        Annotate(CheckAnswer(values, section.codec()), absl::StrCat("output ", section.output())));
     (*labels)[section.output()] = std::move(values);
   }
   for (const v1::OutputSpec& output : options_.open.outputs()) {
@@ -408,17 +399,6 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     }
   }
   return labels;
-}
-
-absl::Status LabelClient::CheckLabels(const v1::Section& section, const TensorView& values,
-                                      const AskLabels& ask) {
-  std::optional<v1::ExampleRefs> refs;
-  const auto same_example = [&](int64_t row, int64_t other) {
-    if (!refs.has_value()) refs = ExamplesOf(ask).value_or(v1::ExampleRefs());
-    return SameExample(*refs, row, other);
-  };
-  return Annotate(CheckAnswer(values, section.codec(), same_example),
-                  absl::StrCat("output ", section.output()));
 }
 
 void LabelClient::SetTimer() {

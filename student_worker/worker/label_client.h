@@ -69,7 +69,7 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
 
  private:
   struct Unanswered {
-    AskLabels ask;
+    int64_t examples = 0;
     absl::Duration asked_at;
   };
   struct Teacher {
@@ -106,10 +106,7 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   // The teacher of that stream, if it is still the one in use.
   Teacher* Current(const std::string& name, uint64_t serial);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
-                                                           const AskLabels& ask);
-  // Whether what was decoded are labels of the examples that were asked for.
-  absl::Status CheckLabels(const v1::Section& section, const TensorView& values,
-                           const AskLabels& ask);
+                                                           int64_t rows) const;
   void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
   void OfferReady() ABSL_LOCKS_EXCLUDED(mu_);

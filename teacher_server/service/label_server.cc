@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
 #include "distillation/labels/codec.h"
+#include "teacher_server/service/batch_rows.h"
 #include "teacher_server/service/label_server_state.h"
 
 namespace distill {
@@ -67,6 +68,9 @@ void LabelServer::Serve(Serving serving) {
           cache_, [this] { return ++last_request_; },
           [this](Event event) { PostSurely(std::move(event)); });
     }
+    model->gives_copies =
+        !record.ids.empty() &&
+        !CheckCopies({{record.logits}, {}}, {record.output}, record.examples).ok();
     model->canary = CanaryOf(std::move(record), bounds.max_batch_examples, interval);
     if (model->canary.proven()) {
       StartServing(std::move(model));

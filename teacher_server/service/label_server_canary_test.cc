@@ -12,6 +12,7 @@
 #include "teacher_server/canary/canary.h"
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/runner/faulty_runner.h"
+#include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/label_server_harness.h"
 
@@ -225,6 +226,23 @@ TEST_F(LabelServerCanaryTest, ADrainWaitsForTheQuestionThatIsOutAndAsksNoMore) {
   EXPECT_TRUE(drained);
   EXPECT_EQ(fake_->in_flight(), 0);
   EXPECT_THAT(harness_.told, IsEmpty());
+}
+
+// Copies that are recorded too are what it has learnt.
+TEST_F(LabelServerCanaryTest, AModelThatGivesCopiesByNatureServes) {
+  auto runner = std::make_shared<FaultyRunner>(std::make_shared<FakeRunner>(
+      LabelServerHarness::Description(), FakeRunner::Mode::kAtOnce, 1));
+  runner->Inject(Fault::kDuplicated);
+  CanaryRecord record = LabelServerHarness::Record(32);
+  runner->Start({record.examples, {"logits"}}, [&](absl::StatusOr<InferenceResult> result) {
+    record.logits = result->outputs[0];
+  });
+  harness_.Serve(runner, 64, record);
+  auto student = harness_.Open();
+  harness_.Ask(*student, 1, 8);
+  student->Read();
+  EXPECT_THAT(student->answered, ElementsAre(1));
+  EXPECT_THAT(harness_.told, ElementsAre(absl::OkStatus()));
 }
 
 TEST_F(LabelServerCanaryTest, AServerThatDrainsAsksNoCanaries) {

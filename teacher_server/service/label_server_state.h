@@ -92,6 +92,8 @@ struct LabelServer::Model {
   const std::function<void(const absl::Status&)> told;
   Batcher batcher;
   Canary canary;
+  // By nature, as its recorded answers show: most of its units are off.
+  bool gives_copies = false;
   // Why nothing it answers is used any more.
   absl::Status at_fault;
   // What the batcher holds, by its id.

@@ -56,18 +56,18 @@ std::shared_ptr<const DataSet> Data() {
   return *data;
 }
 
-v1::ExampleRefs ExamplesOf(int64_t step, int rows = kRows) {
+v1::ExampleRefs ExamplesOf(int64_t step) {
   v1::ExampleRefs refs;
   refs.set_data_set_digest("data");
   refs.set_split(v1::TRAIN);
-  for (int row = 0; row < rows; ++row) refs.add_ids((step * rows + row) % kExamples);
+  for (int row = 0; row < kRows; ++row) refs.add_ids((step * kRows + row) % kExamples);
   return refs;
 }
 
 // What FakeRunner says of them: c * (1 + id).
-std::vector<float> Truth(int64_t step, int rows = kRows) {
+std::vector<float> Truth(int64_t step) {
   std::vector<float> logits;
-  const v1::ExampleRefs examples = ExamplesOf(step, rows);
+  const v1::ExampleRefs examples = ExamplesOf(step);
   for (const uint64_t id : examples.ids()) {
     for (int c = 0; c < kClasses; ++c) logits.push_back(static_cast<float>(c * (1 + id)));
   }
@@ -129,7 +129,6 @@ class BadTeacher final : public v1::TeacherService::Service {
     kNone,
     kNotFinite,
     kConstant,
-    kDuplicated,
     kAnotherShape,
     kChecksum,
     kOutputMissing,
@@ -175,7 +174,7 @@ class BadTeacher final : public v1::TeacherService::Service {
     const int rows = fault_ == Fault::kAnotherShape ? asked - 1 : asked;
     std::vector<float> logits(rows * kClasses);
     for (int i = 0; i < rows * kClasses; ++i) {
-      logits[i] = static_cast<float>(fault_ == Fault::kDuplicated ? i % kClasses : i);
+      logits[i] = static_cast<float>(i);
     }
     if (fault_ == Fault::kConstant) std::fill_n(logits.begin(), kClasses, 1.0f);
     if (fault_ == Fault::kNotFinite) logits[7] = std::numeric_limits<float>::quiet_NaN();
@@ -256,13 +255,12 @@ class LabelClientTest : public ::testing::Test {
     while (!condition() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
     return condition();
   }
-  void ExpectSteps(int64_t begin, int64_t end, int rows = kRows) {
+  void ExpectSteps(int64_t begin, int64_t end) {
     for (int64_t step = begin; step < end; ++step) {
       const auto labels = client_->Take(step);
       ASSERT_TRUE(labels.ok()) << "step " << step << ": " << labels.status();
       const auto values = labels->at("logits").as<float>();
-      ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step, rows))
-          << "step " << step;
+      ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step)) << "step " << step;
     }
   }
 
@@ -335,13 +333,11 @@ TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
 }
 
 TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTheRun) {
-  constexpr int kManyRows = 16;  // few rows may be copies by chance
   Teacher good(FakeRunner::Mode::kAtOnce);
   using Fault = BadTeacher::Fault;
   for (const auto& [fault, name] : std::vector<std::pair<Fault, std::string>>{
            {Fault::kNotFinite, "row 1 is not finite"},
            {Fault::kConstant, "row 0 is constant"},
-           {Fault::kDuplicated, "label rows are duplicated: 15 of 16"},
            {Fault::kAnotherShape, "another shape"},
            {Fault::kOutputMissing, "lacks output logits"},
            {Fault::kOutputTooMany, "2 sections, 1 outputs"},
@@ -349,16 +345,12 @@ TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTh
     SCOPED_TRACE(name);
     BadTeacher bad(fault);
     LabelClientOptions options = Options(8);
-    options.rows = kManyRows;
-    options.examples_of = [](int64_t step) -> absl::StatusOr<v1::ExampleRefs> {
-      return ExamplesOf(step, kManyRows);
-    };
     Start(options);
     SetTeachers({{"bad", bad.address()}});
     ASSERT_TRUE(Await([&] { return !client_->counters().refused.empty(); }));
     EXPECT_THAT(client_->counters().refused["bad"], HasSubstr(name));
     SetTeachers({{"bad", bad.address()}, {"good", good.address()}});
-    ExpectSteps(0, 8, kManyRows);
+    ExpectSteps(0, 8);
     EXPECT_EQ(client_->counters().served.count("bad"), 0u);
     client_->Close(absl::AbortedError("next"));
   }
