@@ -264,7 +264,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   message.set_request_id(ask.request_id);
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
-  it->second.unanswered[ask.request_id] = {ask.end - ask.begin, now};
+  it->second.unanswered[ask.request_id] = {message.examples().ids_size(), now};
   it->second.channel->Ask(std::move(message));
 }
 
