@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "absl/base/internal/raw_logging.h"
 
@@ -37,17 +38,24 @@ void PackBits(std::span<const int64_t> numbers, int bits, std::span<std::byte> b
 bool UnpackBits(std::span<const std::byte> bytes, int bits, std::span<int64_t> numbers) {
   ABSL_RAW_CHECK(bytes.size() == PackedBytes(static_cast<int64_t>(numbers.size()), bits),
                  "size of packed numbers");
+  static_assert(std::endian::native == std::endian::little, "eight bytes are read as a number");
   const uint64_t mask = (uint64_t{1} << bits) - 1;
-  uint64_t waiting = 0;
-  int held = 0;
-  size_t at = 0;
-  for (int64_t& number : numbers) {
-    for (; held < bits; held += 8) waiting |= static_cast<uint64_t>(bytes[at++]) << held;
-    number = static_cast<int64_t>(waiting & mask);
-    waiting >>= bits;
-    held -= bits;
+  const size_t width = static_cast<size_t>(bits);
+  // A number lies within the eight bytes from its first one on: bits + 7 <= 64.
+  size_t i = 0;
+  for (; i < numbers.size() && i * width / 8 + sizeof(uint64_t) <= bytes.size(); ++i) {
+    uint64_t window;
+    std::memcpy(&window, bytes.data() + i * width / 8, sizeof(window));
+    numbers[i] = static_cast<int64_t>(window >> (i * width % 8) & mask);
   }
-  return waiting == 0;
+  for (; i < numbers.size(); ++i) {
+    const size_t first = i * width / 8;
+    uint64_t window = 0;
+    std::memcpy(&window, bytes.data() + first, bytes.size() - first);
+    numbers[i] = static_cast<int64_t>(window >> (i * width % 8) & mask);
+  }
+  const size_t used = numbers.size() * width % 8;
+  return used == 0 || static_cast<uint8_t>(bytes.back()) >> used == 0;
 }
 
 }  // namespace distill

@@ -113,10 +113,38 @@ std::vector<std::string> CodecNames() {
   return names;
 }
 
+std::vector<std::string> ServedCodecNames() {
+  std::vector<std::string> names = DenseCodecNames();
+  names.insert(names.end(), {"top_k", "sampled"});
+  return names;
+}
+
+bool IsSupportedCodec(std::string_view name, std::span<const std::string> supported) {
+  const auto has = [&](std::string_view wanted) {
+    return std::find(supported.begin(), supported.end(), wanted) != supported.end();
+  };
+  return has(name) || (has(name.substr(0, name.find('/'))) && FindCodec(name).ok());
+}
+
+absl::StatusOr<CodecPointer> FindCodecForRun(std::string_view name, double low, double high) {
+  ASSIGN_OR_RETURN(CodecPointer codec, FindCodec(name));
+  if (codec->layout() == LabelLayout::kDense) return codec;
+  // Draws are of the distribution at 1. Written so that a NaN fails too.
+  if (name.starts_with("sampled") && !(low == 1 && high == 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("label codec ", std::string(name), " is for a temperature of 1, not for ", low,
+                     " to ", high, "; take top_k, or set schedules.temperature to 1"));
+  }
+  CodecOptions options;
+  options.min_temperature = low;
+  options.max_temperature = high;
+  return FindCodec(name, options);
+}
+
 absl::StatusOr<std::string> Negotiate(std::span<const std::string> preferences,
                                       std::span<const std::string> supported) {
   for (const std::string& name : preferences) {
-    if (std::find(supported.begin(), supported.end(), name) != supported.end()) return name;
+    if (IsSupportedCodec(name, supported)) return name;
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "no common label codec: asked for [", absl::StrJoin(preferences, ", "), "], supported are [",

@@ -40,11 +40,25 @@ absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodec(std::string_view nam
 // Names of all codecs; sparse ones without their numbers.
 std::vector<std::string> CodecNames();
 
-// Names of the codecs whose Decode gives a value for each class: the ones that a run may
-// name and a teacher server offers today (label_codec.h).
+// Names of the codecs whose Decode gives a value for each class (label_codec.h).
 std::vector<std::string> DenseCodecNames();
 
-// The first of `preferences` that is `supported`. FAILED_PRECONDITION lists both sides
+// Names of the codecs that a run may name and a teacher server offers, sparse ones without
+// their numbers: all but scores_at_ids, since an ask carries no ids of classes.
+std::vector<std::string> ServedCodecNames();
+
+// Whether `name` is one of `supported`, or one of their families with numbers that FindCodec
+// takes: top_k/8 where top_k is supported.
+bool IsSupportedCodec(std::string_view name, std::span<const std::string> supported);
+
+// The codec of that name for a run whose temperature stays within [low, high], 0 and 0 where
+// the run has none to say. INVALID_ARGUMENT, with what to do, where a sparse codec cannot serve
+// them: top_k beyond its bounds (head_tail_codec.h), sampled at any other than 1. Otherwise
+// as FindCodec.
+absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodecForRun(std::string_view name, double low,
+                                                                  double high);
+
+// The first of `preferences` that IsSupportedCodec. FAILED_PRECONDITION lists both sides
 // when there is none: the student's codecs have to be configured anew.
 absl::StatusOr<std::string> Negotiate(std::span<const std::string> preferences,
                                       std::span<const std::string> supported);

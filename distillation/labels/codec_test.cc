@@ -1,7 +1,9 @@
 #include "distillation/labels/codec.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -91,6 +93,45 @@ TEST(Codec, TheFirstPreferenceThatIsSupportedIsTaken) {
   EXPECT_EQ(none.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(none.status().message()), HasSubstr("[new]"));
   EXPECT_FALSE(Negotiate({}, supported).ok());
+}
+
+TEST(Codec, ANameWithNumbersIsSupportedWhereItsFamilyIs) {
+  const std::vector<std::string> supported = {"dense_fp32", "top_k", "log_prob_u8"};
+  for (const char* name : {"top_k", "top_k/8", "top_k/8/6", "log_prob_u8/24", "dense_fp32"}) {
+    EXPECT_TRUE(IsSupportedCodec(name, supported)) << name;
+  }
+  for (const char* name : {"top_k/0", "top_k/", "sampled/3", "dense_fp32/2", "", "/"}) {
+    EXPECT_FALSE(IsSupportedCodec(name, supported)) << name;
+  }
+  EXPECT_EQ(*Negotiate(std::vector<std::string>{"sampled/3", "top_k/8", "dense_fp32"}, supported),
+            "top_k/8");
+}
+
+TEST(Codec, AllThatIsServedButScoresAtIdsIsFoundForARun) {
+  EXPECT_THAT(ServedCodecNames(), IsSupersetOf(DenseCodecNames()));
+  EXPECT_THAT(ServedCodecNames(), IsSupersetOf({"top_k", "sampled"}));
+  for (const std::string& name : ServedCodecNames()) {
+    EXPECT_TRUE(FindCodecForRun(name, 1, 1).ok()) << name;
+    EXPECT_TRUE(IsSupportedCodec(name, ServedCodecNames()));
+  }
+  EXPECT_FALSE(IsSupportedCodec("scores_at_ids/3", ServedCodecNames()));
+}
+
+TEST(Codec, TemperaturesOfARunThatASparseCodecCannotServeAreRefused) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& [low, high] : std::vector<std::pair<double, double>>{
+           {0, 0}, {1, 33}, {0.01, 1}, {2, 1}, {nan, 1}, {1, nan}}) {
+    for (const char* name : {"top_k/8", "sampled/8"}) {
+      EXPECT_EQ(FindCodecForRun(name, low, high).status().code(),
+                absl::StatusCode::kInvalidArgument)
+          << name << low << high;
+    }
+    EXPECT_TRUE(FindCodecForRun("dense_fp16", low, high).ok()) << "has no use for them";
+  }
+  EXPECT_TRUE(FindCodecForRun("top_k/8", 1, 4).ok());
+  const auto sampled = FindCodecForRun("sampled", 1, 4);
+  EXPECT_EQ(sampled.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(sampled.status().message()), HasSubstr("schedules.temperature"));
 }
 
 }  // namespace

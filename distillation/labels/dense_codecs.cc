@@ -4,12 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
+#include "distillation/labels/distance_rows.h"
 #include "distillation/labels/half.h"
 #include "distillation/labels/validity.h"
 
@@ -60,14 +60,15 @@ class DenseFp32 : public DenseCodec {
   }
 };
 
-// How a distance is written. Size(code) is the distance that a code stands for, whatever it
-// is; Valid(code) whether an encoder writes it. Both without branches: they are for every
-// value of every label.
+// How a distance is written, without branches: it is for every value of every label. The way
+// back is distance_rows.h.
 
 // The sign of zero is free, that of all others is set.
 struct Fp16 {
   using Code = uint16_t;
+  static constexpr DistanceCode kCode = DistanceCode::kHalf;
   static constexpr std::string_view kName = "dense_fp16";
+  float Step() const { return 0; }
   // HalfFromFloat of what is finite. The difference may overflow to -infinity; the clamp
   // holds it too.
   Code Encode(float shifted) const {
@@ -81,42 +82,30 @@ struct Fp16 {
     return static_cast<Code>(((signed_bits >> 16) & 0x8000u) | (small & subnormal) |
                              (~small & normal));
   }
-  bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7bffu); }
-  float Size(uint32_t code) const {
-    const int32_t bits = static_cast<int32_t>((code & 0x7fffu) << 13);
-    // A subnormal lacks the leading one that 113 gives it: taken off again, exactly. A mask
-    // instead of a choice, which the compiler would make a branch.
-    const int32_t lacking = -static_cast<int32_t>(bits < (1 << 23));
-    const int32_t whole = bits + (112 << 23) + (lacking & (1 << 23));
-    return std::bit_cast<float>(whole) -
-           std::bit_cast<float>(lacking & std::bit_cast<int32_t>(0x1p-14f));
-  }
 };
 
 struct Bf16 {
   using Code = uint16_t;
+  static constexpr DistanceCode kCode = DistanceCode::kBFloat16;
   static constexpr std::string_view kName = "dense_bf16";
+  float Step() const { return 0; }
   // BFloat16FromFloat of what is finite.
   Code Encode(float shifted) const {
     const uint32_t bits = std::bit_cast<uint32_t>(std::max(shifted, -kMaxBFloat16));
     return static_cast<Code>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
-  bool Valid(uint32_t code) const { return (code == 0) | (code - 0x8000u <= 0x7f7fu); }
-  float Size(uint32_t code) const { return std::bit_cast<float>((code & 0x7fffu) << 16); }
 };
 
 // Steps of range / 255.
 struct U8 {
   using Code = uint8_t;
+  static constexpr DistanceCode kCode = DistanceCode::kSteps;
   float range;
   Code Encode(float shifted) const {
     const double distance = std::min(-static_cast<double>(shifted), static_cast<double>(range));
     return static_cast<Code>(std::nearbyint(distance * 255 / range));
   }
-  bool Valid(uint32_t) const { return true; }
-  float Size(uint32_t code) const {
-    return static_cast<float>(static_cast<int32_t>(code)) * (range / 255.0f);
-  }
+  float Step() const { return range / 255.0f; }
 };
 
 // Row maxima, then the codes of the distances below them.
@@ -157,10 +146,10 @@ uint32_t CodeAt(const std::byte* codes, size_t index) {
 
 // Why a row that holds something wrong is refused.
 template <typename Coding>
-absl::Status BadRow(std::string_view name, const Coding& coding, size_t row, float maximum,
-                    const std::byte* codes, size_t classes) {
+absl::Status BadRow(std::string_view name, size_t row, float maximum, const std::byte* codes,
+                    size_t classes) {
   size_t bad = 0;
-  while (bad + 1 < classes && coding.Valid(CodeAt<Coding>(codes, bad))) ++bad;
+  while (bad + 1 < classes && IsDistanceCode(Coding::kCode, CodeAt<Coding>(codes, bad))) ++bad;
   return absl::DataLossError(absl::StrCat(std::string(name), " label row ", row, ": maximum ",
                                           maximum, " or the code ", CodeAt<Coding>(codes, bad),
                                           " of class ", bad, " cannot come from an encoder"));
@@ -170,20 +159,15 @@ absl::Status BadRow(std::string_view name, const Coding& coding, size_t row, flo
 template <typename Coding>
 absl::Status DecodeShifted(std::string_view name, const Coding& coding, size_t rows, size_t classes,
                            std::span<const std::byte> bytes, std::span<float> values) {
+  const size_t row_bytes = classes * sizeof(typename Coding::Code);
   for (size_t r = 0; r < rows; ++r) {
     float maximum;
     std::memcpy(&maximum, bytes.data() + r * sizeof(float), sizeof(maximum));
-    const std::byte* const codes =
-        bytes.data() + rows * sizeof(float) + r * classes * sizeof(typename Coding::Code);
-    float* const row = values.data() + r * classes;
-    uint32_t wrong = !std::isfinite(maximum);
-    for (size_t c = 0; c < classes; ++c) {
-      const uint32_t code = CodeAt<Coding>(codes, c);
-      wrong |= !coding.Valid(code);
-      // A distance that was rounded up must not lead beyond the finite floats.
-      row[c] = std::max(maximum - coding.Size(code), std::numeric_limits<float>::lowest());
+    const auto codes = bytes.subspan(rows * sizeof(float) + r * row_bytes, row_bytes);
+    if (!std::isfinite(maximum) || !DecodeDistances(Coding::kCode, codes, maximum, coding.Step(),
+                                                    values.subspan(r * classes, classes))) {
+      return BadRow<Coding>(name, r, maximum, codes.data(), classes);
     }
-    if (wrong) return BadRow(name, coding, r, maximum, codes, classes);
   }
   return absl::OkStatus();
 }

@@ -43,11 +43,10 @@ void PutUint24(std::byte*& at, uint32_t value) {
   at += 3;
 }
 
-uint32_t TakeUint24(const std::byte*& at) {
-  uint32_t value = 0;
-  std::memcpy(&value, at, 3);
-  at += 3;
-  return value;
+// Byte by byte: three bytes copied to a number wait for the store before they can be loaded.
+uint32_t Uint24At(const std::byte* at) {
+  return std::to_integer<uint32_t>(at[0]) | std::to_integer<uint32_t>(at[1]) << 8 |
+         std::to_integer<uint32_t>(at[2]) << 16;
 }
 
 absl::Status CheckRange(double low, double high, int nodes) {
@@ -66,12 +65,10 @@ absl::Status CheckRange(double low, double high, int nodes) {
 
 // Rising, and in [0, classes).
 bool IdsRise(std::span<const int64_t> ids, int64_t classes) {
-  int64_t last = -1;
-  for (const int64_t id : ids) {
-    if (id <= last) return false;
-    last = id;
-  }
-  return last < classes;
+  if (ids.empty()) return true;
+  bool falls = ids[0] < 0 || ids.back() >= classes;
+  for (size_t i = 1; i < ids.size(); ++i) falls |= ids[i] <= ids[i - 1];
+  return !falls;
 }
 
 // The ids of the `k` largest, of equal ones the smaller ids; rising.
@@ -121,7 +118,7 @@ class HeadTailCodec : public LabelCodec {
   absl::Status CheckContext(int64_t rows, int64_t classes, const RowContext& context) const;
   void EncodeRow(std::span<const float> row, std::span<const int64_t> ids,
                  std::span<const double> nodes, std::byte* at) const;
-  absl::Status DecodeRow(const std::byte* at, size_t row, SparseLabels& labels) const;
+  absl::Status DecodeRow(const std::byte* at, size_t row, double flat, SparseLabels& labels) const;
 
   const std::string name_;
   const HeadTailOptions options_;
@@ -261,13 +258,17 @@ absl::StatusOr<SparseLabels> HeadTailCodec::DecodeSparse(int64_t rows, int64_t c
   labels.shift.resize(count);
   labels.values.resize(labels.ids.size());
   labels.tail.resize(count * static_cast<size_t>(labels.tail_nodes));
+  // What the tail of a flat row sums up to.
+  const double flat = std::log(static_cast<double>(classes - labels.width));
+  const uint64_t row_bytes = RowBytes(classes);
   for (size_t r = 0; r < count; ++r) {
-    RETURN_IF_ERROR(DecodeRow(bytes.data() + r * RowBytes(classes), r, labels));
+    RETURN_IF_ERROR(DecodeRow(bytes.data() + r * row_bytes, r, flat, labels));
   }
   return labels;
 }
 
-absl::Status HeadTailCodec::DecodeRow(const std::byte* at, size_t row, SparseLabels& labels) const {
+absl::Status HeadTailCodec::DecodeRow(const std::byte* at, size_t row, double flat,
+                                      SparseLabels& labels) const {
   const size_t width = static_cast<size_t>(labels.width);
   const auto ids = std::span(labels.ids).subspan(row * width, width);
   const auto values = std::span(labels.values).subspan(row * width, width);
@@ -284,11 +285,16 @@ absl::Status HeadTailCodec::DecodeRow(const std::byte* at, size_t row, SparseLab
                                             labels.shift[row], " and scale ", scale,
                                             " cannot come from an encoder"));
   }
-  const double flat = std::log(static_cast<double>(labels.classes - labels.width));
-  for (size_t j = 0; j < nodes; ++j) {
-    labels.tail[row * nodes + j] = flat - TakeUint24(at) * (scale / kFullDeficit);
+  const double unit = scale / kFullDeficit;
+  double* const tail = labels.tail.data() + row * nodes;
+  for (size_t j = 0; j < nodes; ++j) tail[j] = flat - Uint24At(at + 3 * j) * unit;
+  at += 3 * nodes;
+  for (size_t i = 0; i < width; ++i) {
+    uint16_t code;
+    std::memcpy(&code, at + i * sizeof(code), sizeof(code));
+    values[i] = -DistanceFromShort(code);
   }
-  for (float& value : values) value = -DistanceFromShort(Take<uint16_t>(at));
+  at += width * sizeof(uint16_t);
   if (!ids_travel_) return absl::OkStatus();
   const int bits = BitsFor(labels.classes);
   const bool clean = UnpackBits({at, PackedBytes(labels.width, bits)}, bits, ids);

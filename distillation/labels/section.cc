@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
@@ -67,10 +66,13 @@ absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const st
     return absl::UnimplementedError(
         absl::StrCat(section.codec(), " labels are sparse: they have no value for each class"));
   }
-  std::vector<float> values(static_cast<size_t>(rows * classes));
+  // Not cleared: Decode writes them all.
+  const size_t count = static_cast<size_t>(rows * classes);
+  const std::shared_ptr<float[]> memory = std::make_unique_for_overwrite<float[]>(count);
+  const std::span<float> values(memory.get(), count);
   RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(),
                                 payload.subspan(section.offset(), section.length()), values));
-  return MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values));
+  return TensorView{ElementType::kFloat32, {rows, classes}, std::as_bytes(values), memory};
 }
 
 absl::StatusOr<SparseLabels> DecodeSparse(const v1::Section& section,

@@ -14,10 +14,4 @@ uint16_t ShortDistanceFrom(double distance) {
   return static_cast<uint16_t>(drop * 4096 + std::nearbyint(std::ldexp(units, -drop)));
 }
 
-float DistanceFromShort(uint16_t code) {
-  const int drop = std::max(0, (code >> 12) - 1);
-  // At most 13 bits times a power of two.
-  return static_cast<float>((code - drop * 4096) * (1 << drop)) * 0x1p-18f;
-}
-
 }  // namespace distill

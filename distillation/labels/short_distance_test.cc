@@ -11,6 +11,8 @@ namespace {
 TEST(ShortDistance, EveryCodeComesBackAndLargerCodesAreLargerDistances) {
   for (int code = 0; code <= 0xffff; ++code) {
     const float distance = DistanceFromShort(static_cast<uint16_t>(code));
+    ASSERT_EQ(distance, code < 4096 ? std::ldexp(code, -18)
+                                    : std::ldexp(4096 + code % 4096, code / 4096 - 19));
     ASSERT_EQ(ShortDistanceFrom(distance), code);
     if (code > 0) {
       ASSERT_GT(distance, DistanceFromShort(static_cast<uint16_t>(code - 1)));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "absl/base/internal/raw_logging.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
@@ -39,6 +40,21 @@ absl::StatusOr<std::vector<double>> TailLogSumExp(const SparseLabels& labels, do
   return sums;
 }
 
+absl::StatusOr<std::vector<double>> HeadAndTailScores(const SparseLabels& labels,
+                                                      double temperature) {
+  ASSIGN_OR_RETURN(const std::vector<double> tails, TailLogSumExp(labels, temperature));
+  const size_t width = static_cast<size_t>(labels.width);
+  const double inverse = 1 / temperature;
+  std::vector<double> scores(tails.size() * (width + 1));
+  for (size_t r = 0; r < tails.size(); ++r) {
+    for (size_t i = 0; i < width; ++i) {
+      scores[r * (width + 1) + i] = labels.values[r * width + i] * inverse;
+    }
+    scores[r * (width + 1) + width] = tails[r];
+  }
+  return scores;
+}
+
 absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labels, int64_t row,
                                                         double temperature) {
   ASSIGN_OR_RETURN(const std::vector<double> tails, TailLogSumExp(labels, temperature));
@@ -56,6 +72,34 @@ absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labe
   for (const double score : scores) sum += std::exp(score - top);
   for (double& score : scores) score -= top + std::log(sum);
   return scores;
+}
+
+absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparseLabels* const> parts) {
+  ABSL_RAW_CHECK(!parts.empty(), "no rows to join");
+  SparseLabels joined = *parts[0];
+  for (const SparseLabels* part : parts.subspan(1)) {
+    if (part->classes != joined.classes || part->width != joined.width ||
+        part->tail_nodes != joined.tail_nodes || part->weights.empty() != joined.weights.empty() ||
+        part->min_temperature != joined.min_temperature ||
+        part->max_temperature != joined.max_temperature) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sparse labels of ", part->width, " of ", part->classes, " classes with ",
+                       part->tail_nodes, " tail nodes over temperatures ", part->min_temperature,
+                       " to ", part->max_temperature, " do not join those of ", joined.width,
+                       " of ", joined.classes, " with ", joined.tail_nodes, " over ",
+                       joined.min_temperature, " to ", joined.max_temperature));
+    }
+    const auto append = [](auto& to, const auto& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    joined.rows += part->rows;
+    append(joined.ids, part->ids);
+    append(joined.shift, part->shift);
+    append(joined.values, part->values);
+    append(joined.tail, part->tail);
+    append(joined.weights, part->weights);
+  }
+  return joined;
 }
 
 }  // namespace distill

@@ -15,6 +15,7 @@
 #define DISTILLATION_LABELS_SPARSE_LABELS_H_
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -60,6 +61,15 @@ absl::StatusOr<std::vector<double>> TailLogSumExp(const SparseLabels& labels, do
 // a row that is not there.
 absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labels, int64_t row,
                                                         double temperature);
+
+// What softmax makes the same distributions of, for all rows: [rows, width + 1], values / T and
+// the tail's log-sum-exp at T. Errors as of TailLogSumExp.
+absl::StatusOr<std::vector<double>> HeadAndTailScores(const SparseLabels& labels,
+                                                      double temperature);
+
+// The rows of at least one part after one another. INVALID_ARGUMENT unless all have the same
+// classes, width, nodes and range of temperatures.
+absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparseLabels* const> parts);
 
 }  // namespace distill
 

@@ -1,0 +1,105 @@
+#include "distillation/labels/distance_rows.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "common/random/random.h"
+#include "common/random/test_seed.h"
+#include "distillation/labels/half.h"
+
+namespace distill {
+namespace {
+
+constexpr DistanceCode kKinds[] = {DistanceCode::kHalf, DistanceCode::kBFloat16,
+                                   DistanceCode::kSteps};
+
+std::vector<std::byte> Bytes(DistanceCode kind, const std::vector<uint32_t>& codes) {
+  std::vector<std::byte> bytes(codes.size() * CodeBytes(kind));
+  for (size_t i = 0; i < codes.size(); ++i) {
+    std::memcpy(bytes.data() + i * CodeBytes(kind), &codes[i], CodeBytes(kind));
+  }
+  return bytes;
+}
+
+float DistanceOf(DistanceCode kind, uint32_t code, float step) {
+  if (kind == DistanceCode::kHalf) return std::abs(FloatFromHalf(static_cast<uint16_t>(code)));
+  if (kind == DistanceCode::kBFloat16) {
+    return std::abs(FloatFromBFloat16(static_cast<uint16_t>(code)));
+  }
+  return static_cast<float>(code) * step;
+}
+
+TEST(DistanceRows, EveryCodeAtEveryPlaceOfARowIsItsDistanceBelowTheMaximum) {
+  for (const DistanceCode kind : kKinds) {
+    const uint32_t codes = kind == DistanceCode::kSteps ? 256 : 65536;
+    for (uint32_t code = 0; code < codes; ++code) {
+      // Of 17 places the first 16 are one vector, and the last is left over.
+      for (const size_t place : {code % 16, 16u}) {
+        std::vector<uint32_t> row(17);
+        row[place] = code;
+        for (const float maximum : {0.0f, 3.25f}) {
+          std::vector<float> fast(17), portable(17);
+          const auto bytes = Bytes(kind, row);
+          const bool valid = DecodeDistances(kind, bytes, maximum, 0.0625f, fast);
+          ASSERT_EQ(valid, IsDistanceCode(kind, code)) << code;
+          ASSERT_EQ(DecodeDistancesPortably(kind, bytes, maximum, 0.0625f, portable), valid);
+          if (!valid) continue;
+          ASSERT_EQ(std::bit_cast<uint32_t>(fast[place]), std::bit_cast<uint32_t>(portable[place]));
+          ASSERT_EQ(fast[place], maximum - DistanceOf(kind, code, 0.0625f)) << code;
+          ASSERT_EQ(fast[(place + 1) % 17], maximum);
+        }
+      }
+    }
+  }
+}
+
+TEST(DistanceRows, CodesOfAnEncoderAreZeroAndWhatIsNegativeAndFinite) {
+  for (uint32_t code = 0; code < 65536; ++code) {
+    const float half = FloatFromHalf(static_cast<uint16_t>(code));
+    EXPECT_EQ(IsDistanceCode(DistanceCode::kHalf, code),
+              code == 0 || (std::signbit(half) && std::isfinite(half)));
+    const float wide = FloatFromBFloat16(static_cast<uint16_t>(code));
+    EXPECT_EQ(IsDistanceCode(DistanceCode::kBFloat16, code),
+              code == 0 || (std::signbit(wide) && std::isfinite(wide)));
+  }
+}
+
+TEST(DistanceRows, BothWaysGiveTheSameBitsForRowsOfAnyLengthAndAddress) {
+  const uint64_t seed = TestSeed();
+  for (const DistanceCode kind : kKinds) {
+    for (uint64_t trial = 0; trial < 500; ++trial) {
+      const size_t size = UniformBelow(seed, trial, 1u << 20, 70);
+      const size_t offset = trial % 3;
+      std::vector<uint32_t> codes(size);
+      for (size_t i = 0; i < size; ++i) {
+        const auto code = static_cast<uint32_t>(UniformBelow(seed, trial, i, 0x7b00));
+        codes[i] = kind == DistanceCode::kSteps ? code & 0xff : code | 0x8000;
+      }
+      std::vector<std::byte> bytes = Bytes(kind, codes);
+      bytes.insert(bytes.begin(), offset, std::byte{0});
+      const auto all = std::span<const std::byte>(bytes).subspan(offset);
+      const auto maximum = static_cast<float>(1e3 * UniformReal(seed, trial, 1u << 21));
+      const auto step = static_cast<float>(UniformReal(seed, trial, 1u << 22));
+      std::vector<float> fast(size), portable(size);
+      ASSERT_TRUE(DecodeDistances(kind, all, maximum, step, fast));
+      ASSERT_TRUE(DecodeDistancesPortably(kind, all, maximum, step, portable));
+      ASSERT_EQ(std::memcmp(fast.data(), portable.data(), size * sizeof(float)), 0);
+    }
+  }
+}
+
+TEST(DistanceRows, NothingGoesBelowTheFiniteFloats) {
+  const std::vector<uint32_t> codes(20, 0xff7f);  // 3.39e38
+  std::vector<float> values(20);
+  ASSERT_TRUE(DecodeDistances(DistanceCode::kBFloat16, Bytes(DistanceCode::kBFloat16, codes),
+                              -3e38f, 0, values));
+  for (const float value : values) EXPECT_EQ(value, std::numeric_limits<float>::lowest());
+}
+
+}  // namespace
+}  // namespace distill

@@ -1,0 +1,37 @@
+// Decoded soft labels of one output, whichever kind of codec they came in.
+#ifndef DISTILLATION_LABELS_SOFT_LABELS_H_
+#define DISTILLATION_LABELS_SOFT_LABELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/sparse_labels.h"
+#include "proto/teacher.pb.h"
+
+namespace distill {
+
+// A value for each class, float32 [rows, classes]; or a few classes of each row, never null.
+// Cheap to copy: the numbers are shared and no longer change.
+using SoftLabels = std::variant<TensorView, std::shared_ptr<const SparseLabels>>;
+
+int64_t RowsOf(const SoftLabels& labels);
+int64_t ClassesOf(const SoftLabels& labels);
+
+// What `section` holds of `payload` (section.h), by a codec that needs no context. Sparse labels
+// that name all classes come out dense: they hold the logits themselves, and every loss takes
+// those. Errors as of DecodeSection.
+absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
+                                            std::span<const std::byte> payload);
+
+// The rows of at least one part after one another; a single part as it is.
+// INVALID_ARGUMENT unless all are of one kind and shape.
+absl::StatusOr<SoftLabels> JoinSoftLabels(std::span<const SoftLabels> parts);
+
+}  // namespace distill
+
+#endif  // DISTILLATION_LABELS_SOFT_LABELS_H_
