@@ -100,7 +100,7 @@ absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_di
   serving.model.numerics_class = description.numerics_class;
   serving.model.data_set_digest = DataSetDigest(order.data_set());
   serving.model.outputs = description.outputs;
-  serving.model.codecs = DenseCodecNames();
+  serving.model.codecs = ServedCodecNames();
   serving.model.example_dims = description.example_dims;
   serving.model.classes = static_cast<uint32_t>(description.classes);
   serving.model.incarnation = incarnation;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
@@ -60,7 +61,8 @@ class RemoteLabels {
 
   absl::StatusOr<TensorView> Of(int64_t step) {
     ASSIGN_OR_RETURN(StepLabels labels, client_->Take(step));
-    return std::move(labels.at("logits"));
+    // By a dense codec.
+    return std::get<TensorView>(std::move(labels.at("logits")));
   }
 
  private:

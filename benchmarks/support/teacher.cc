@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   serving.model.fingerprint = model.fingerprint;
   serving.model.data_set_digest = kDigest;
   serving.model.outputs = model.outputs;
-  serving.model.codecs = DenseCodecNames();
+  serving.model.codecs = ServedCodecNames();
   serving.model.example_dims = model.example_dims;
   serving.model.classes = static_cast<uint32_t>(model.classes);
   ASSIGN_OR_RETURN(serving.data, AlikeExamples(model.example_dims));

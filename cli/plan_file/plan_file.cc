@@ -51,7 +51,7 @@ absl::Status CheckModel(const v1::ModelConfig& model) {
 absl::StatusOr<v1::PlanConfig> ResolveAndCheck(v1::PlanConfig plan, const PositionMap& positions) {
   plan = ResolvePlan(std::move(plan));
   RETURN_IF_ERROR(
-      ProblemsToStatus(FindPlanProblems(plan, {CheckModel, DenseCodecNames()}), positions));
+      ProblemsToStatus(FindPlanProblems(plan, {CheckModel, ServedCodecNames()}), positions));
   return plan;
 }
 

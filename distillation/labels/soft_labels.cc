@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/codec.h"
+#include "distillation/labels/scatter_rows.h"
 #include "distillation/labels/section.h"
 
 namespace distill {
@@ -14,22 +15,20 @@ namespace {
 
 using SparsePointer = std::shared_ptr<const SparseLabels>;
 
-absl::StatusOr<SoftLabels> JoinDense(std::span<const SoftLabels> parts) {
-  const TensorView& first = std::get<TensorView>(parts[0]);
-  std::vector<int64_t> dims = first.dims;
+absl::StatusOr<SoftLabels> JoinDense(std::span<const SoftLabelsPart> parts) {
+  std::vector<int64_t> dims = std::get<TensorView>(parts[0].labels).dims;
   dims[0] = 0;
-  for (const SoftLabels& part : parts) {
-    const TensorView& view = std::get<TensorView>(part);
+  for (const SoftLabelsPart& part : parts) {
+    const TensorView& view = std::get<TensorView>(part.labels);
     if (view.dims.size() != dims.size() || view.dims[1] != dims[1]) {
       return absl::InvalidArgumentError("labels of different shapes do not join");
     }
     dims[0] += view.dims[0];
   }
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(dims[0] * dims[1]));
-  for (const SoftLabels& part : parts) {
-    const std::span<const float> its = std::get<TensorView>(part).as<float>();
-    values.insert(values.end(), its.begin(), its.end());
+  std::vector<float> values(static_cast<size_t>(dims[0] * dims[1]));
+  for (const SoftLabelsPart& part : parts) {
+    ScatterRows(std::get<TensorView>(part.labels).as<float>(), part.places,
+                static_cast<size_t>(dims[0]), values);
   }
   return MakeTensorView(ElementType::kFloat32, dims, std::move(values));
 }
@@ -61,16 +60,19 @@ absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
   return std::make_shared<const SparseLabels>(std::move(labels));
 }
 
-absl::StatusOr<SoftLabels> JoinSoftLabels(std::span<const SoftLabels> parts) {
+absl::StatusOr<SoftLabels> JoinSoftLabels(std::span<const SoftLabelsPart> parts) {
   ABSL_RAW_CHECK(!parts.empty(), "no labels to join");
-  if (parts.size() == 1) return parts[0];
-  for (const SoftLabels& part : parts) {
-    if (part.index() == parts[0].index()) continue;
+  for (const SoftLabelsPart& part : parts) {
+    ABSL_RAW_CHECK(part.places.size() == static_cast<size_t>(RowsOf(part.labels)),
+                   "not a place for each row");
+    if (part.labels.index() == parts[0].labels.index()) continue;
     return absl::InvalidArgumentError("dense and sparse labels do not join");
   }
-  if (std::holds_alternative<TensorView>(parts[0])) return JoinDense(parts);
-  std::vector<const SparseLabels*> sparse;
-  for (const SoftLabels& part : parts) sparse.push_back(std::get<SparsePointer>(part).get());
+  if (std::holds_alternative<TensorView>(parts[0].labels)) return JoinDense(parts);
+  std::vector<SparsePart> sparse;
+  for (const SoftLabelsPart& part : parts) {
+    sparse.push_back({std::get<SparsePointer>(part.labels).get(), part.places});
+  }
   ASSIGN_OR_RETURN(SparseLabels joined, JoinSparseRows(sparse));
   return std::make_shared<const SparseLabels>(std::move(joined));
 }

@@ -28,9 +28,15 @@ int64_t ClassesOf(const SoftLabels& labels);
 absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
                                             std::span<const std::byte> payload);
 
-// The rows of at least one part after one another; a single part as it is.
+// Row i is row places[i] of the whole.
+struct SoftLabelsPart {
+  SoftLabels labels;
+  std::span<const int32_t> places;
+};
+
+// The whole of at least one part, which together name each of its rows once.
 // INVALID_ARGUMENT unless all are of one kind and shape.
-absl::StatusOr<SoftLabels> JoinSoftLabels(std::span<const SoftLabels> parts);
+absl::StatusOr<SoftLabels> JoinSoftLabels(std::span<const SoftLabelsPart> parts);
 
 }  // namespace distill
 

@@ -59,12 +59,16 @@ TEST(SoftLabels, AHeadOfAllClassesIsTheDenseLabelBitForBit) {
   EXPECT_TRUE(std::holds_alternative<Sparse>(*RoundTrip("sampled/20", 2, logits)));
 }
 
-TEST(SoftLabels, PartsJoinToWhatTheyWereCutFrom) {
+TEST(SoftLabels, PartsJoinToWhatTheyWereCutFromWhereverTheirRowsLay) {
   const auto logits = NormalLogits(3, 0, 60, 0, 2);
-  const std::vector<float> first(logits.begin(), logits.begin() + 20),
-      rest(logits.begin() + 20, logits.end());
+  // The middle row, and the two around it.
+  const std::vector<float> middle(logits.begin() + 20, logits.begin() + 40);
+  std::vector<float> around(logits.begin(), logits.begin() + 20);
+  around.insert(around.end(), logits.begin() + 40, logits.end());
+  const std::vector<int32_t> middle_place = {1}, around_places = {0, 2};
   for (const char* name : {"dense_fp16", "top_k/4", "top_k/20"}) {
-    const std::vector<SoftLabels> parts = {*RoundTrip(name, 1, first), *RoundTrip(name, 2, rest)};
+    const std::vector<SoftLabelsPart> parts = {{*RoundTrip(name, 1, middle), middle_place},
+                                               {*RoundTrip(name, 2, around), around_places}};
     const auto joined = JoinSoftLabels(parts);
     ASSERT_TRUE(joined.ok()) << joined.status();
     const SoftLabels whole = *RoundTrip(name, 3, logits);
@@ -92,7 +96,9 @@ TEST(SoftLabels, PartsOfDifferentKindsAndRangesDoNotJoin) {
   for (const SoftLabels& other :
        {dense, *RoundTrip("top_k/5", 1, logits), *RoundTrip("top_k/4/6", 1, logits),
         *RoundTrip("sampled/4", 1, logits), *RoundTrip("top_k/4", 1, logits, options)}) {
-    const std::vector<SoftLabels> parts = {four, other};
+    const std::vector<int32_t> places = {0, 1};
+    const std::vector<SoftLabelsPart> parts = {{four, std::span(places).first(1)},
+                                               {other, std::span(places).last(1)}};
     const auto joined = JoinSoftLabels(parts);
     EXPECT_EQ(joined.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(joined.status().message()), HasSubstr("do not join"));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/chebyshev.h"
+#include "distillation/labels/scatter_rows.h"
 
 namespace distill {
 
@@ -74,30 +75,38 @@ absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labe
   return scores;
 }
 
-absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparseLabels* const> parts) {
+absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparsePart> parts) {
   ABSL_RAW_CHECK(!parts.empty(), "no rows to join");
-  SparseLabels joined = *parts[0];
-  for (const SparseLabels* part : parts.subspan(1)) {
-    if (part->classes != joined.classes || part->width != joined.width ||
-        part->tail_nodes != joined.tail_nodes || part->weights.empty() != joined.weights.empty() ||
-        part->min_temperature != joined.min_temperature ||
-        part->max_temperature != joined.max_temperature) {
+  const SparseLabels& first = *parts[0].labels;
+  SparseLabels joined;
+  joined.classes = first.classes;
+  joined.width = first.width;
+  joined.tail_nodes = first.tail_nodes;
+  joined.min_temperature = first.min_temperature;
+  joined.max_temperature = first.max_temperature;
+  for (const SparsePart& part : parts) {
+    const SparseLabels& labels = *part.labels;
+    if (labels.classes != first.classes || labels.width != first.width ||
+        labels.tail_nodes != first.tail_nodes || labels.weights.empty() != first.weights.empty() ||
+        labels.min_temperature != first.min_temperature ||
+        labels.max_temperature != first.max_temperature) {
       return absl::InvalidArgumentError(
-          absl::StrCat("sparse labels of ", part->width, " of ", part->classes, " classes with ",
-                       part->tail_nodes, " tail nodes over temperatures ", part->min_temperature,
-                       " to ", part->max_temperature, " do not join those of ", joined.width,
-                       " of ", joined.classes, " with ", joined.tail_nodes, " over ",
-                       joined.min_temperature, " to ", joined.max_temperature));
+          absl::StrCat("sparse labels of ", labels.width, " of ", labels.classes, " classes with ",
+                       labels.tail_nodes, " tail nodes over temperatures ", labels.min_temperature,
+                       " to ", labels.max_temperature, " do not join those of ", first.width,
+                       " of ", first.classes, " with ", first.tail_nodes, " over ",
+                       first.min_temperature, " to ", first.max_temperature));
     }
-    const auto append = [](auto& to, const auto& from) {
-      to.insert(to.end(), from.begin(), from.end());
-    };
-    joined.rows += part->rows;
-    append(joined.ids, part->ids);
-    append(joined.shift, part->shift);
-    append(joined.values, part->values);
-    append(joined.tail, part->tail);
-    append(joined.weights, part->weights);
+    joined.rows += labels.rows;
+  }
+  const auto rows = static_cast<size_t>(joined.rows);
+  for (const SparsePart& part : parts) {
+    const SparseLabels& labels = *part.labels;
+    ScatterRows(std::span(labels.ids), part.places, rows, joined.ids);
+    ScatterRows(std::span(labels.shift), part.places, rows, joined.shift);
+    ScatterRows(std::span(labels.values), part.places, rows, joined.values);
+    ScatterRows(std::span(labels.tail), part.places, rows, joined.tail);
+    ScatterRows(std::span(labels.weights), part.places, rows, joined.weights);
   }
   return joined;
 }

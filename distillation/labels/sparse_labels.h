@@ -67,9 +67,15 @@ absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labe
 absl::StatusOr<std::vector<double>> HeadAndTailScores(const SparseLabels& labels,
                                                       double temperature);
 
-// The rows of at least one part after one another. INVALID_ARGUMENT unless all have the same
-// classes, width, nodes and range of temperatures.
-absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparseLabels* const> parts);
+// Row i is row places[i] of the whole.
+struct SparsePart {
+  const SparseLabels* labels = nullptr;
+  std::span<const int32_t> places;
+};
+
+// The whole of at least one part, which together name each of its rows once. INVALID_ARGUMENT
+// unless all have the same classes, width, nodes and range of temperatures.
+absl::StatusOr<SparseLabels> JoinSparseRows(std::span<const SparsePart> parts);
 
 }  // namespace distill
 

@@ -52,6 +52,13 @@ absl::StatusOr<at::Tensor> TermSum(const v1::TermConfig& config, const TermInfo&
     if (!inputs.labels.defined()) return absl::InvalidArgumentError("the batch has no labels");
     return HardCrossEntropySum(student, inputs.labels);
   }
+  if (const auto it = inputs.sparse_targets.find({info.teacher, info.output});
+      it != inputs.sparse_targets.end()) {
+    if (config.has_soft_kl()) return SparseSoftKlSum(student, it->second);
+    return absl::InvalidArgumentError(
+        "it needs the teacher's logits of all classes, and the labels name a few; take a dense "
+        "codec, or soft_kl");
+  }
   const auto it = inputs.teacher_logits.find({info.teacher, info.output});
   if (it == inputs.teacher_logits.end()) {
     return absl::InvalidArgumentError(absl::StrCat("the batch has no output \"", info.output,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "distillation/objectives/sparse_terms.h"
 #include "proto/run_config.pb.h"
 
 namespace distill {
@@ -36,6 +37,8 @@ struct ObjectiveInputs {
   at::Tensor labels;
   // Logits [n, classes] by (teacher role, output).
   std::map<std::pair<std::string, std::string>, at::Tensor> teacher_logits;
+  // The same of teachers whose labels name a few classes, at `temperature`.
+  std::map<std::pair<std::string, std::string>, SparseTarget> sparse_targets;
   // Of all ranks together.
   int64_t global_examples = 0;
   int64_t global_labelled = 0;
@@ -64,7 +67,7 @@ class Objective {
   // `weights`, one for each term, come from the schedules. A term of weight 0 is
   // reported but has no part in the loss. A global batch without labels makes hard
   // terms 0. INVALID_ARGUMENT for inputs that do not fit, among them logits of a
-  // teacher that are missing.
+  // teacher that are missing, and sparse labels for a term that needs all logits.
   absl::StatusOr<ObjectiveValue> Evaluate(const at::Tensor& student_logits,
                                           const ObjectiveInputs& inputs,
                                           std::span<const double> weights) const;

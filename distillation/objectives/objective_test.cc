@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "distillation/objectives/sparse_terms.h"
 #include "distillation/objectives/terms.h"
 
 namespace distill {
@@ -188,6 +189,26 @@ TEST(Objective, InputsThatDoNotFitAreRefused) {
   inputs = Inputs();
   inputs.global_examples = 3;
   EXPECT_THAT(error(inputs, weights), HasSubstr("does not fit this rank's 4 rows"));
+}
+
+TEST(Objective, SparseLabelsGoToTheSoftTermAndAreRefusedWhereAllLogitsAreNeeded) {
+  ObjectiveInputs inputs = Inputs();
+  inputs.teacher_logits.clear();
+  SparseTarget& target = inputs.sparse_targets[{"t", "logits"}];
+  target.temperature = 2;
+  target.classes = 3;
+  target.ids = at::zeros({4, 1}, at::kLong);
+  target.scores = at::linspace(-1, 0, 8, at::kFloat).view({4, 2});
+  const at::Tensor student = Student();
+  const double weights[] = {1, 1};
+  const ObjectiveValue value = Must(Make(kBoth).Evaluate(student, inputs, weights));
+  EXPECT_EQ(value.terms[1], SparseSoftKlSum(student, target)->item<double>() / 4);
+  const Objective mse = Make(R"pb(objective {
+                                    name: "mse"
+                                    logit_mse { teacher: "t" output: "logits" }
+                                  })pb");
+  EXPECT_THAT(std::string(mse.Evaluate(student, inputs, {weights, 1}).status().message()),
+              HasSubstr("take a dense codec"));
 }
 
 }  // namespace

@@ -64,27 +64,6 @@ absl::Status CheckLabels(const at::Tensor& student, const at::Tensor& labels) {
                                                  "; they must be -1 or below ", student.size(1)));
 }
 
-// The summands of KL(p || q), whose sum over classes is the divergence. With
-// d = log p - log q, and since the p and the q each sum to 1,
-//   sum p d = sum p (d + expm1(-d)) = sum (p d + q - p),
-// where every summand is at least 0: no cancellation between classes, so the sum
-// cannot turn negative near agreement. The first form is exact for small d; the
-// second does not overflow where q is far above p, and is q where p is 0.
-at::Tensor KlSummands(const at::Tensor& log_p, const at::Tensor& log_q) {
-  const at::Tensor masked = log_p == kMinusInfinity;
-  const at::Tensor zero = at::zeros_like(log_p);
-  const at::Tensor p = log_p.exp();
-  const at::Tensor q = log_q.exp();
-  // Both operands are made finite before they meet: 0 * inf in a branch not
-  // taken would still turn the gradient into NaN.
-  const at::Tensor d = at::where(masked, zero, log_p) - at::where(masked, zero, log_q);
-  const at::Tensor near = d > -1;
-  const at::Tensor near_d = at::where(near, d, zero);
-  const at::Tensor near_form = p * (near_d + at::expm1(-near_d));
-  const at::Tensor far_form = p * at::where(near, zero, d) + q - p;
-  return at::where(near.logical_and(masked.logical_not()), near_form, far_form);
-}
-
 }  // namespace
 
 absl::StatusOr<at::Tensor> TemperedLogProbabilities(const at::Tensor& logits, double temperature) {
@@ -122,6 +101,27 @@ absl::StatusOr<at::Tensor> SoftKlSum(const at::Tensor& student, const at::Tensor
     sum = KlSummands(log_p, log_q).sum() * (temperature * temperature);
   }));
   return sum;
+}
+
+// The summands of KL(p || q), whose sum over classes is the divergence. With
+// d = log p - log q, and since the p and the q each sum to 1,
+//   sum p d = sum p (d + expm1(-d)) = sum (p d + q - p),
+// where every summand is at least 0: no cancellation between classes, so the sum
+// cannot turn negative near agreement. The first form is exact for small d; the
+// second does not overflow where q is far above p, and is q where p is 0.
+at::Tensor KlSummands(const at::Tensor& log_p, const at::Tensor& log_q) {
+  const at::Tensor masked = log_p == kMinusInfinity;
+  const at::Tensor zero = at::zeros_like(log_p);
+  const at::Tensor p = log_p.exp();
+  const at::Tensor q = log_q.exp();
+  // Both operands are made finite before they meet: 0 * inf in a branch not
+  // taken would still turn the gradient into NaN.
+  const at::Tensor d = at::where(masked, zero, log_p) - at::where(masked, zero, log_q);
+  const at::Tensor near = d > -1;
+  const at::Tensor near_d = at::where(near, d, zero);
+  const at::Tensor near_form = p * (near_d + at::expm1(-near_d));
+  const at::Tensor far_form = p * at::where(near, zero, d) + q - p;
+  return at::where(near.logical_and(masked.logical_not()), near_form, far_form);
 }
 
 absl::StatusOr<at::Tensor> LogitMseSum(const at::Tensor& student, const at::Tensor& teacher,

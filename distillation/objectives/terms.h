@@ -35,6 +35,11 @@ absl::StatusOr<at::Tensor> HardCrossEntropySum(const at::Tensor& student, const 
 absl::StatusOr<at::Tensor> SoftKlSum(const at::Tensor& student, const at::Tensor& teacher,
                                      double temperature);
 
+// The summands of KL(p || q), of the shape of the two: none is below 0, and a class whose log_p
+// is -inf adds nothing but its q, so that the sum over classes of distributions is the
+// divergence. Calls LibTorch unguarded.
+at::Tensor KlSummands(const at::Tensor& log_p, const at::Tensor& log_q);
+
 // Squared differences of raw logits (arXiv 1903.12136): summed over classes
 // (CLASS_SUM), or that divided by the number of classes (ELEMENT_MEAN, unspecified).
 // A class whose teacher logit is -inf adds nothing.

@@ -8,9 +8,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
 #include "distillation/order/order.h"
 #include "distillation/run_config/share.h"
 #include "distillation/run_config/teachers.h"
+#include "distillation/schedules/schedule.h"
 #include "distillation/schedules/schedule_timeline.h"
 
 namespace distill {
@@ -122,7 +125,7 @@ class Finder {
     CheckObjective(path, run);
     CheckSchedules(path, run);
     CheckTraining(path + ".training", run);
-    CheckLabels(path + ".labels", run.labels());
+    CheckLabels(path + ".labels", run);
   }
 
   void CheckTeachers(const std::string& path, const v1::RunConfig& run) {
@@ -255,7 +258,8 @@ class Finder {
             path + ".weight_decay", "must be finite and not negative");
   }
 
-  void CheckLabels(const std::string& path, const v1::LabelConfig& labels) {
+  void CheckLabels(const std::string& path, const v1::RunConfig& run) {
+    const v1::LabelConfig& labels = run.labels();
     Require(labels.window_steps() <= kMaxWindowSteps, path + ".window_steps",
             absl::StrCat("must be at most ", kMaxWindowSteps));
     Require(IsPositive(labels.request_timeout_seconds()), path + ".request_timeout_seconds",
@@ -263,12 +267,35 @@ class Finder {
     Require(!labels.has_share() || IsShare(labels.share()), path + ".share",
             absl::StrCat("must be ", kMinShare, " to ", kMaxShare));
     for (int i = 0; i < labels.codecs_size(); ++i) {
-      const auto& known = capabilities_.codecs;
-      Require(std::ranges::find(known, labels.codecs(i)) != known.end(),
-              absl::StrCat(path, ".codecs[", i, "]"),
-              absl::StrCat("there is no codec '", labels.codecs(i),
-                           "'; known: ", absl::StrJoin(known, ", ")));
+      CheckCodec(absl::StrCat(path, ".codecs[", i, "]"), run, labels.codecs(i));
     }
+  }
+
+  // Any of those named may be the one that is taken, so all must suit the run.
+  void CheckCodec(const std::string& path, const v1::RunConfig& run, const std::string& name) {
+    const auto& known = capabilities_.codecs;
+    const auto codec = FindCodec(name);
+    if (!IsSupportedCodec(name, known)) {
+      // What is wrong with its numbers, where the family is known.
+      const bool family = std::ranges::find(known, name.substr(0, name.find('/'))) != known.end();
+      Add(path, family && !codec.ok() ? std::string(codec.status().message())
+                                      : absl::StrCat("there is no codec '", name,
+                                                     "'; known: ", absl::StrJoin(known, ", ")));
+      return;
+    }
+    if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) return;
+    for (const v1::TermConfig& term : run.objective()) {
+      Require(!term.has_logit_mse(), path,
+              absl::StrCat("the term '", term.name(), "' (logit_mse) needs the logits of all ",
+                           "classes, and ", name, " carries a few; take a dense codec such as ",
+                           "dense_fp32, or the term soft_kl"));
+    }
+    const auto temperature =
+        ScheduleFunction::Create(run.schedules().temperature(), ScheduleKind::kTemperature);
+    if (!temperature.ok()) return;  // has been named
+    const auto [low, high] = temperature->Bounds(run.training().steps());
+    const absl::Status suits = FindCodecForRun(name, low, high).status();
+    Require(suits.ok(), path, std::string(suits.message()));
   }
 
   void CheckProcesses() {

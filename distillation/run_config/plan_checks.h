@@ -17,7 +17,8 @@ namespace distill {
 struct PlanCapabilities {
   // Whether an architecture can be built; its message is shown.
   std::function<absl::Status(const v1::ModelConfig&)> check_model;
-  // Names of the label codecs.
+  // Names of the label codecs that teacher servers speak (ServedCodecNames in
+  // distillation/labels/codec.h); a name with numbers belongs to its family.
   std::vector<std::string> codecs;
 };
 

@@ -23,7 +23,7 @@ PlanCapabilities Capabilities() {
                        ? absl::OkStatus()
                        : absl::InvalidArgumentError("unknown architecture; known: conv_net, mlp");
           },
-          {"dense_fp16", "dense_fp32"}};
+          {"dense_fp16", "dense_fp32", "top_k", "sampled"}};
 }
 
 // The example that ships, read from its file: every test starts from a plan that
@@ -96,6 +96,44 @@ TEST(PlanChecks, WhatIsReferredToMustExist) {
   EXPECT_THAT(Paths(plan), ElementsAre("runs[0].data_set", "runs[2].teachers[0].run",
                                        "runs[2].objective[1].soft_kl.teacher",
                                        "runs[2].labels.share", "runs[2].labels.codecs[0]"));
+}
+
+// The messages about the codec `name` of the distilled run.
+std::vector<std::string> ProblemsOfCodec(v1::PlanConfig plan, const std::string& name) {
+  plan.mutable_runs(2)->mutable_labels()->clear_codecs();
+  plan.mutable_runs(2)->mutable_labels()->add_codecs(name);
+  std::vector<std::string> messages;
+  for (const FieldProblem& problem : FindPlanProblems(plan, Capabilities())) {
+    EXPECT_EQ(problem.path, "runs[2].labels.codecs[0]");
+    messages.push_back(problem.message);
+  }
+  return messages;
+}
+
+TEST(PlanChecks, CodecsWithNumbersAreTakenAndBadNumbersNamed) {
+  for (const char* name : {"top_k", "top_k/5", "top_k/4096/32", "dense_fp32"}) {
+    EXPECT_THAT(ProblemsOfCodec(Example(), name), IsEmpty()) << name;
+  }
+  EXPECT_THAT(ProblemsOfCodec(Example(), "top_k/0"),
+              ElementsAre(HasSubstr("has '0' where a whole number from 1 to 4096 belongs")));
+  EXPECT_THAT(ProblemsOfCodec(Example(), "scores_at_ids/3"),
+              ElementsAre(HasSubstr("there is no codec 'scores_at_ids/3'")));
+}
+
+TEST(PlanChecks, SparseLabelsMustSuitTheTermsAndTemperatures) {
+  v1::PlanConfig plan = Example();
+  auto* temperature = plan.mutable_runs(2)->mutable_schedules()->mutable_temperature();
+  EXPECT_THAT(ProblemsOfCodec(plan, "sampled"), ElementsAre(HasSubstr("a temperature of 1")));
+  temperature->mutable_pieces(0)->mutable_linear()->set_from(40);
+  EXPECT_THAT(ProblemsOfCodec(plan, "top_k"), ElementsAre(HasSubstr("to 40 must rise within")));
+  temperature->mutable_pieces(0)->mutable_constant()->set_value(1);
+  EXPECT_THAT(ProblemsOfCodec(plan, "sampled"), IsEmpty());
+  auto* mse = plan.mutable_runs(2)->add_objective();
+  mse->set_name("mse");
+  mse->mutable_logit_mse()->set_teacher(plan.runs(2).teachers(0).role());
+  mse->mutable_logit_mse()->set_output("logits");
+  EXPECT_THAT(ProblemsOfCodec(plan, "top_k"), ElementsAre(HasSubstr("the term 'mse' (logit_mse)")));
+  EXPECT_THAT(ProblemsOfCodec(plan, "dense_fp16"), IsEmpty());
 }
 
 TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {

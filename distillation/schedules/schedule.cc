@@ -221,4 +221,23 @@ double ScheduleFunction::At(int64_t step) const {
   return PieceValue(schedule_.pieces(i), step);
 }
 
+std::pair<double, double> ScheduleFunction::Bounds(int64_t steps) const {
+  // Monotone between the steps at which a piece begins or ends.
+  const int64_t last = std::max<int64_t>(1, steps) - 1;
+  std::vector<int64_t> corners = {0, last};
+  for (const v1::Schedule::Piece& piece : schedule_.pieces()) {
+    for (const int64_t step : {piece.begin_step(), piece.end_step()}) {
+      for (const int64_t corner : {step - 1, step}) {
+        if (corner > 0 && corner < last) corners.push_back(corner);
+      }
+    }
+  }
+  std::pair<double, double> bounds = {At(0), At(0)};
+  for (const int64_t step : corners) {
+    bounds.first = std::min(bounds.first, At(step));
+    bounds.second = std::max(bounds.second, At(step));
+  }
+  return bounds;
+}
+
 }  // namespace distill

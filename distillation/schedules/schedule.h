@@ -5,6 +5,7 @@
 #define DISTILLATION_SCHEDULES_SCHEDULE_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -45,6 +46,9 @@ class ScheduleFunction {
   //   polynomial   from + (to - from) * (1 - (1 - s)^power)
   // All are exact at both ends. Never fails.
   double At(int64_t step) const;
+
+  // The lowest and the highest value over the steps [0, steps); of step 0 for none.
+  std::pair<double, double> Bounds(int64_t steps) const;
 
  private:
   explicit ScheduleFunction(const v1::Schedule& schedule) : schedule_(schedule) {}

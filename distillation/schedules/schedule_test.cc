@@ -3,12 +3,14 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -191,6 +193,26 @@ TEST(Schedule, ListsAllProblemsAtOnce) {
             "polynomial\n"
             "pieces[1].begin_step: is 5, before the piece above ends at 10; pieces must not "
             "overlap");
+}
+
+TEST(Schedule, BoundsAreThoseOfAllStepsUpToTheEnd) {
+  for (const std::string& text :
+       {std::string("pieces { begin_step: 0 end_step: 20 linear { from: 4 to: 2 } }"),
+        std::string("pieces { begin_step: 5 end_step: 9 cosine { from: 1 to: 6 } }"
+                    "pieces { begin_step: 9 end_step: 15 linear { from: 8 to: 0.5 } }"
+                    "pieces { begin_step: 16 end_step: 30 exponential { from: 3 to: 4 } }"),
+        std::string("pieces { begin_step: 3 end_step: 3 constant { value: 2 } }")}) {
+    const auto function = ScheduleFunction::Create(Parse(text), ScheduleKind::kTemperature);
+    ASSERT_TRUE(function.ok()) << function.status();
+    for (int64_t steps = 1; steps < 40; ++steps) {
+      double low = function->At(0), high = low;
+      for (int64_t step = 0; step < steps; ++step) {
+        low = std::min(low, function->At(step));
+        high = std::max(high, function->At(step));
+      }
+      EXPECT_EQ(function->Bounds(steps), std::pair(low, high)) << steps << " of " << text;
+    }
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <variant>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,7 @@
 #include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
 #include "distillation/objectives/objective.h"
+#include "distillation/objectives/sparse_terms.h"
 #include "distillation/order/run_examples.h"
 #include "student_worker/training/gradient_clip.h"
 #include "student_worker/training/inference.h"
@@ -265,8 +267,14 @@ class ReplicatedTrainer final : public Trainer {
         inputs.global_labelled += labels_[view.example_id] >= 0 ? 1 : 0;
       }
     }
-    for (const auto& [key, logits] : labels) {
-      ASSIGN_OR_RETURN(inputs.teacher_logits[key], CopyToTensor(logits));
+    for (const auto& [key, its] : labels) {
+      if (const auto* const logits = std::get_if<TensorView>(&its)) {
+        ASSIGN_OR_RETURN(inputs.teacher_logits[key], CopyToTensor(*logits));
+      } else {
+        ASSIGN_OR_RETURN(inputs.sparse_targets[key],
+                         SparseTargetAt(*std::get<std::shared_ptr<const SparseLabels>>(its),
+                                        values.temperature));
+      }
     }
     return inputs;
   }

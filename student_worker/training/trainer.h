@@ -14,6 +14,7 @@
 #include "common/safetensors/safetensors.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/data/data_set.h"
+#include "distillation/labels/soft_labels.h"
 #include "distillation/models/export/export.h"
 #include "distillation/order/order.h"
 #include "distillation/schedules/schedule_timeline.h"
@@ -30,8 +31,8 @@ struct TrainerOptions {
   uint64_t seed = 0;
 };
 
-// float32 [rows, classes] by (teacher role, output), rows as in Slice.
-using TeacherLabels = std::map<std::pair<std::string, std::string>, TensorView>;
+// By (teacher role, output), rows as in Slice.
+using TeacherLabels = std::map<std::pair<std::string, std::string>, SoftLabels>;
 
 // Of the global batch, equal on all ranks.
 struct StepResult {

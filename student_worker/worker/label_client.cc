@@ -10,7 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
-#include "distillation/labels/section.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
+#include "distillation/labels/sparse_labels.h"
 #include "student_worker/label_source/rendezvous.h"
 #include "student_worker/worker/answer_check.h"
 
@@ -45,20 +48,20 @@ std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts, int6
   if (parts.size() == 1) return labels_of(parts[0]);
   auto joined = std::make_shared<StepLabels>();
   for (const auto& [output, first] : *labels_of(parts[0])) {
-    std::vector<int64_t> dims = first.dims;
-    dims[0] = rows;
-    const auto width = static_cast<size_t>(first.elements() / first.dims[0]);
-    std::vector<float> values(width * static_cast<size_t>(rows));
+    std::vector<SoftLabelsPart> of_output;
     for (const LabelPart& part : parts) {
-      auto row = labels_of(part)->at(output).as<float>().begin();
-      for (const int32_t position : part.positions) {
-        std::copy_n(row, width, values.begin() + static_cast<int64_t>(width) * position);
-        row += static_cast<int64_t>(width);
-      }
+      of_output.push_back({labels_of(part)->at(output), part.positions});
     }
-    (*joined)[output] = MakeTensorView(ElementType::kFloat32, dims, std::move(values));
+    absl::StatusOr<SoftLabels> labels = JoinSoftLabels(of_output);
+    ABSL_RAW_CHECK(labels.ok(), "parts of one step are of one codec and shape");
+    (*joined)[output] = *std::move(labels);
   }
   return joined;
+}
+
+bool IsSparse(const std::string& codec) {
+  const auto found = FindCodec(codec);
+  return found.ok() && (*found)->layout() == LabelLayout::kSparse;
 }
 
 // `positions` ascend.
@@ -243,7 +246,7 @@ void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
     source_.StreamLost(endpoint.name, channel.status(), now);
     return;
   }
-  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), {}};
+  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), {}, {}};
 }
 
 void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
@@ -303,30 +306,56 @@ LabelClient::Teacher* LabelClient::Current(const std::string& name, uint64_t ser
   return it == teachers_.end() || it->second.serial != serial ? nullptr : &it->second;
 }
 
+absl::Status LabelClient::CheckCodec(const std::string& codec) const {
+  const auto& asked = options_.open.codecs();
+  if (std::find(asked.begin(), asked.end(), codec) == asked.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("it took the label codec ", codec, ", which it was not asked for"));
+  }
+  if (codec_.empty() || codec_ == codec || !(IsSparse(codec_) || IsSparse(codec))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "it took the label codec ", codec, " and another server ", codec_,
+      ", which do not join; run one release on all servers, or name one codec in labels.codecs"));
+}
+
+void LabelClient::OnOpened(const std::string& name, uint64_t serial, const v1::Opened& opened,
+                           absl::Duration now) {
+  Teacher* const teacher = Current(name, serial);
+  if (teacher == nullptr) return;
+  if (const std::string& run = options_.open.fingerprint(); opened.fingerprint() != run) {
+    source_.Distrust(name,
+                     absl::FailedPreconditionError(
+                         absl::StrCat("it serves the fingerprint '", opened.fingerprint(),
+                                      "' and the run's teacher has '", run, "'")),
+                     now);
+    return;
+  }
+  if (options_.rows > int64_t{opened.max_request_examples()}) {
+    // Of the plan, so every other teacher would say the same.
+    End(absl::InvalidArgumentError(absl::StrCat(
+        "a step asks for ", options_.rows, " examples and teacher server ", name, " takes ",
+        opened.max_request_examples(), " in one request; raise serving.max_batch_examples")));
+    return;
+  }
+  if (const absl::Status fits = CheckCodec(opened.codec()); !fits.ok()) {
+    teacher->channel->Close();
+    teachers_.erase(name);
+    source_.StreamLost(name, fits, now);
+    return;
+  }
+  if (codec_.empty()) codec_ = opened.codec();
+  teacher->codec = opened.codec();
+  source_.StreamOpened(name, opened.numerics_class().text(), now);
+}
+
 LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t serial) {
   LabelChannelEvents events;
   const auto self = shared_from_this();
   events.opened = [=](const v1::Opened& opened) {
-    self->Post([=, raw = self.get()](absl::Duration now) {
-      if (raw->Current(name, serial) == nullptr) return;
-      if (const std::string& run = raw->options_.open.fingerprint(); opened.fingerprint() != run) {
-        raw->source_.Distrust(name,
-                              absl::FailedPreconditionError(
-                                  absl::StrCat("it serves the fingerprint '", opened.fingerprint(),
-                                               "' and the run's teacher has '", run, "'")),
-                              now);
-        return;
-      }
-      if (raw->options_.rows > int64_t{opened.max_request_examples()}) {
-        // Of the plan, so every other teacher would say the same.
-        raw->End(absl::InvalidArgumentError(
-            absl::StrCat("a step asks for ", raw->options_.rows, " examples and teacher server ",
-                         name, " takes ", opened.max_request_examples(),
-                         " in one request; raise serving.max_batch_examples")));
-        return;
-      }
-      raw->source_.StreamOpened(name, opened.numerics_class().text(), now);
-    });
+    self->Post(
+        [=, raw = self.get()](absl::Duration now) { raw->OnOpened(name, serial, opened, now); });
   };
   events.answered = [=](uint64_t id, const std::shared_ptr<const ReceivedLabels>& received) {
     self->Post([=, raw = self.get()](absl::Duration now) {
@@ -335,7 +364,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
       const auto asked = teacher->unanswered.extract(id);
       if (asked.empty()) return;
       const Unanswered& was = asked.mapped();
-      const auto labels = raw->Decode(*received, was.examples);
+      const auto labels = raw->Decode(*received, teacher->codec, was.examples);
       raw->CountAnswer(was, received->stages, now);
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
@@ -372,8 +401,22 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
   return events;
 }
 
+// Of what was asked for, so that the parts of a step join.
+absl::Status LabelClient::CheckTemperatures(const SoftLabels& labels) const {
+  const auto* const sparse = std::get_if<std::shared_ptr<const SparseLabels>>(&labels);
+  if (sparse == nullptr || !(*sparse)->weights.empty()) return absl::OkStatus();
+  if ((*sparse)->min_temperature == options_.open.min_temperature() &&
+      (*sparse)->max_temperature == options_.open.max_temperature()) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("labels for temperatures from ", (*sparse)->min_temperature, " to ",
+                   (*sparse)->max_temperature, " came where ", options_.open.min_temperature(),
+                   " to ", options_.open.max_temperature(), " were asked for"));
+}
+
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
-    const ReceivedLabels& received, int64_t rows) const {
+    const ReceivedLabels& received, const std::string& codec, int64_t rows) const {
   // The parts of a step come from several teachers, and are joined by the outputs that they have.
   if (received.sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
     return absl::DataLossError(absl::StrCat("the answer has ", received.sections.size(),
@@ -382,15 +425,22 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
   }
   auto labels = std::make_shared<StepLabels>();
   for (const v1::Section& section : received.sections) {
+    if (section.codec() != codec) {
+      return absl::DataLossError(absl::StrCat("output ", section.output(), " came in the codec ",
+                                              section.codec(), ", the stream's is ", codec));
+    }
     ASSIGN_OR_RETURN(
-        TensorView values,
-        DecodeSection(section, std::as_bytes(std::span<const char>(received.payload.data(),
-                                                                   received.payload.size()))));
-    if (values.dims != std::vector<int64_t>{rows, options_.open.classes()}) {
+        SoftLabels values,
+        DecodeSoftLabels(section, std::as_bytes(std::span<const char>(received.payload.data(),
+                                                                      received.payload.size()))));
+    if (RowsOf(values) != rows || ClassesOf(values) != int64_t{options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
-    RETURN_IF_ERROR(
-        Annotate(CheckAnswer(values, section.codec()), absl::StrCat("output ", section.output())));
+    if (const auto* const dense = std::get_if<TensorView>(&values); dense != nullptr) {
+      RETURN_IF_ERROR(Annotate(CheckAnswer(*dense, section.codec()),
+                               absl::StrCat("output ", section.output())));
+    }
+    RETURN_IF_ERROR(CheckTemperatures(values));
     (*labels)[section.output()] = std::move(values);
   }
   for (const v1::OutputSpec& output : options_.open.outputs()) {

@@ -19,7 +19,7 @@
 #include "common/clock/timer.h"
 #include "common/executor/executor.h"
 #include "common/rpc/transport.h"
-#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/soft_labels.h"
 #include "proto/teacher.pb.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
@@ -43,8 +43,10 @@ struct LabelClientOptions {
 };
 
 // Thread-safe. Everything is decided on `executor`, a serial one that runs nothing inside
-// Schedule. A teacher whose answer came whole and may not be trained on, or that serves another
-// fingerprint, is refused and another asked. Call Close,
+// Schedule. A teacher whose answer came whole and may not be trained on, that serves another
+// fingerprint, or that answers in another codec than its stream was opened with, is refused and
+// another asked. Where the first stream speaks a sparse codec the others must speak the same,
+// since the labels of a step are of one kind. Call Close,
 // and let the executor run what it led to, before any of the pointers goes.
 class LabelClient final : public RoleLabels, public std::enable_shared_from_this<LabelClient> {
  public:
@@ -75,6 +77,8 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   struct Teacher {
     uint64_t serial = 0;
     std::shared_ptr<LabelChannel> channel;
+    // As `opened` said.
+    std::string codec;
     // By ask without a terminal answer; those that no longer count included.
     std::map<uint64_t, Unanswered> unanswered;
   };
@@ -105,8 +109,14 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   LabelChannelEvents EventsOf(const std::string& name, uint64_t serial);
   // The teacher of that stream, if it is still the one in use.
   Teacher* Current(const std::string& name, uint64_t serial);
+  // Of a stream that was opened: asked for, and fit to be joined with the others'.
+  absl::Status CheckCodec(const std::string& codec) const;
+  void OnOpened(const std::string& name, uint64_t serial, const v1::Opened& opened,
+                absl::Duration now);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
+                                                           const std::string& codec,
                                                            int64_t rows) const;
+  absl::Status CheckTemperatures(const SoftLabels& labels) const;
   void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
   void OfferReady() ABSL_LOCKS_EXCLUDED(mu_);
@@ -121,6 +131,8 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   LabelSource source_;
   std::map<std::string, Teacher> teachers_;
   uint64_t last_serial_ = 0;
+  // Of the first stream that was opened.
+  std::string codec_;
   // The step last asked about, since the asks of one come together.
   int64_t examples_step_ = -1;
   v1::ExampleRefs examples_;

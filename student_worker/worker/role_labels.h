@@ -8,14 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/soft_labels.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
 
 namespace distill {
 
-// float32 [rows, classes] by output.
-using StepLabels = std::map<std::string, TensorView>;
+// By output.
+using StepLabels = std::map<std::string, SoftLabels>;
 
 // Thread-safe.
 class RoleLabels {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/random/random.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/section.h"
@@ -49,10 +50,20 @@ absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::s
   return absl::OkStatus();
 }
 
+std::vector<uint64_t> RowKeys(const LabelCodec& codec, const v1::ExampleRefs& refs) {
+  std::vector<uint64_t> keys;
+  if (codec.layout() == LabelLayout::kDense) return keys;
+  for (int i = 0; i < refs.ids_size(); ++i) {
+    keys.push_back(
+        Mix(refs.split(), refs.ids(i), refs.view_seeds_size() > 0 ? refs.view_seeds(i) : 0));
+  }
+  return keys;
+}
+
 absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
                                        const std::vector<std::string>& outputs, int64_t first,
                                        int64_t rows, const std::vector<std::string>& wanted,
-                                       const LabelCodec& codec) {
+                                       const LabelCodec& codec, std::span<const uint64_t> keys) {
   LabelAnswer answer;
   uint64_t offset = 0;
   for (const std::string& name : wanted) {
@@ -67,7 +78,7 @@ absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
     if (absl::Status varied = CheckVariedRows(part.as<float>(), classes); !varied.ok()) {
       return Annotate(varied, absl::StrCat("output ", name));
     }
-    absl::StatusOr<EncodedLabels> encoded = codec.Encode(part);
+    absl::StatusOr<EncodedLabels> encoded = codec.Encode(part, {.ids = {}, .keys = keys});
     if (!encoded.ok()) return Annotate(encoded.status(), absl::StrCat("output ", name));
     ASSIGN_OR_RETURN(v1::Section section, SectionFor(name, codec, rows, classes, *encoded, offset));
     offset += encoded->bytes.size();

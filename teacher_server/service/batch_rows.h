@@ -8,7 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "common/tensor_view/tensor_view.h"
-#include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
+#include "proto/teacher.pb.h"
 #include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/runner/interface.h"
 
@@ -23,14 +24,17 @@ absl::Status CheckResult(const InferenceResult& result, const std::vector<std::s
 // ...], and not copies of one another. DATA_LOSS, with the output's name, otherwise.
 absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::string>& outputs,
                          const TensorView& examples);
+// A key for each row of an ask by id, for codecs that draw (RowContext): a function of example
+// and view. None for a dense codec, which draws nothing.
+std::vector<uint64_t> RowKeys(const LabelCodec& codec, const v1::ExampleRefs& refs);
 
 // Rows [first, first + rows) of a result that CheckResult passed, for the outputs
-// `wanted`, which are among `outputs`. DATA_LOSS, with the output's name, where they may
-// not be trained on (distillation/labels/validity.h).
+// `wanted`, which are among `outputs`. `keys` are theirs, or none. DATA_LOSS, with the output's
+// name, where they may not be trained on (distillation/labels/validity.h).
 absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
                                        const std::vector<std::string>& outputs, int64_t first,
                                        int64_t rows, const std::vector<std::string>& wanted,
-                                       const LabelCodec& codec);
+                                       const LabelCodec& codec, std::span<const uint64_t> keys);
 
 }  // namespace distill
 

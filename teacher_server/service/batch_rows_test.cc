@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "distillation/labels/codec.h"
 #include "distillation/labels/section.h"
 
 namespace distill {
@@ -31,7 +32,7 @@ TEST(BatchRowsTest, EachOutputIsASectionOfTheRowsAsked) {
   InferenceResult result;
   result.outputs = {Floats({3, 2}, {1, 2, 3, 4, 5, 6}), Floats({3, 2}, {10, 20, 30, 40, 50, 60})};
   ASSERT_TRUE(CheckResult(result, outputs, 3, 2).ok());
-  const auto answer = EncodeRows(result, outputs, 1, 2, {"other", "logits"}, Fp32());
+  const auto answer = EncodeRows(result, outputs, 1, 2, {"other", "logits"}, Fp32(), {});
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->sections[0].output(), "other");
   EXPECT_THAT(Decoded(*answer, 0), ElementsAre(30, 40, 50, 60));
@@ -42,8 +43,8 @@ TEST(BatchRowsTest, EachOutputIsASectionOfTheRowsAsked) {
 TEST(BatchRowsTest, LabelsThatMayNotBeTrainedOnAreDataLossAndOthersAreNotTouched) {
   InferenceResult result;
   result.outputs = {Floats({2, 2}, {1, 2, 7, 7})};
-  EXPECT_TRUE(EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32()).ok());
-  const absl::Status status = EncodeRows(result, {"logits"}, 1, 1, {"logits"}, Fp32()).status();
+  EXPECT_TRUE(EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32(), {}).ok());
+  const absl::Status status = EncodeRows(result, {"logits"}, 1, 1, {"logits"}, Fp32(), {}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("output logits"));
 }
@@ -60,6 +61,35 @@ TEST(BatchRowsTest, CopiesOfRowsAreDataLossWhereTheExamplesDiffer) {
   const absl::Status status = CheckCopies(result, {"logits"}, examples({7, 8, 9}));
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("output logits"));
+}
+
+TEST(BatchRowsTest, DrawsAreAFunctionOfExampleAndView) {
+  const auto codec = *FindCodec("sampled/40");
+  std::vector<float> row;
+  for (int c = 0; c < 100; ++c) row.push_back(static_cast<float>(c % 7));
+  InferenceResult result;
+  result.outputs = {Floats({1, 100}, row)};
+  const auto draws = [&](uint64_t id, uint64_t view_seed, v1::Split split = v1::TRAIN) {
+    v1::ExampleRefs refs;
+    refs.set_split(split);
+    refs.add_ids(id);
+    if (view_seed != 0) refs.add_view_seeds(view_seed);
+    const auto answer =
+        EncodeRows(result, {"logits"}, 0, 1, {"logits"}, *codec, RowKeys(*codec, refs));
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return *answer->payload[0];
+  };
+  EXPECT_EQ(draws(3, 0), draws(3, 0));
+  EXPECT_NE(draws(3, 0), draws(4, 0));
+  EXPECT_NE(draws(3, 0), draws(3, 1));
+  EXPECT_NE(draws(3, 1), draws(3, 2));
+  EXPECT_NE(draws(3, 1), draws(3, 1, v1::TEST));
+  v1::ExampleRefs refs;
+  refs.add_ids(3);
+  EXPECT_TRUE(RowKeys(Fp32(), refs).empty()) << "draws nothing";
+  // Examples that came along have no id to draw by.
+  EXPECT_EQ(EncodeRows(result, {"logits"}, 0, 1, {"logits"}, *codec, {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(BatchRowsTest, AResultOfAnotherShapeIsTheRunnersFault) {

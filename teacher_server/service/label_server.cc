@@ -318,7 +318,8 @@ void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest
         stream->outputs.push_back(output.name());
       }
       // Negotiated among served.codecs, which may name what this build does not know.
-      const auto codec = FindCodec(state.codec());
+      const auto codec = FindCodecForRun(state.codec(), state.open().min_temperature(),
+                                         state.open().max_temperature());
       status = codec.status();
       if (codec.ok()) stream->codec = *codec;
     }
@@ -390,11 +391,11 @@ void LabelServer::Submit(Request request) {
   model_->waiting.emplace(wanted.id, std::move(request));
 }
 
-// At most, as far as a codec needs no more than the floats themselves; and the examples, where
-// they came along.
+// As encoded; and the examples, where they came along.
 uint64_t LabelServer::MemoryOf(const Stream& stream, const Request& request) const {
-  return static_cast<uint64_t>(request.examples()) * stream.outputs.size() *
-             model_->served->classes * sizeof(float) +
+  const uint64_t of_output =
+      stream.codec->EncodedBytes(request.examples(), model_->served->classes).value_or(0);
+  return of_output * stream.outputs.size() +
          (request.tensors.has_value() ? request.tensors->bytes.size() : 0);
 }
 

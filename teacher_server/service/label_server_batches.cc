@@ -119,8 +119,9 @@ void LabelServer::AnswerAll(Work& work, const std::vector<Request>& requests,
     if (request.rows != nullptr) {
       KeepRows(work, request, result, first);
     } else if (Wanted(request)) {
-      auto answer = EncodeRows(result, work.outputs, first, rows, request.stream->outputs,
-                               *request.stream->codec);
+      auto answer =
+          EncodeRows(result, work.outputs, first, rows, request.stream->outputs,
+                     *request.stream->codec, RowKeys(*request.stream->codec, request.refs));
       if (answer.ok()) {
         v1::StageSeconds& stages = answer->stages;
         stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted));

@@ -47,6 +47,9 @@ class HarnessStudent final : public FrameSink {
       const v1::LabelResponse& head = frame->head;
       if (head.has_failed()) failed[head.failed().request_id()] = head.failed();
       if (!head.has_labels()) continue;
+      for (const v1::Section& section : head.labels().sections()) {
+        sections[head.labels().request_id()] = section;
+      }
       bytes += frame->payload.size();
       for (const std::string_view slice : frame->payload.slices) {
         payload[head.labels().request_id()] += slice;
@@ -65,6 +68,7 @@ class HarnessStudent final : public FrameSink {
   std::vector<uint64_t> answered;
   uint64_t bytes = 0;
   std::map<uint64_t, std::string> payload;
+  std::map<uint64_t, v1::Section> sections;
 
  private:
   LabelServer* const server_;
@@ -96,7 +100,7 @@ class LabelServerHarness : public ServingObserver {
     serving.model.fingerprint = "f00d";
     serving.model.data_set_digest = "data";
     serving.model.outputs = {"logits"};
-    serving.model.codecs = {"dense_fp32"};
+    serving.model.codecs = {"dense_fp32", "top_k", "sampled"};
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
     serving.runner = std::move(runner);
@@ -132,13 +136,14 @@ class LabelServerHarness : public ServingObserver {
     student->id = server.Connect(PeerIdentity{"ipv4:10.0.0.7:40000", ""}, student);
     v1::LabelRequest message;
     v1::Open* open = message.mutable_open();
+    *open = as_opened;
     open->set_run_id(run);
     if (share.has_value()) open->set_share(*share);
     open->set_model("teacher");
     open->set_fingerprint("f00d");
     open->add_outputs()->set_name("logits");
     open->mutable_outputs(0)->mutable_logits();
-    open->add_codecs("dense_fp32");
+    if (open->codecs().empty()) open->add_codecs("dense_fp32");
     open->set_classes(kClasses);
     open->add_example_dims(1);
     open->add_example_dims(2);
@@ -168,6 +173,8 @@ class LabelServerHarness : public ServingObserver {
   void OnShed(const char* reason) override { ++shed[reason]; }
   void OnCanary(bool passed, double) override { ++canaries[passed]; }
 
+  // Codecs and temperatures that students open with; dense_fp32 where it names none.
+  v1::Open as_opened;
   FakeClock clock;
   FakeTimerQueue timers{&clock};
   ManualExecutor control{16384};

@@ -133,7 +133,8 @@ void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
     result.outputs.push_back(
         MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values)));
   }
-  auto answer = EncodeRows(result, outputs, 0, rows, outputs, *request.stream->codec);
+  auto answer = EncodeRows(result, outputs, 0, rows, outputs, *request.stream->codec,
+                           RowKeys(*request.stream->codec, request.refs));
   if (!answer.ok()) {
     Fail(request, answer.status());
     return;

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -20,6 +21,9 @@
 #include "common/executor/thread_executor.h"
 #include "common/rpc/server.h"
 #include "distillation/data/data_set.h"
+#include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
+#include "distillation/labels/soft_labels.h"
 #include "proto/teacher.grpc.pb.h"
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
@@ -77,7 +81,8 @@ std::vector<float> Truth(int64_t step) {
 // A teacher server in this process; its destruction is its death.
 class Teacher {
  public:
-  explicit Teacher(FakeRunner::Mode mode, uint32_t max_batch_examples = 16) {
+  explicit Teacher(FakeRunner::Mode mode, uint32_t max_batch_examples = 16,
+                   const std::vector<std::string>& codecs = {"dense_fp32"}) {
     runner_ = std::make_shared<FakeRunner>(
         ModelDescription{"f00d", "test", {1, 2}, kClasses, {"logits"}}, mode, 1);
     Serving serving;
@@ -85,7 +90,7 @@ class Teacher {
     serving.model.fingerprint = "f00d";
     serving.model.data_set_digest = "data";
     serving.model.outputs = {"logits"};
-    serving.model.codecs = {"dense_fp32"};
+    serving.model.codecs = codecs;
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
     serving.runner = runner_;
@@ -130,6 +135,7 @@ class BadTeacher final : public v1::TeacherService::Service {
     kNotFinite,
     kConstant,
     kAnotherShape,
+    kAnotherCodec,
     kChecksum,
     kOutputMissing,
     kOutputTooMany,
@@ -178,8 +184,14 @@ class BadTeacher final : public v1::TeacherService::Service {
     }
     if (fault_ == Fault::kConstant) std::fill_n(logits.begin(), kClasses, 1.0f);
     if (fault_ == Fault::kNotFinite) logits[7] = std::numeric_limits<float>::quiet_NaN();
-    const std::string bytes(reinterpret_cast<const char*>(logits.data()),
-                            logits.size() * sizeof(float));
+    const std::string codec = fault_ == Fault::kAnotherCodec ? "dense_fp16" : "dense_fp32";
+    std::string bytes(reinterpret_cast<const char*>(logits.data()), logits.size() * sizeof(float));
+    if (fault_ == Fault::kAnotherCodec) {
+      const std::vector<int64_t> dims = {rows, kClasses};
+      bytes = (*FindCodec(codec))
+                  ->Encode(MakeTensorView(ElementType::kFloat32, dims, std::move(logits)))
+                  ->bytes;
+    }
     v1::Labels* labels = response.mutable_labels();
     labels->set_request_id(ask.request_id());
     labels->set_last(true);
@@ -187,7 +199,7 @@ class BadTeacher final : public v1::TeacherService::Service {
     labels->set_crc32c(Crc32c(bytes) + (fault_ == Fault::kChecksum ? 1 : 0));
     v1::Section* section = labels->add_sections();
     section->set_output(fault_ == Fault::kOutputMissing ? "feature" : "logits");
-    section->set_codec("dense_fp32");
+    section->set_codec(codec);
     section->set_dtype(v1::FLOAT32);
     section->add_dims(rows);
     section->add_dims(kClasses);
@@ -259,7 +271,7 @@ class LabelClientTest : public ::testing::Test {
     for (int64_t step = begin; step < end; ++step) {
       const auto labels = client_->Take(step);
       ASSERT_TRUE(labels.ok()) << "step " << step << ": " << labels.status();
-      const auto values = labels->at("logits").as<float>();
+      const auto values = std::get<TensorView>(labels->at("logits")).as<float>();
       ASSERT_EQ(std::vector<float>(values.begin(), values.end()), Truth(step)) << "step " << step;
     }
   }
@@ -319,6 +331,59 @@ TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
   }
 }
 
+TEST_F(LabelClientTest, SparseLabelsOfStepsThatAreCutAmongTeachersArePutTogetherInOrder) {
+  const auto mode = FakeRunner::Mode::kAtOnce;
+  Teacher a(mode, 16, {"top_k"}), b(mode, 16, {"top_k"}), c(mode, 16, {"top_k"});
+  LabelClientOptions options = Options(1'000'000);
+  options.source.window_steps = 1;
+  options.open.set_codecs(0, "top_k/2");
+  options.open.set_min_temperature(1);
+  options.open.set_max_temperature(4);
+  Start(options);
+  SetTeachers({{"a", a.address()}, {"b", b.address()}, {"c", c.address()}});
+  int64_t step = 0;
+  const auto cut = [&] {
+    const LabelSource::Counters counters = client_->counters();
+    return counters.asks - counters.hedges - counters.asked_again - step;
+  };
+  for (; cut() < 20; ++step) {
+    const auto labels = client_->Take(step);
+    ASSERT_TRUE(labels.ok()) << "step " << step << ": " << labels.status();
+    const SparseLabels& sparse =
+        *std::get<std::shared_ptr<const SparseLabels>>(labels->at("logits"));
+    std::vector<int64_t> ids;
+    std::vector<float> maxima;
+    const v1::ExampleRefs examples = ExamplesOf(step);
+    for (const uint64_t id : examples.ids()) {
+      ids.insert(ids.end(), {kClasses - 2, kClasses - 1});
+      maxima.push_back(static_cast<float>((kClasses - 1) * (1 + id)));
+    }
+    ASSERT_EQ(sparse.ids, ids) << "step " << step;
+    ASSERT_EQ(sparse.shift, maxima) << "step " << step;
+  }
+}
+
+TEST_F(LabelClientTest, AServerThatDoesNotSpeakTheSparseCodecOfTheOthersIsLeftOut) {
+  Teacher sparse(FakeRunner::Mode::kAtOnce, 16, {"top_k"});
+  Teacher dense(FakeRunner::Mode::kAtOnce);
+  LabelClientOptions options = Options(1000);
+  options.open.clear_codecs();
+  options.open.add_codecs("top_k/2");
+  options.open.add_codecs("dense_fp32");
+  options.open.set_min_temperature(1);
+  options.open.set_max_temperature(1);
+  Start(options);
+  SetTeachers({{"sparse", sparse.address()}});
+  ASSERT_TRUE(client_->Take(0).ok());
+  SetTeachers({{"sparse", sparse.address()}, {"dense", dense.address()}});
+  for (int64_t step = 1; step < 300; ++step) {
+    const auto labels = client_->Take(step);
+    ASSERT_TRUE(labels.ok()) << labels.status();
+    ASSERT_FALSE(std::holds_alternative<TensorView>(labels->at("logits"))) << step;
+  }
+  EXPECT_FALSE(client_->counters().served.contains("dense"));
+}
+
 TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
   Teacher good(FakeRunner::Mode::kAtOnce);
   auto dying = std::make_unique<Teacher>(FakeRunner::Mode::kOnDemand);
@@ -339,6 +404,7 @@ TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTh
            {Fault::kNotFinite, "row 1 is not finite"},
            {Fault::kConstant, "row 0 is constant"},
            {Fault::kAnotherShape, "another shape"},
+           {Fault::kAnotherCodec, "came in the codec dense_fp16"},
            {Fault::kOutputMissing, "lacks output logits"},
            {Fault::kOutputTooMany, "2 sections, 1 outputs"},
            {Fault::kFingerprint, "serves the fingerprint 'beef'"}}) {
