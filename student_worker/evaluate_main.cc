@@ -22,17 +22,14 @@ int Fail(ExitCode code, const std::string& message) {
 
 int Fail(ExitCode code, const absl::Status& status) { return Fail(code, status.ToString()); }
 
-ExitCode CodeOf(const absl::Status& evaluation) {
-  return IsDataProblem(evaluation) ? ExitCode::kData : ExitCode::kRunFailed;
-}
-
 int Main(int argc, char** argv) {
-  std::string run_dir, plan_path, out;
+  std::string run_dir, plan_path, out, logits;
   int threads = 1;
   CLI::App app("Measures the exports of a finished plan and writes report.json", "evaluate");
   app.add_option("--run-dir", run_dir, "The folder that holds <run>/export")->required();
   app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")->required();
   app.add_option("--out", out, "The report to write, JSON")->required();
+  app.add_option("--logits", logits, "RUN=FILE: its logits of the test split, .npy, too");
   app.add_option("--threads", threads, "LibTorch threads, 1 by default")
       ->check(CLI::Range(1, 1024));
   try {
@@ -49,8 +46,10 @@ int Main(int argc, char** argv) {
   const auto plan = ReadPlan(files, plan_path, {}, std::nullopt);
   if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status());
   const auto report = EvaluatePlan(files, clock, run_dir, *plan);
-  if (!report.ok()) return Fail(CodeOf(report.status()), report.status());
+  const ExitCode code = IsDataProblem(report.status()) ? ExitCode::kData : ExitCode::kRunFailed;
+  if (!report.ok()) return Fail(code, report.status());
   status = WriteFileAtomically(files, out, ReportToJson(*report));
+  if (status.ok()) status = WriteTestLogits(files, run_dir, *plan, logits);
   return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status);
 }
 

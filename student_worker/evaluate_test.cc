@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/report/report.h"
 #include "common/config/config_writer.h"
 #include "common/files/posix_file_system.h"
+#include "distillation/data/npy_reader.h"
 #include "student_worker/evaluation/finished_plan.h"
 
 namespace distill {
@@ -52,6 +56,26 @@ TEST_F(EvaluateTest, WritesTheReportOfAFinishedPlan) {
   EXPECT_EQ(report->models().at("teacher").test_accuracy(), 0.5);
   EXPECT_GT(report->models().at("student").latency_ms(), 0);
   EXPECT_EQ(Errors(), "");
+}
+
+TEST_F(EvaluateTest, WritesTheLogitsOfARunWhereTheyAreAskedFor) {
+  ASSERT_EQ(Evaluate("--logits teacher=" + folder_ + "/logits.npy"), 0) << Errors();
+  v1::ArrayFile file;
+  file.set_path(folder_ + "/logits.npy");
+  const auto logits = ReadNpy(files_, file);
+  ASSERT_TRUE(logits.ok()) << logits.status();
+  ASSERT_EQ(logits->dims, (std::vector<int64_t>{4, 3}));
+  // It predicts 0, 1, 2, 0.
+  const auto values = logits->as<float>();
+  for (const auto& [row, top] : {std::pair{0, 0}, {1, 1}, {2, 2}, {3, 0}}) {
+    const auto its = values.subspan(row * 3, 3);
+    EXPECT_EQ(std::max_element(its.begin(), its.end()) - its.begin(), top) << row;
+  }
+  EXPECT_TRUE(HasReport());
+  EXPECT_EQ(Evaluate("--logits expert=" + folder_ + "/logits.npy"), 1);
+  EXPECT_THAT(Errors(), HasSubstr("no run 'expert'"));
+  EXPECT_EQ(Evaluate("--logits teacher"), 1);
+  EXPECT_THAT(Errors(), HasSubstr("RUN=FILE"));
 }
 
 TEST_F(EvaluateTest, AMissingOrDamagedExportExitsWith7AndWritesNoReport) {

@@ -16,6 +16,7 @@
 #include "common/status/status_macros.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/data/data_set.h"
+#include "distillation/data/npy_writer.h"
 #include "distillation/models/export/export.h"
 #include "distillation/models/export/load_model.h"
 #include "distillation/models/export/manifest.h"
@@ -248,6 +249,29 @@ absl::StatusOr<v1::Report> EvaluatePlan(FileSystem& files, Clock& clock, const s
     (*report.mutable_models())[candidate.run->name()] = candidate.report;
   }
   return report;
+}
+
+absl::Status WriteTestLogits(FileSystem& files, const std::string& run_dir,
+                             const v1::PlanConfig& plan, const std::string& wanted) {
+  if (wanted.empty()) return absl::OkStatus();
+  const size_t equals = wanted.find('=');
+  if (equals == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("'", wanted, "' is not of the form RUN=FILE"));
+  }
+  for (const v1::RunConfig& run : plan.runs()) {
+    if (run.name() != wanted.substr(0, equals)) continue;
+    absl::StatusOr<Candidate> candidate = Load(files, run_dir, run);
+    if (!candidate.ok()) return NameRun(candidate.status(), run);
+    DataSets data_sets(files, plan, DataSet::Files::kTest);
+    ASSIGN_OR_RETURN(const DataSet* data, data_sets.Find(run.data_set()));
+    RETURN_IF_ERROR(NameRun(CheckFitsData(candidate->manifest, *data), run));
+    ASSIGN_OR_RETURN(const TensorView logits,
+                     ComputeLogits(*candidate->model, *data, v1::TEST, AllIds(*data, v1::TEST)));
+    ASSIGN_OR_RETURN(const std::string bytes, NpyBytes(logits));
+    return WriteFileAtomically(files, wanted.substr(equals + 1), bytes);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("the plan has no run '", wanted.substr(0, equals), "' to write logits of"));
 }
 
 bool IsDataProblem(const absl::Status& status) {

@@ -35,6 +35,12 @@ std::string ReferenceRun(const v1::PlanConfig& plan);
 absl::StatusOr<v1::Report> EvaluatePlan(FileSystem& files, Clock& clock, const std::string& run_dir,
                                         const v1::PlanConfig& plan);
 
+// Writes the logits that the export of a run gives the whole test split to a .npy file, float32
+// [examples, classes]. `wanted` is "RUN=FILE"; empty: nothing to do. Errors as of EvaluatePlan;
+// NOT_FOUND where the plan has no such run, INVALID_ARGUMENT for another form.
+absl::Status WriteTestLogits(FileSystem& files, const std::string& run_dir,
+                             const v1::PlanConfig& plan, const std::string& wanted);
+
 // Whether an error of EvaluatePlan lies in the data or the exports, so that evaluating
 // them again gives it again.
 bool IsDataProblem(const absl::Status& status);
