@@ -105,9 +105,10 @@ class Sampled : public LabelCodec {
                                                 ", cannot come from an encoder"));
       }
       size_t first = 0;
-      for (size_t i = 0; i < width; ++i) {
-        if (ids[i] != ids[first]) first = i;
-        labels.weights[r * width + first] = static_cast<float>(i - first + 1) / draws_;
+      for (size_t i = 1; i <= width; ++i) {
+        if (i < width && ids[i] == ids[first]) continue;
+        labels.weights[r * width + first] = static_cast<float>(i - first) / draws_;
+        first = i;
       }
     }
     return labels;
