@@ -150,7 +150,7 @@ absl::Status TrainLive(const Job& job, BenchStudent& student, int64_t steps) {
   for (const std::string& address : job.addresses) endpoints.push_back({address, 1, address});
   client->SetEndpoints(endpoints);
   const absl::Status trained =
-      student.Train(steps, [&](int64_t step) -> absl::StatusOr<TensorView> {
+      student.Train(steps, [&](int64_t step) -> absl::StatusOr<SoftLabels> {
         ASSIGN_OR_RETURN(StepLabels labels, client->Take(step));
         return std::move(labels.at(kOutput));
       });

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
@@ -59,10 +58,10 @@ class RemoteLabels {
     executor_.Stop();
   }
 
-  absl::StatusOr<TensorView> Of(int64_t step) {
+  absl::StatusOr<SoftLabels> Of(int64_t step) {
     ASSIGN_OR_RETURN(StepLabels labels, client_->Take(step));
     // By a dense codec.
-    return std::get<TensorView>(std::move(labels.at("logits")));
+    return std::move(labels.at("logits"));
   }
 
  private:

@@ -32,7 +32,7 @@ absl::Status TrainFromSet(BenchStudent& student, const std::shared_ptr<LabelSetR
   const auto labels = RecordedLabels::Create(
       options, set, RowsOfSlices(std::move(order), 0, 1, set->identity()), &executor);
   const absl::Status trained =
-      student.Train(steps, [&](int64_t step) -> absl::StatusOr<TensorView> {
+      student.Train(steps, [&](int64_t step) -> absl::StatusOr<SoftLabels> {
         ASSIGN_OR_RETURN(StepLabels outputs, labels->Take(step));
         return std::move(outputs.at(set->identity().output));
       });

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/clock/clock.h"
-#include "common/tensor_view/tensor_view.h"
 #include "distillation/data/data_set.h"
+#include "distillation/labels/soft_labels.h"
 #include "distillation/order/order.h"
 #include "distillation/schedules/schedule_timeline.h"
 #include "proto/run_config.pb.h"
@@ -24,8 +24,8 @@ namespace distill {
 
 class BenchStudent {
  public:
-  // Soft labels of a step, float32 [rows(), classes()].
-  using LabelsOf = std::function<absl::StatusOr<TensorView>(int64_t step)>;
+  // Soft labels of a step, of rows() examples and classes() classes.
+  using LabelsOf = std::function<absl::StatusOr<SoftLabels>(int64_t step)>;
 
   // After a step, in the phase "other".
   using OnStep = std::function<absl::Status(int64_t step, const StepValues& values,

@@ -6,6 +6,7 @@
 #include "common/executor/manual_executor.h"
 #include "common/executor/thread_executor.h"
 #include "common/files/fake_file_system.h"
+#include "common/tensor_view/tensor_view.h"
 #include "distillation/label_sets/label_set_for_test.h"
 
 namespace distill {
@@ -59,7 +60,7 @@ class RecordedLabelsTest : public ::testing::Test {
   }
   static std::vector<float> Values(const absl::StatusOr<StepLabels>& labels) {
     EXPECT_TRUE(labels.ok()) << labels.status();
-    const auto values = labels->at("logits").as<float>();
+    const auto values = std::get<TensorView>(labels->at("logits")).as<float>();
     return {values.begin(), values.end()};
   }
 

@@ -91,7 +91,7 @@ class LyingTeacherTest : public ::testing::Test {
       if (!teacher.stream->end.has_value()) source_.StreamOpened(name, "class", Now());
     } else if (const auto* ask = std::get_if<AskLabels>(&action)) {
       Teacher& teacher = teachers_.at(ask->endpoint);
-      const int rows = static_cast<int>(ask->end - ask->begin);
+      const int rows = static_cast<int>(ask->positions.size());
       teacher.asked[ask->request_id] = rows;
       teacher.harness.Ask(*teacher.stream, ask->request_id, rows);
     } else if (const auto* give_up = std::get_if<GiveUp>(&action)) {
@@ -129,7 +129,7 @@ class LyingTeacherTest : public ::testing::Test {
     bool right = true;
     for (const LabelPart& part : source_.Take(Now())) {
       const auto& labels = *static_cast<const std::vector<float>*>(part.payload.get());
-      right = right && labels == Truth(static_cast<int>(part.end - part.begin));
+      right = right && labels == Truth(static_cast<int>(part.positions.size()));
     }
     Exchange();
     return right;
