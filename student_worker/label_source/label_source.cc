@@ -7,23 +7,11 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "student_worker/label_source/refusal.h"
 #include "student_worker/label_source/rendezvous.h"
 
 namespace distill {
 namespace {
-
-// Codes that say the run itself asks for something impossible: another teacher of
-// the same model would say the same.
-bool IsFatal(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kInvalidArgument ||
-         status.code() == absl::StatusCode::kUnimplemented;
-}
-
-// Codes of a stream that tell of a teacher that does not fit this run.
-bool IsRefusal(const absl::Status& status) {
-  return IsFatal(status) || status.code() == absl::StatusCode::kFailedPrecondition ||
-         status.code() == absl::StatusCode::kNotFound;
-}
 
 // One that computes what the others found in their caches is late against its prediction, and
 // another would have to compute it as well.

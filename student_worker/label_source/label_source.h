@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +16,7 @@
 #include "absl/time/time.h"
 #include "student_worker/label_source/breaker.h"
 #include "student_worker/label_source/hedging.h"
+#include "student_worker/label_source/label_actions.h"
 #include "student_worker/label_source/teacher_choice.h"
 
 namespace distill {
@@ -47,48 +47,6 @@ struct LabelSourceOptions {
   // Of each teacher; its back-off is also that of a failed ask.
   BreakerOptions breaker;
   HedgingOptions hedging;
-};
-
-struct TeacherEndpoint {
-  std::string name;
-  uint64_t incarnation = 0;
-  std::string address;
-};
-
-// What the driver is to do.
-struct OpenStream {
-  TeacherEndpoint endpoint;
-};
-struct CloseStream {
-  std::string endpoint;
-  std::string reason;
-};
-struct AskLabels {
-  uint64_t request_id = 0;
-  std::string endpoint;
-  int64_t step = 0;
-  // Of the step's examples, ascending.
-  std::vector<int32_t> positions;
-  // The answer is worth nothing after so long.
-  absl::Duration remaining;
-};
-struct CancelAsk {
-  uint64_t request_id = 0;
-  std::string endpoint;
-};
-// The run cannot have its labels. The last action.
-struct GiveUp {
-  absl::Status status;
-};
-using LabelAction = std::variant<OpenStream, CloseStream, AskLabels, CancelAsk, GiveUp>;
-
-// The labels of one answer, as the driver received them.
-using LabelPayload = std::shared_ptr<const void>;
-
-struct LabelPart {
-  // As asked: the payload has a row for each.
-  std::vector<int32_t> positions;
-  LabelPayload payload;
 };
 
 // A pure state machine for one teacher role. Thread-compatible. Points in time are
