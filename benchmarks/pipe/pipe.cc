@@ -28,7 +28,7 @@ namespace {
 
 constexpr int kClients = 8;
 constexpr int64_t kClasses = 1000;  // 4,000 bytes in dense_fp32.
-constexpr int64_t kMaxBatch = 256;
+constexpr int64_t kMaxBatch = 64;
 
 // Of an example that is sent along: 12,288 bytes.
 constexpr int64_t kFeatures = 3072;
