@@ -64,6 +64,10 @@ class DiskTier {
   // Writes them some time, or never.
   void Add(std::vector<KeyedRow> rows);
 
+  // Deletes all rows, and writes none that were added before. Nothing is ready() until that is
+  // done; ever, where it fails: on_error then says what is left.
+  void Clear();
+
   // What was added so far survives a crash of the machine, once `writes` is through.
   void Flush();
 

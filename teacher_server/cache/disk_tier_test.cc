@@ -205,5 +205,56 @@ TEST_F(DiskTierTest, WhatIsScheduledOutlivesTheTier) {
   EXPECT_EQ(found, true);
 }
 
+TEST_F(DiskTierTest, AClearedTierFindsNothingOfBeforeNorWritesIt) {
+  auto tier = Open();
+  tier->Add({Row(1)});
+  executor_.RunAll();
+  tier->Add({Row(2)});
+  tier->Clear();
+  EXPECT_FALSE(tier->ready()) << "until the rows are gone";
+  tier->Add({Row(3)});
+  tier->Flush();
+  executor_.RunAll();
+  EXPECT_TRUE(tier->ready());
+  tier.reset();
+  files_.Crash();
+  tier = Open();
+  executor_.RunAll();
+  for (uint64_t example = 1; example <= 3; ++example) {
+    std::optional<bool> found;
+    ASSERT_TRUE(Find(*tier, example, found).ok());
+    executor_.RunAll();
+    EXPECT_EQ(found, example == 3) << example;
+  }
+}
+
+TEST_F(DiskTierTest, AFullExecutorClearsBeforeWhatWaitsThereIsWritten) {
+  ManualExecutor writes(2);
+  DiskTier tier(&files_, {.directory = kDir, .log = {}}, &executor_, &writes, nullptr);
+  tier.Add({Row(1)});
+  writes.RunAll();
+  tier.Add({Row(2)});
+  tier.Add({Row(3)});
+  tier.Clear();
+  writes.RunAll();
+  ASSERT_TRUE(tier.ready());
+  EXPECT_EQ(tier.stats().bytes, 0u);
+  EXPECT_EQ(tier.stats().dropped, 2u);
+}
+
+TEST_F(DiskTierTest, RowsThatCannotBeDeletedAreNeverFoundAndSomebodyIsTold) {
+  const auto tier = Open();
+  tier->Add({Row(1)});
+  executor_.RunAll();
+  files_.FailOperation(1, absl::PermissionDeniedError("read-only"), true);
+  tier->Clear();
+  tier->Add({Row(2)});
+  executor_.RunAll();
+  ASSERT_EQ(errors_.size(), 1u);
+  EXPECT_NE(errors_[0].message().find("delete the directory"), absl::string_view::npos);
+  EXPECT_FALSE(tier->ready());
+  EXPECT_EQ(tier->stats().dropped, 1u);
+}
+
 }  // namespace
 }  // namespace distill

@@ -21,6 +21,12 @@ void LabelCache::Add(std::vector<KeyedRow> rows) {
   if (disk_ != nullptr) disk_->Add(std::move(rows));
 }
 
+void LabelCache::Clear() {
+  ++clears_;
+  memory_.Clear();
+  if (disk_ != nullptr) disk_->Clear();
+}
+
 LabelCacheStats LabelCache::stats() const {
   LabelCacheStats stats;
   stats.memory.hits = hits_;

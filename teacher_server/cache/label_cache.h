@@ -40,6 +40,11 @@ class LabelCache {
   // Computed labels, which passed CheckTeacherLogits.
   void Add(std::vector<KeyedRow> rows);
 
+  // Some rows may be wrong: all are forgotten, on disk too, where what Add was given before is
+  // not written any more. What a search of the disk that began before gives must not come back.
+  void Clear();
+  uint64_t clears() const { return clears_; }
+
   // A row that the disk gave.
   void Remember(const KeyedRow& row) { memory_.Insert(row.key, row.row); }
 
@@ -50,6 +55,7 @@ class LabelCache {
   DiskTier* const disk_;
   uint64_t hits_ = 0;
   uint64_t misses_ = 0;
+  uint64_t clears_ = 0;
 };
 
 }  // namespace distill

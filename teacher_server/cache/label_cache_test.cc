@@ -54,5 +54,26 @@ TEST(LabelCacheTest, WhatLeftMemoryIsFoundOnDiskAlsoAfterARestart) {
   EXPECT_EQ(cache.stats().disk.hits, 1u);
 }
 
+TEST(LabelCacheTest, ClearForgetsTheRowsOfBothTiers) {
+  FakeFileSystem files;
+  ManualExecutor executor;
+  DiskTierOptions options;
+  options.directory = "cache";
+  DiskTier disk(&files, options, &executor, &executor, nullptr);
+  LabelCache cache(1 << 20, &disk);
+  cache.Add({Row(1)});
+  executor.RunAll();
+  cache.Clear();
+  EXPECT_EQ(cache.clears(), 1u);
+  EXPECT_EQ(cache.Find(Key(1)), nullptr);
+  executor.RunAll();
+  std::vector<LabelRow> rows;
+  ASSERT_TRUE(
+      cache.FindOnDisk({Key(1)}, [&](std::vector<LabelRow> found) { rows = std::move(found); }));
+  executor.RunAll();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0], nullptr);
+}
+
 }  // namespace
 }  // namespace distill

@@ -24,6 +24,12 @@ void MemoryTier::Insert(const LabelKey& key, LabelRow row) {
   index_[key] = recent_.begin();
 }
 
+void MemoryTier::Clear() {
+  index_.clear();
+  recent_.clear();
+  bytes_ = 0;
+}
+
 uint64_t MemoryTier::CostOf(const LabelRow& row) {
   return row->size() * sizeof(float) + kRowOverhead;
 }

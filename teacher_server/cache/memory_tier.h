@@ -26,6 +26,8 @@ class MemoryTier {
   // Replaces what the key had. A row that is larger than the bound is not kept.
   void Insert(const LabelKey& key, LabelRow row);
 
+  void Clear();
+
   uint64_t bytes() const { return bytes_; }
   size_t rows() const { return index_.size(); }
   // Rows that left for want of room.

@@ -77,5 +77,16 @@ TEST(MemoryTierTest, ItBehavesLikeAListOfRecentKeysUnderAnyUse) {
   }
 }
 
+TEST(MemoryTierTest, ClearForgetsAllRowsAndTakesNewOnes) {
+  MemoryTier tier(2 * kCost);
+  for (uint64_t i = 0; i < 2; ++i) tier.Insert(Key(i), Row(i));
+  tier.Clear();
+  EXPECT_EQ(tier.Find(Key(0)), nullptr);
+  EXPECT_EQ(tier.bytes(), 0u);
+  EXPECT_EQ(tier.rows(), 0u);
+  tier.Insert(Key(0), Row(7));
+  EXPECT_EQ(*tier.Find(Key(0)), *Row(7));
+}
+
 }  // namespace
 }  // namespace distill

@@ -281,6 +281,14 @@ absl::Status SegmentLog::Flush() {
   return files_->Sync(directory_);
 }
 
+absl::Status SegmentLog::Clear() {
+  const auto status = [&]() -> absl::Status {
+    while (!segments_.empty()) RETURN_IF_ERROR(DropOldest());
+    return files_->Sync(directory_);
+  }();
+  return status.ok() ? status : Annotate(status, absl::StrCat("label cache in ", directory_));
+}
+
 absl::Status SegmentLog::Close() {
   const absl::Status status = Flush();
   file_.reset();

@@ -32,9 +32,9 @@ struct SegmentLogOptions {
 
 // A cache, not a store: rows of the last moments may be lost by a crash, and damage is a
 // row that is not there. What Find gives has passed two CRCs and carries the key asked for.
-// Bytes: docs/label_cache.md. Find and the figures are thread-safe, Add and Flush are for one
-// thread at a time; all but the figures may wait for the disk, and Find for no Add. One log to
-// a directory, which holds nothing else.
+// Bytes: docs/label_cache.md. Find and the figures are thread-safe, Add, Flush and Clear
+// are for one thread at a time; all but the figures may wait for the disk, and Find for no Add. One
+// log to a directory, which holds nothing else.
 class SegmentLog {
  public:
   // Reads the segments that are there, the newest first: what a former log wrote is found
@@ -56,8 +56,12 @@ class SegmentLog {
   // What was added so far survives a crash of the machine.
   absl::Status Flush();
 
-  // Rows that were deleted for want of room (but those that a start did not read), and
-  // records found torn or changed.
+  // Deletes all rows, so that a crash does not bring them back. After an error some are still
+  // there; calling again is allowed.
+  absl::Status Clear() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Rows that were deleted, for want of room (but those that a start did not read) or by
+  // Clear, and records found torn or changed.
   struct Figures {
     uint64_t bytes = 0;
     uint64_t rows = 0;

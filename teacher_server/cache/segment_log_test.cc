@@ -289,5 +289,22 @@ TEST_F(SegmentLogTest, FilesThatAreNotSegmentsAreLeftAlone) {
   EXPECT_EQ(*files_.Read(JoinPath(kDir, "7.rows"), 10), "mine");
 }
 
+TEST_F(SegmentLogTest, WhatIsClearedDoesNotComeBackEvenAfterACrash) {
+  SegmentLogOptions options;
+  options.segment_bytes = 2 * kRecord;
+  auto log = Open(options);
+  Add(*log, 0, 10);
+  ASSERT_TRUE(log->Flush().ok());
+  ASSERT_TRUE(log->Clear().ok());
+  EXPECT_TRUE(Found(*log, 10).empty());
+  EXPECT_EQ(log->bytes(), 0u);
+  Add(*log, 3, 5);
+  ASSERT_TRUE(log->Flush().ok());
+  log.reset();
+  files_.Crash();
+  log = Open(options);
+  EXPECT_EQ(Found(*log, 10), (std::vector<uint64_t>{3, 4}));
+}
+
 }  // namespace
 }  // namespace distill

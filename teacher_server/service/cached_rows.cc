@@ -6,7 +6,7 @@ namespace distill {
 
 CachedRows::CachedRows(LabelCache* cache, std::function<uint64_t()> new_id,
                        std::function<void(absl::AnyInvocable<void()>)> post)
-    : cache_(cache), new_id_(std::move(new_id)), post_(std::move(post)) {}
+    : cache_(cache), clears_(cache->clears()), new_id_(std::move(new_id)), post_(std::move(post)) {}
 
 LabelKey CachedRows::KeyOf(const Wanted& wanted, size_t cell) {
   const size_t row = cell % wanted.examples.size();
@@ -51,7 +51,7 @@ void CachedRows::Found(uint64_t search, const std::vector<LabelKey>& keys,
                        const std::vector<LabelRow>& rows) {
   std::vector<LabelKey> absent;
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (rows[i] == nullptr) {
+    if (rows[i] == nullptr || !Fills()) {
       absent.push_back(keys[i]);
       continue;
     }
@@ -121,7 +121,7 @@ void CachedRows::Computed(uint64_t id, const std::vector<LabelRow>& rows) {
     Deliver(keys[i], rows[i]);
     computed.push_back({keys[i], rows[i]});
   }
-  cache_->Add(std::move(computed));
+  if (Fills()) cache_->Add(std::move(computed));
 }
 
 std::vector<uint64_t> CachedRows::Failed(uint64_t id) {

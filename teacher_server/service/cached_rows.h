@@ -23,6 +23,9 @@ namespace distill {
 // rows that others wait for go into a flight of the next of them, so that each ask fails
 // for reasons of its own only.
 //
+// Once the cache has been cleared, no row from here goes there, nor any from its disk to an ask:
+// they may be as wrong as what it was cleared of.
+//
 // Confined to one thread. After every call take the flights and compute them, and take the
 // asks that are ready. Held by a shared_ptr: a disk search that comes back too late
 // finds nobody.
@@ -107,7 +110,12 @@ class CachedRows : public std::enable_shared_from_this<CachedRows> {
   std::vector<uint64_t> Forget(uint64_t ask);
   void KeepUnawaited(std::vector<uint64_t>& flights) const;
 
+  // Whether the cache still takes rows from here.
+  bool Fills() const { return cache_->clears() == clears_; }
+
   LabelCache* const cache_;
+  // Of the cache, at first.
+  const uint64_t clears_;
   const std::function<uint64_t()> new_id_;
   const std::function<void(absl::AnyInvocable<void()>)> post_;
   std::map<uint64_t, Ask> asks_;

@@ -200,6 +200,15 @@ TEST_F(CachedRowsTest, TheResultOfAnAbandonedFlightIsCached) {
   ExpectIdle();
 }
 
+TEST_F(CachedRowsTest, WhatWasInFlightWhenTheCacheWasClearedIsNotKept) {
+  Start(1, {5});
+  cache_.Clear();
+  Compute(FlightOf(1));
+  EXPECT_THAT(answered_, ElementsAre(1));
+  EXPECT_EQ(cache_.stats().memory.bytes, 0u);
+  ExpectIdle();
+}
+
 class CachedRowsOnDiskTest : public CachedRowsTest {
  protected:
   CachedRowsOnDiskTest() : CachedRowsOnDiskTest(std::make_unique<Disk>()) {}
@@ -257,6 +266,17 @@ TEST_F(CachedRowsOnDiskTest, ASearchWhoseAskIsAbandonedServesThoseThatWait) {
   Compute(FlightOf(2));
   EXPECT_THAT(answered_, ElementsAre(2));
   ExpectIdle();
+}
+
+TEST_F(CachedRowsOnDiskTest, WhatASearchFoundBeforeTheCacheWasClearedIsComputedAnew) {
+  Start(1, {5});
+  disk_->executor.RunAll();
+  cache_.Clear();
+  RunDisk();
+  EXPECT_THAT(answered_, IsEmpty());
+  EXPECT_EQ(cache_.stats().memory.bytes, 0u);
+  Compute(FlightOf(1));
+  EXPECT_THAT(answered_, ElementsAre(1));
 }
 
 TEST_F(CachedRowsOnDiskTest, ASearchThatComesBackTooLateFindsNobody) {

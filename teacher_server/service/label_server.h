@@ -103,7 +103,8 @@ class ServingObserver {
 //
 // A model with recorded answers is asked them before it serves, at intervals, and at once
 // when labels may not be trained on. Once it answers wrongly its streams end with
-// FAILED_PRECONDITION and the fault, so do opens, and its results are thrown away.
+// FAILED_PRECONDITION and the fault, so do opens, its results are thrown away, and the cache
+// is cleared.
 //
 // With a cache, a stream that is not exact is answered from it where all rows are there;
 // else the rows that are missing are computed, each once for all asks that wait for it.

@@ -70,6 +70,9 @@ void LabelServer::TakeOut(Model& model, const absl::Status& why) {
   // To students: of this server, this is no teacher of their run.
   model.at_fault = absl::FailedPreconditionError(why.message());
   SwitchTo(nullptr, model.at_fault);
+  // Some are of the time since it last answered rightly. A server has one device: no model's
+  // rows are trusted more than another's.
+  if (cache_ != nullptr) cache_->Clear();
   if (model.told) model.told(why);
 }
 

@@ -216,6 +216,17 @@ TEST_F(LabelServerCanaryCacheTest, WhatWasInFlightOfAModelAtFaultIsNeitherAnswer
   EXPECT_EQ(cache.stats().memory.bytes, 0u);
 }
 
+TEST_F(LabelServerCanaryCacheTest, WhatAModelGaveBeforeItsFaultWasFoundIsNotAnsweredAgain) {
+  Serve(FakeRunner::Mode::kAtOnce);
+  auto student = harness_.Open();
+  faulty_->Inject(Fault::kWrongWeights);
+  harness_.Ask(*student, 1, 8);
+  ASSERT_GT(cache.stats().memory.bytes, 0u);
+  harness_.Advance(kInterval);
+  ASSERT_EQ(harness_.told.size(), 2u);
+  EXPECT_EQ(cache.stats().memory.bytes, 0u);
+}
+
 TEST_F(LabelServerCanaryTest, ADrainWaitsForTheQuestionThatIsOutAndAsksNoMore) {
   Serve(FakeRunner::Mode::kOnDemand);
   bool drained = false;
