@@ -1,6 +1,5 @@
 #include "common/bytes/byte_slices.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 

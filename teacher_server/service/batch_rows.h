@@ -3,9 +3,11 @@
 #define TEACHER_SERVER_SERVICE_BATCH_ROWS_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/label_codec.h"
@@ -24,6 +26,7 @@ absl::Status CheckResult(const InferenceResult& result, const std::vector<std::s
 // ...], and not copies of one another. DATA_LOSS, with the output's name, otherwise.
 absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::string>& outputs,
                          const TensorView& examples);
+
 // A key for each row of an ask by id, for codecs that draw (RowContext): a function of example
 // and view. None for a dense codec, which draws nothing.
 std::vector<uint64_t> RowKeys(const LabelCodec& codec, const v1::ExampleRefs& refs);

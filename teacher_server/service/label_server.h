@@ -184,8 +184,8 @@ class LabelServer {
   void AskCanary();
   void OnCanary(uint64_t work_id, const absl::StatusOr<InferenceResult>& result);
   void TakeOut(Model& model, const absl::Status& why);
-  // Of the canaries: whether this failure may be the model's.
-  void Suspect(const absl::Status& status);
+  // Canaries are due where the failure of what the model was given may be its own.
+  void Suspect(Model& model, const absl::Status& status);
 
   void StartBatch(const Batch& batch);
   void RunNext(uint64_t work_id);

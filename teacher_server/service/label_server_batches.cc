@@ -98,6 +98,7 @@ void LabelServer::OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> res
     AnswerAll(work, requests, *result);
   } else {
     work.failed = true;
+    Suspect(*work.model, status);
     const bool retry = absl::IsDataLoss(status) && requests.size() > 1;
     for (const Request& request : requests) {
       if (retry) {
@@ -130,6 +131,7 @@ void LabelServer::AnswerAll(Work& work, const std::vector<Request>& requests,
         stages.set_encode(absl::ToDoubleSeconds(clock_->MonotonicNow() - begin));
         Answer(request, *std::move(answer));
       } else {
+        Suspect(*work.model, answer.status());
         Fail(request, answer.status());
       }
     }
@@ -172,7 +174,6 @@ void LabelServer::Answer(const Request& request, LabelAnswer answer) {
 
 void LabelServer::Fail(const Request& request, const absl::Status& status,
                        absl::Duration retry_after) {
-  Suspect(status);
   if (request.rows != nullptr) {
     const std::vector<uint64_t> unwanted = request.rows->Failed(request.flight);
     if (model_ != nullptr && model_->rows == request.rows) {

@@ -77,9 +77,9 @@ void LabelServer::TakeOut(Model& model, const absl::Status& why) {
 }
 
 // A wrong input spoils labels as well as a wrong model does; recorded ones tell which.
-void LabelServer::Suspect(const absl::Status& status) {
-  if (model_ == nullptr || !(absl::IsDataLoss(status) || absl::IsInternal(status))) return;
-  model_->canary.Suspect(clock_->MonotonicNow());
+void LabelServer::Suspect(Model& model, const absl::Status& status) {
+  if (!absl::IsDataLoss(status) && !absl::IsInternal(status)) return;
+  model.canary.Suspect(clock_->MonotonicNow());
 }
 
 }  // namespace distill

@@ -5,9 +5,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/bytes/byte_slices.h"
+#include "proto/teacher.pb.h"
 #include "teacher_server/cache/label_cache.h"
 #include "teacher_server/canary/canary.h"
 #include "teacher_server/runner/fake_runner.h"
@@ -190,6 +193,27 @@ TEST_F(LabelServerCanaryTest, AModelThatGoesOnSpoilingThemIsTakenOutWithoutWaiti
     ASSERT_EQ(harness_.told.size(), 2u) << FaultyRunner::Name(fault);
     EXPECT_TRUE(student->end.has_value());
   }
+}
+
+TEST_F(LabelServerCanaryTest, ADamagedUploadIsNoReasonToAskThem) {
+  Serve(FakeRunner::Mode::kAtOnce);
+  auto student = harness_.Open();
+  harness_.clock.Advance(absl::Seconds(2));
+  v1::LabelRequest message;
+  v1::Ask* ask = message.mutable_ask();
+  ask->set_request_id(1);
+  ask->mutable_remaining()->set_seconds(10);
+  auto* tensor = ask->mutable_tensors()->add_tensors();
+  tensor->set_name("examples");
+  tensor->set_dtype(v1::FLOAT32);
+  for (const int64_t dim : {1, 1, 2}) tensor->add_dims(dim);
+  ByteSlices payload = SlicesOf(std::string(2 * sizeof(float), 'x'));
+  ask->set_crc32c(Crc32c(payload) + 1);
+  harness_.server.OnMessage(student->id, message, std::move(payload));
+  harness_.control.RunAll();
+  student->Read();
+  EXPECT_EQ(student->Code(1), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(harness_.canaries[true], 4);
 }
 
 struct HasCache {

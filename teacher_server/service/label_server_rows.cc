@@ -155,6 +155,7 @@ void LabelServer::KeepRows(Work& work, const Request& request, const InferenceRe
     const std::span<const float> values =
         result.outputs.at(index).as<float>().subspan(first * classes, rows * classes);
     if (const absl::Status valid = CheckTeacherLogits(values, classes); !valid.ok()) {
+      Suspect(*work.model, valid);
       Fail(request, Annotate(valid, absl::StrCat("output ", output)));
       return;
     }
