@@ -211,6 +211,7 @@ TEST_F(LabelServerCanaryTest, ADamagedUploadIsNoReasonToAskThem) {
   ask->set_crc32c(Crc32c(payload) + 1);
   harness_.server.OnMessage(student->id, message, std::move(payload));
   harness_.control.RunAll();
+  harness_.Advance(absl::Seconds(1));
   student->Read();
   EXPECT_EQ(student->Code(1), absl::StatusCode::kDataLoss);
   EXPECT_EQ(harness_.canaries[true], 4);
