@@ -27,10 +27,14 @@ BatcherOptions BoundsOf(const v1::ServingConfig& bounds, int max_in_flight) {
   return options;
 }
 
+// As of a checked configuration.
+constexpr absl::Duration kLeastCanaryInterval = absl::Milliseconds(10);
+
 absl::Duration CanaryInterval(const v1::ServingConfig& bounds) {
   if (!bounds.has_canary_interval_seconds()) return CanaryOptions().interval;
   const double seconds = bounds.canary_interval_seconds();
-  return seconds > 0 ? absl::Seconds(seconds) : absl::InfiniteDuration();
+  if (!(seconds > 0)) return absl::InfiniteDuration();
+  return std::max(absl::Seconds(seconds), kLeastCanaryInterval);
 }
 
 Canary CanaryOf(CanaryRecord record, int64_t max_batch_examples, absl::Duration interval) {
@@ -351,7 +355,8 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
                                                      ": this server has ", size, " there")));
     return;
   }
-  request.memory = stream->account->TryHold(MemoryOf(*stream, request));
+  const bool cached = model_->rows != nullptr && !stream->exact && !request.tensors.has_value();
+  request.memory = stream->account->TryHold(MemoryOf(*stream, request, cached));
   if (request.memory == nullptr) {
     Shed(kShedMemory);
     Fail(request,
@@ -362,7 +367,7 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
     return;
   }
   request.deadline = request.admitted + ask.remaining;
-  if (model_->rows != nullptr && !stream->exact && !request.tensors.has_value()) {
+  if (cached) {
     StartRows(std::move(request));
   } else {
     Submit(std::move(request));
@@ -391,10 +396,15 @@ void LabelServer::Submit(Request request) {
   model_->waiting.emplace(wanted.id, std::move(request));
 }
 
-// As encoded; and the examples, where they came along.
-uint64_t LabelServer::MemoryOf(const Stream& stream, const Request& request) const {
-  const uint64_t of_output =
-      stream.codec->EncodedBytes(request.examples(), model_->served->classes).value_or(0);
+// As encoded, or as the floats that wait for the last row, whose size a sparse codec does not
+// show; and the examples, where they came along.
+uint64_t LabelServer::MemoryOf(const Stream& stream, const Request& request, bool cached) const {
+  const int64_t classes = model_->served->classes;
+  uint64_t of_output = stream.codec->EncodedBytes(request.examples(), classes).value_or(0);
+  if (cached) {
+    of_output =
+        std::max(of_output, static_cast<uint64_t>(request.examples() * classes) * sizeof(float));
+  }
   return of_output * stream.outputs.size() +
          (request.tensors.has_value() ? request.tensors->bytes.size() : 0);
 }

@@ -171,7 +171,7 @@ class LabelServer {
   void Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest message, ByteSlices payload);
   void Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask);
   void Submit(Request request);
-  uint64_t MemoryOf(const Stream& stream, const Request& request) const;
+  uint64_t MemoryOf(const Stream& stream, const Request& request, bool cached) const;
   void Shed(const char* reason);
   void Cancel(Stream& stream, uint64_t request_id);
   void Abandon(Stream& stream);

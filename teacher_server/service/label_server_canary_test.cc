@@ -139,6 +139,16 @@ TEST_F(LabelServerCanaryTest, ASoundModelIsAskedAtEachIntervalAndServesOn) {
   EXPECT_EQ(harness_.told.size(), 1u);
 }
 
+// A file of --serve is not checked as a configuration is.
+TEST_F(LabelServerCanaryTest, AnIntervalBelowAllSenseIsNoReasonToDoNothingElse) {
+  harness_.canary_interval_seconds = 1e-12;
+  Serve(FakeRunner::Mode::kAtOnce);
+  harness_.Advance(absl::Milliseconds(5));
+  EXPECT_EQ(harness_.canaries[true], 4);
+  harness_.Advance(absl::Milliseconds(5));
+  EXPECT_EQ(harness_.canaries[true], 5);
+}
+
 TEST_F(LabelServerCanaryTest, UnderLoadItIsTheNextBatchAndOnlyOne) {
   Serve(FakeRunner::Mode::kOnDemand);
   Prove();

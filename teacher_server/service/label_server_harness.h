@@ -107,6 +107,7 @@ class LabelServerHarness : public ServingObserver {
     serving.data = Data();
     serving.bounds.set_max_batch_examples(8);
     serving.bounds.set_max_queue_examples(queue);
+    serving.bounds.set_canary_interval_seconds(canary_interval_seconds);
     serving.canary = std::move(canary);
     serving.told = [this](const absl::Status& status) { told.push_back(status); };
     server.Serve(std::move(serving));
@@ -175,6 +176,7 @@ class LabelServerHarness : public ServingObserver {
 
   // Codecs and temperatures that students open with; dense_fp32 where it names none.
   v1::Open as_opened;
+  double canary_interval_seconds = 30;
   FakeClock clock;
   FakeTimerQueue timers{&clock};
   ManualExecutor control{16384};

@@ -78,6 +78,19 @@ TEST(LabelServerSparse, AnAnswerHoldsTheMemoryOfItsEncodedBytes) {
   }
 }
 
+TEST(LabelServerSparse, AnAskOfTheCacheHoldsTheMemoryOfTheRowsThatWaitForIt) {
+  LabelCache cache(1 << 20, nullptr);
+  LabelServerHarness harness({}, &cache);
+  const auto runner = harness.Serve(FakeRunner::Mode::kOnDemand, 64);
+  const auto student = OpenWith(harness, "sampled/4", 1, 1);
+  harness.Ask(*student, 1, 2);
+  EXPECT_EQ(harness.server.held_bytes(), 2 * kClasses * sizeof(float));
+  while (runner->CompleteOldest()) harness.control.RunAll();
+  student->Read();
+  EXPECT_THAT(student->answered, ElementsAre(1));
+  EXPECT_EQ(harness.server.held_bytes(), 0u);
+}
+
 TEST(LabelServerSparse, ACachedRowIsTheSameSparseLabelAsAComputedOne) {
   LabelCache cache(1 << 20, nullptr);
   LabelServerHarness cached({}, &cache);
