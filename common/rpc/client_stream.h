@@ -132,7 +132,11 @@ class ClientStream : public grpc::ClientBidiReactor<Request, Response>,
   }
 
   // A failed write means that the read fails too, which closes.
-  void OnWriteDone(bool) final { Pump(); }
+  void OnWriteDone(bool) final {
+    // What it holds may be large, and the next write far away.
+    out_ = Request();
+    Pump();
+  }
 
   void OnWritesDoneDone(bool) final {
     {

@@ -151,6 +151,8 @@ class ServerStream : public grpc::ServerBidiReactor<Request, Response>,
   }
 
   void OnWriteDone(bool ok) final {
+    // What it holds may be large, and the next write far away.
+    out_ = Response();
     if (!ok) {
       absl::MutexLock lock(&mu_);
       broken_ = true;

@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/rpc/client_stream.h"
+#include "common/rpc/framing.h"
 #include "common/rpc/server_stream.h"
 #include "common/rpc/transport.h"
 
@@ -27,8 +28,34 @@ namespace {
 
 using grpc::ByteBuffer;
 
+// How many buffers to write, of both ends, are held by whomever.
+struct Held {
+  absl::Mutex mu;
+  int buffers ABSL_GUARDED_BY(mu) = 0;
+
+  bool AwaitNone() {
+    absl::MutexLock lock(&mu);
+    const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) { return buffers == 0; };
+    return mu.AwaitWithTimeout(absl::Condition(&none), absl::Seconds(30));
+  }
+};
+Held& HeldBuffers() {
+  static auto* held = new Held();
+  return *held;
+}
+
 ByteBuffer Buffer(const std::string& text) {
-  const grpc::Slice slice(text);
+  const auto count = [](int by) {
+    absl::MutexLock lock(&HeldBuffers().mu);
+    HeldBuffers().buffers += by;
+  };
+  count(1);
+  const std::shared_ptr<const std::string> owner(new std::string(text),
+                                                 [count](const std::string* bytes) {
+                                                   delete bytes;
+                                                   count(-1);
+                                                 });
+  const grpc::Slice slice = OwnedSlice(*owner, owner);
   return ByteBuffer(&slice, 1);
 }
 
@@ -234,6 +261,15 @@ TEST_F(StreamTest, WhatWasSaidBeforeTheLastWordArrives) {
   client->FinishWriting();
   EXPECT_TRUE(client->AwaitClosed().ok());
   EXPECT_EQ(client->answers().size(), 50u);
+}
+
+TEST_F(StreamTest, AnIdleStreamHoldsNothingOfWhatItHasWritten) {
+  auto client = Open();
+  client->Say("one");
+  client->AwaitAnswers(1);
+  EXPECT_TRUE(HeldBuffers().AwaitNone());
+  client->Cancel();
+  client->AwaitClosed().IgnoreError();
 }
 
 TEST_F(StreamTest, AStreamIsGivenNoMoreThanItHandles) {
