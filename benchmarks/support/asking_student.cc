@@ -54,6 +54,9 @@ void AskingStudent::Run() {
     }
     Taken taken;
     taken.rows = rows_taken_.fetch_add(options_.rows, std::memory_order_relaxed) + options_.rows;
+    if (options_.counter != nullptr) {
+      options_.counter->fetch_add(options_.rows, std::memory_order_relaxed);
+    }
     if (options_.watched.empty()) continue;
     taken.when = clock_->MonotonicNow();
     for (const auto& [teacher, answers] : client_->counters().served) {

@@ -29,6 +29,8 @@ struct AskingStudentOptions {
   int window_steps = 4;
   // Answers of this teacher are counted in Taken.
   std::string watched;
+  // Counts the rows that are taken, for whoever else has it; may be null.
+  std::atomic<int64_t>* counter = nullptr;
 };
 
 class AskingStudent {

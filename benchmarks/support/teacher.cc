@@ -87,12 +87,10 @@ void WaitingRunner::Start(InferenceBatch batch, Done done) {
   if (!timer.ok()) held->second(timer.status());
 }
 
-absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_ptr<Runner> runner,
-                                                                  int64_t max_batch_examples,
-                                                                  Clock* clock,
-                                                                  ServingObserver* observer,
-                                                                  LabelCache* cache) {
-  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(clock, observer, cache));
+absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(
+    std::shared_ptr<Runner> runner, int64_t max_batch_examples, Clock* clock,
+    ServingObserver* observer, LabelCache* cache, const LabelStreamOptions& stream) {
+  std::unique_ptr<BenchTeacher> teacher(new BenchTeacher(stream, clock, observer, cache));
   const ModelDescription& model = runner->description();
   Serving serving;
   serving.model.model = kModel;
@@ -113,8 +111,9 @@ absl::StatusOr<std::unique_ptr<BenchTeacher>> BenchTeacher::Start(std::shared_pt
   return teacher;
 }
 
-BenchTeacher::BenchTeacher(Clock* clock, ServingObserver* observer, LabelCache* cache)
-    : timers_(clock), server_(LabelStreamOptions(), &control_, &timers_, clock, observer, cache) {}
+BenchTeacher::BenchTeacher(const LabelStreamOptions& stream, Clock* clock,
+                           ServingObserver* observer, LabelCache* cache)
+    : timers_(clock), server_(stream, &control_, &timers_, clock, observer, cache) {}
 
 BenchTeacher::~BenchTeacher() {
   rpc_.reset();

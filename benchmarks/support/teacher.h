@@ -19,6 +19,7 @@
 #include "common/rpc/server.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/cache/label_cache.h"
+#include "teacher_server/label_stream/label_stream.h"
 #include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/teacher_service.h"
@@ -74,7 +75,8 @@ class BenchTeacher {
                                                              int64_t max_batch_examples,
                                                              Clock* clock,
                                                              ServingObserver* observer = nullptr,
-                                                             LabelCache* cache = nullptr);
+                                                             LabelCache* cache = nullptr,
+                                                             const LabelStreamOptions& stream = {});
   ~BenchTeacher();
 
   const std::string& address() const { return rpc_->address(); }
@@ -84,7 +86,8 @@ class BenchTeacher {
   static v1::Ask Ask(uint64_t request_id, int64_t rows);
 
  private:
-  BenchTeacher(Clock* clock, ServingObserver* observer, LabelCache* cache);
+  BenchTeacher(const LabelStreamOptions& stream, Clock* clock, ServingObserver* observer,
+               LabelCache* cache);
 
   ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 16384}};
   ThreadTimerQueue timers_;

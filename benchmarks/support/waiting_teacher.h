@@ -17,6 +17,8 @@ struct WaitingTeacherOptions {
   int64_t max_batch = 0;
   // Of its label cache, in memory; 0: none.
   int64_t cache_mib = 0;
+  // LabelStreamOptions::max_server_bytes.
+  int64_t max_server_mib = 1024;
 };
 
 // Its first_line() is its address. Stopped with the result.
