@@ -39,9 +39,9 @@ constexpr int64_t kClasses = 10;
 constexpr double kSecondsPerRow = 0.0001;
 constexpr absl::Duration kWarmUp = absl::Milliseconds(500);
 
-// Of the memory's part: an answer is 1 MiB, what the frozen ask for eight times the ceiling,
-// the 4,096 rows that may wait twice the ceiling. The teacher gives 32 MiB a second.
-constexpr int64_t kCeilingMib = 64;
+// Of the memory's part: an answer is 1 MiB, what the frozen ask for sixteen times the
+// ceiling, the 4,096 rows that may wait four times the ceiling. The teacher gives 32 MiB a second.
+constexpr int64_t kCeilingMib = 32;
 constexpr int64_t kWideClasses = 16384;
 constexpr double kWideSecondsPerRow = 0.001;
 constexpr int64_t kWideBatch = 64;
@@ -248,7 +248,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       "others alone saturate that), not at all (the processors are the bound), 0.5 ms. A turn\n"
       "begins with SIGSTOP, so that what was asked before it and is computed in vain counts.\n"
       "Memory is that of the whole process, libraries and buffers included, over a ceiling of\n"
-      "64 MiB; what the kernel holds in sockets is not in it. Overload is asks of 200 ms, and\n"
+      "32 MiB; what the kernel holds in sockets is not in it. Overload is asks of 200 ms, and\n"
       "nobody asks again. Noise is the largest of the three pairs of turns that are alike.";
   RETURN_IF_ERROR(
       Annotate(MeasureOthers("", kSecondsPerRow, options, &clock, &report), "a saturated teacher"));
