@@ -6,15 +6,15 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/soft_labels.h"
 
 namespace distill {
 
-// `labels` float32 [rows, classes], decoded by `codec`, which has refused values that are not
-// finite. DATA_LOSS names a row that is constant: refuse the teacher. Codecs that round to whole
-// steps make sound rows constant; theirs are not looked at. Rows that are copies of one
+// `labels` decoded by `codec`, which has refused values that are not finite. DATA_LOSS names a
+// row that is constant: refuse the teacher. Codecs that round to whole steps make sound rows
+// constant, and draws say nothing of values; theirs are not looked at. Rows that are copies of one
 // another are the server's to find: only it can tell a model that gives them by nature.
-absl::Status CheckAnswer(const TensorView& labels, std::string_view codec);
+absl::Status CheckAnswer(const SoftLabels& labels, std::string_view codec);
 
 }  // namespace distill
 

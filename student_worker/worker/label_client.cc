@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
-#include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/label_codec.h"
 #include "distillation/labels/sparse_labels.h"
@@ -41,7 +40,7 @@ LabelSourceOptions SourceOptions(const LabelClientOptions& options,
 }
 
 // One step's labels from those of its parts, which have a row for each of their positions.
-std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts, int64_t rows) {
+std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts) {
   const auto labels_of = [](const LabelPart& part) {
     return std::static_pointer_cast<const StepLabels>(part.payload);
   };
@@ -209,8 +208,7 @@ void LabelClient::OfferReady() {
   }
   // Only the executor offers. Joining copies: gRPC's threads, which post, must not wait for it.
   const int64_t step = source_.next_step();
-  std::shared_ptr<const StepLabels> labels =
-      Join(source_.Take(clock_->MonotonicNow()), options_.rows);
+  std::shared_ptr<const StepLabels> labels = Join(source_.Take(clock_->MonotonicNow()));
   absl::MutexLock lock(&mu_);
   ready_ = Ready{step, std::move(labels)};
 }
@@ -436,10 +434,8 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
     if (RowsOf(values) != rows || ClassesOf(values) != int64_t{options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
-    if (const auto* const dense = std::get_if<TensorView>(&values); dense != nullptr) {
-      RETURN_IF_ERROR(Annotate(CheckAnswer(*dense, section.codec()),
-                               absl::StrCat("output ", section.output())));
-    }
+    RETURN_IF_ERROR(
+        Annotate(CheckAnswer(values, section.codec()), absl::StrCat("output ", section.output())));
     RETURN_IF_ERROR(CheckTemperatures(values));
     (*labels)[section.output()] = std::move(values);
   }
