@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/label_recording/folder_lock.h"
 #include "cli/label_recording/local_teachers.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
@@ -49,6 +50,8 @@ class Recording {
  private:
   absl::Status Record() {
     ASSIGN_OR_RETURN(recording_, PlanRecording(*tools_.files, plan_, request_.what));
+    RETURN_IF_ERROR(tools_.files->MakeDirectories(request_.directory));
+    ASSIGN_OR_RETURN(lock_, FolderLock::Take(request_.directory));
     ASSIGN_OR_RETURN(const bool complete, TakeOver());
     if (complete) return absl::OkStatus();
     std::vector<std::string> addresses = request_.teachers;
@@ -163,6 +166,8 @@ class Recording {
   const LocalRunTools& tools_;
   const v1::PlanConfig& plan_;
   const RecordLabelsRequest& request_;
+  // Two recordings into one folder would write over each other's files.
+  std::unique_ptr<FolderLock> lock_;
   Supervisor supervisor_;
   RecordingPlan recording_;
   absl::Duration began_;
