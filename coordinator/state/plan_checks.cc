@@ -6,8 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/status/status_macros.h"
+#include "distillation/labels/codec.h"
+#include "distillation/labels/label_codec.h"
 #include "distillation/run_config/plan_checks.h"
 #include "distillation/run_config/teachers.h"
+#include "distillation/schedules/schedule.h"
 
 namespace distill {
 absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
@@ -45,6 +49,28 @@ absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
   }
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
+}
+
+absl::Status CheckNewTemperatures(const v1::RunConfig& run, const v1::Schedule& temperature) {
+  if (!AsksTeacherServers(run)) return absl::OkStatus();
+  for (const std::string& name : run.labels().codecs()) {
+    const auto codec = FindCodec(name);
+    if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) continue;
+    ASSIGN_OR_RETURN(
+        const ScheduleFunction asked,
+        ScheduleFunction::Create(run.schedules().temperature(), ScheduleKind::kTemperature));
+    ASSIGN_OR_RETURN(const ScheduleFunction now,
+                     ScheduleFunction::Create(temperature, ScheduleKind::kTemperature));
+    const auto [low, high] = asked.Bounds(run.training().steps());
+    const auto [least, most] = now.Bounds(run.training().steps());
+    if (least >= low && most <= high) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "schedule of run \"", run.name(), "\": temperatures from ", least, " to ", most,
+        " leave the range ", low, " to ", high, " that its labels in the codec ", name,
+        " are asked for; stay within it, or start the run anew with a wider schedules.temperature",
+        " or with dense codecs only"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace distill

@@ -14,6 +14,7 @@
 #include "distillation/order/run_examples.h"
 #include "distillation/run_config/digests.h"
 #include "distillation/run_config/teachers.h"
+#include "distillation/schedules/schedule.h"
 #include "student_worker/checkpoint/checkpoint.h"
 #include "student_worker/collectives/gloo_collectives.h"
 #include "student_worker/training/trainer.h"
@@ -39,24 +40,26 @@ absl::StatusOr<int> RankOf(const SessionTools& tools, const v1::World& world) {
                                           world.run_id(), " that it was told"));
 }
 
-// The temperatures over the whole run; sparse codecs are made for a range.
-std::pair<double, double> TemperatureRange(const v1::World& world,
-                                           const ScheduleTimeline& timeline) {
-  double low = timeline.At(0).temperature;
-  double high = low;
-  for (int64_t step = 0; step < world.run().training().steps(); ++step) {
+// The temperatures over the whole run, for which sparse codecs are made. Those of its own schedule
+// among them, whatever holds now: the coordinator lets later versions move within these.
+absl::StatusOr<std::pair<double, double>> TemperatureRange(const v1::World& world,
+                                                           const ScheduleTimeline& timeline) {
+  const int64_t steps = world.run().training().steps();
+  ASSIGN_OR_RETURN(
+      const ScheduleFunction own,
+      ScheduleFunction::Create(world.run().schedules().temperature(), ScheduleKind::kTemperature));
+  auto [low, high] = own.Bounds(steps);
+  for (int64_t step = 0; step < steps; ++step) {
     const double temperature = timeline.At(step).temperature;
     low = std::min(low, temperature);
     high = std::max(high, temperature);
   }
-  return {low, high};
+  return std::pair(low, high);
 }
 
 // Whether an example is asked about in the same view again.
 bool LabelsComeAgain(const v1::RunConfig& run) {
-  const v1::ViewSpec& view = run.view();
-  const bool augments = view.horizontal_flip() || view.max_shift_pixels() > 0;
-  return !run.labels().exact() && (!augments || view.views_per_example() > 0);
+  return !run.labels().exact() && (!Augments(run.view()) || run.view().views_per_example() > 0);
 }
 
 class Session {
@@ -184,7 +187,8 @@ class Session {
 
   absl::Status StartLabels() {
     ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(-1, absl::ZeroDuration()));
-    const auto [low, high] = TemperatureRange(world_, *timeline);
+    ASSIGN_OR_RETURN(const auto temperatures, TemperatureRange(world_, *timeline));
+    const auto [low, high] = temperatures;
     for (const v1::TeacherConfig& teacher : run_.teachers()) {
       if (IsRecorded(teacher)) {
         RETURN_IF_ERROR(StartRecordedLabels(teacher));

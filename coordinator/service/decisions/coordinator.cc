@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
+#include "coordinator/state/plan_checks.h"
 
 namespace distill {
 namespace {
@@ -206,6 +207,9 @@ absl::StatusOr<v1::ScheduleVersion> Coordinator::UpdateSchedule(
   added->set_idempotency_key(request.idempotency_key());
   added->mutable_version()->set_from_step(request.from_step());
   if (const Run* run = state().FindRun(request.run_id()); run != nullptr) {
+    if (request.schedules().has_temperature()) {
+      RETURN_IF_ERROR(CheckNewTemperatures(run->config, request.schedules().temperature()));
+    }
     added->mutable_version()->set_version(run->schedules.back().version() + 1);
     *added->mutable_version()->mutable_schedules() =
         Overlay(run->schedules.back().schedules(), request.schedules());
