@@ -121,7 +121,8 @@ double RateOf(uint64_t seed, const std::vector<Speed>& speeds, int students) {
   Fleet fleet(seed, Options(), students);
   JoinAll(fleet, speeds);
   fleet.RunFor(2 * kSecond);
-  return fleet.Rate(10 * kSecond);
+  // Long enough that the noise of a few hundred steps does not decide.
+  return fleet.Rate(30 * kSecond);
 }
 
 double OverSum(uint64_t seed, const std::vector<Speed>& speeds, int students) {
