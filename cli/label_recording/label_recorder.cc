@@ -271,21 +271,29 @@ void LabelRecorder::OnAnswer(Teacher& teacher, uint64_t id, const ReceivedLabels
         std::as_bytes(std::span<const char>(received.payload.data(), received.payload.size())));
   }
   absl::Status status = labels.status();
+  const auto index = static_cast<size_t>(&teacher - teachers_.data());
   if (status.ok()) {
     teacher.failures = 0;
-    status = tools_.writers->Schedule([this, id, block = *block, writer = writer_,
+    status = tools_.writers->Schedule([this, index, id, block = *block, writer = writer_,
                                        mailbox = mailbox_, labels = *std::move(labels)]() mutable {
       const absl::Status written = writer->Add(block, std::move(labels));
-      mailbox->Post([this, id, written] { OnWritten(id, written); });
+      mailbox->Post([this, index, id, written] { OnWritten(index, id, written); });
     });
   } else {
     Penalize(teacher, absl::ZeroDuration());
+    if (teacher.failures > options_.max_failures) GiveUp(teacher, status);
   }
   if (!status.ok()) filler_->Failed(id, status);
 }
 
-void LabelRecorder::OnWritten(uint64_t id, const absl::Status& status) {
-  if (absl::IsDataLoss(status)) return filler_->Failed(id, status);
+void LabelRecorder::OnWritten(size_t index, uint64_t id, const absl::Status& status) {
+  if (absl::IsDataLoss(status)) {
+    filler_->Failed(id, status);
+    // Its checksum was right, so this is what the server sent.
+    Teacher& teacher = teachers_[index];
+    if (!teacher.given_up.has_value()) GiveUp(teacher, status);
+    return;
+  }
   if (!status.ok()) {
     if (failed_.ok()) failed_ = status;
     return;
@@ -300,7 +308,8 @@ void LabelRecorder::OnFailed(Teacher& teacher, uint64_t id, const absl::Status& 
   if (teacher.asked.erase(id) == 0) return;
   filler_->Failed(id, why);
   Penalize(teacher, retry_after);
-  if (!IsPassing(why)) GiveUp(teacher, why);
+  const bool broken = absl::IsDataLoss(why) && teacher.failures > options_.max_failures;
+  if (broken || !IsPassing(why)) GiveUp(teacher, why);
 }
 
 // ---- Time ----

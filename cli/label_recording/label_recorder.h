@@ -77,7 +77,7 @@ class LabelRecorder {
   //   CANCELLED   after Stop. Record again: it goes on.
   //   FAILED_PRECONDITION  every teacher is of another fingerprint or cannot be used, or the
   //               directory holds another set.
-  //   DATA_LOSS   a block came damaged from every attempt.
+  //   DATA_LOSS   a block came damaged from every attempt, or from the last teacher.
   //   UNAVAILABLE, or what the last of them said: no teacher is left.
   //   else the file system's: what was recorded stays; put the cause right and record again.
   absl::StatusOr<LabelSetIdentity> Record(const std::vector<std::string>& addresses);
@@ -109,7 +109,8 @@ class LabelRecorder {
   absl::Status OnOpened(Teacher& teacher, const v1::Opened& opened);
   absl::Status StartWriting(const v1::Opened& opened);
   void OnAnswer(Teacher& teacher, uint64_t id, const ReceivedLabels& received);
-  void OnWritten(uint64_t id, const absl::Status& status);
+  // An answer of that teacher. One whose labels came whole and may not be trained on is given up.
+  void OnWritten(size_t index, uint64_t id, const absl::Status& status);
   void OnFailed(Teacher& teacher, uint64_t id, const absl::Status& why, absl::Duration retry_after);
   // Its stream has ended, or is ended here.
   void OnLost(Teacher& teacher, const absl::Status& why);

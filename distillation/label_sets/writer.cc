@@ -150,6 +150,8 @@ absl::Status LabelSetWriter::WritePart(uint64_t number, std::map<uint64_t, Encod
   absl::Status status = bytes.status();
   const std::string path = JoinPath(directory_, PartFileName(number));
   if (status.ok()) status = WriteFileAtomically(*files_, path, *bytes);
+  // Not to be taken for labels that are damaged: the blocks of the whole part are gone.
+  if (absl::IsDataLoss(status)) status = absl::InternalError(status.message());
   LabelSetManifest::Part recorded;
   if (status.ok()) recorded = {bytes->size(), Sha256Hex(*bytes)};
   absl::MutexLock lock(&mu_);

@@ -56,8 +56,8 @@ class LabelSetWriter {
   //   DATA_LOSS           they do not decode or may not be trained on: ask another teacher.
   //   RESOURCE_EXHAUSTED  too many parts are begun (the block is not kept): add the blocks
   //                       of one part after those of another.
-  //   else, the file system's: the part could not be written, and its blocks are missing
-  //   again. Stop, put the cause right, and open the directory anew.
+  //   else, the file system's, INTERNAL where the device failed: the part could not be written,
+  //   and its blocks are missing again. Stop, put the cause right, and open the directory anew.
   absl::Status Add(uint64_t block, EncodedLabels labels) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Writes the manifest, which makes the directory a set. FAILED_PRECONDITION while a

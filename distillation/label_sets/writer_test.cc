@@ -204,6 +204,18 @@ TEST(LabelSetWriterTest, AfterAFailedWriteThePartIsMissingAgain) {
   EXPECT_EQ(FilesIn(files, kDir), Undisturbed());
 }
 
+TEST(LabelSetWriterTest, ADeviceThatFailsIsNotTakenForDamagedLabels) {
+  FakeFileSystem files;
+  const auto writer = OpenOrDie(files);
+  for (const uint64_t block : {0, 1, 2}) {
+    ASSERT_TRUE(writer->Add(block, TrueBlock(writer->identity(), block)).ok());
+  }
+  files.FailOperation(1, absl::DataLossError("Input/output error"));
+  const absl::Status status = writer->Add(3, TrueBlock(writer->identity(), 3));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Input/output error"));
+}
+
 TEST(LabelSetWriterTest, ThreadsFillItTogether) {
   FakeFileSystem files;
   const auto writer = OpenOrDie(files);

@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "common/clock/thread_timer_queue.h"
+#include "common/digest/crc32c.h"
 #include "common/executor/thread_executor.h"
 #include "common/files/fake_file_system.h"
 #include "common/rpc/server.h"
 #include "distillation/data/data_set.h"
 #include "distillation/label_sets/reader.h"
+#include "proto/teacher.grpc.pb.h"
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/teacher_service.h"
@@ -97,6 +99,60 @@ class Teacher {
   std::unique_ptr<RpcServer> rpc_;
 };
 
+// One that says the same of every class, under a right checksum.
+class LyingTeacher final : public v1::TeacherService::Service {
+ public:
+  LyingTeacher() {
+    ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.services = {this};
+    auto rpc = RpcServer::Start(options);
+    EXPECT_TRUE(rpc.ok()) << rpc.status();
+    rpc_ = *std::move(rpc);
+  }
+  const std::string& address() const { return rpc_->address(); }
+
+  grpc::Status Label(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<v1::LabelResponse, v1::LabelRequest>* stream) override {
+    v1::LabelRequest request;
+    while (stream->Read(&request)) {
+      v1::LabelResponse response;
+      if (request.has_open()) {
+        v1::Opened& opened = *response.mutable_opened();
+        opened.set_codec("dense_fp32");
+        opened.set_fingerprint("f00d");
+        opened.mutable_numerics_class()->set_text("n");
+        opened.set_max_part_bytes(1 << 20);
+        opened.set_max_request_examples(16);
+      } else if (request.has_ask()) {
+        const int rows = request.ask().examples().ids_size();
+        const std::string bytes(static_cast<size_t>(rows) * kClasses * sizeof(float), '\0');
+        v1::Labels& labels = *response.mutable_labels();
+        labels.set_request_id(request.ask().request_id());
+        labels.set_last(true);
+        labels.set_total_bytes(bytes.size());
+        labels.set_crc32c(Crc32c(bytes));
+        v1::Section& section = *labels.add_sections();
+        section.set_output("logits");
+        section.set_codec("dense_fp32");
+        section.set_dtype(v1::FLOAT32);
+        section.add_dims(rows);
+        section.add_dims(kClasses);
+        section.set_length(bytes.size());
+        response.set_payload(bytes);
+      } else {
+        continue;
+      }
+      if (!stream->Write(response)) break;
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  std::unique_ptr<RpcServer> rpc_;
+};
+
 class LabelRecorderTest : public ::testing::Test {
  protected:
   static LabelRecorderOptions Options() {
@@ -122,6 +178,12 @@ class LabelRecorderTest : public ::testing::Test {
     options.open.set_classes(kClasses);
     options.open.add_example_dims(1);
     options.open.add_example_dims(2);
+    return options;
+  }
+  // The same for another directory.
+  static LabelRecorderOptions Other() {
+    LabelRecorderOptions options = Options();
+    options.directory = "/other";
     return options;
   }
   absl::Status Record(const LabelRecorderOptions& options,
@@ -208,6 +270,18 @@ TEST_F(LabelRecorderTest, WithoutATeacherItEndsAndSaysWhy) {
   EXPECT_EQ(Record(options, {}).code(), absl::StatusCode::kUnavailable);
   // Unencrypted and off this machine: not even tried.
   EXPECT_FALSE(Record(options, {"192.0.2.1:1"}).ok());
+}
+
+TEST_F(LabelRecorderTest, OneWhoseLabelsMayNotBeTrainedOnIsAskedNoMoreAndTheOthersGiveThem) {
+  LyingTeacher lies;
+  Teacher good;
+  ASSERT_EQ(Record(Options(), {lies.address(), good.address()}), absl::OkStatus());
+  ExpectComplete();
+  const absl::Status alone = Record(Other(), {lies.address()});
+  EXPECT_EQ(alone.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(alone.message()), HasSubstr("no teacher server is left"));
+  EXPECT_THAT(std::string(alone.message()), HasSubstr("is constant"));
+  EXPECT_THAT(said_, HasSubstr(lies.address() + " is not asked any more"));
 }
 
 TEST_F(LabelRecorderTest, OneThatDrainsIsLeftToTheOthers) {
