@@ -50,8 +50,8 @@ class Recording {
  private:
   absl::Status Record() {
     ASSIGN_OR_RETURN(recording_, PlanRecording(*tools_.files, plan_, request_.what));
-    RETURN_IF_ERROR(tools_.files->MakeDirectories(request_.directory));
-    ASSIGN_OR_RETURN(lock_, FolderLock::Take(request_.directory));
+    RETURN_IF_ERROR(tools_.files->MakeDirectories(FolderBeside()));
+    ASSIGN_OR_RETURN(lock_, FolderLock::Take(FolderBeside()));
     ASSIGN_OR_RETURN(const bool complete, TakeOver());
     if (complete) return absl::OkStatus();
     std::vector<std::string> addresses = request_.teachers;
@@ -98,6 +98,13 @@ class Recording {
     return writer->MissingBlocks().empty();
   }
 
+  // The set's own folder is made when there is something to write.
+  std::string FolderBeside() const {
+    std::string folder = request_.directory;
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    return folder + ".recording";
+  }
+
   const v1::RunConfig& RunOf() const {
     return *std::find_if(plan_.runs().begin(), plan_.runs().end(),
                          [this](const auto& run) { return run.name() == request_.what.run; });
@@ -115,7 +122,7 @@ class Recording {
     options.servers = chosen(request_.teacher_servers, processes.teacher_servers());
     options.threads = chosen(request_.threads, processes.threads());
     options.bind_host = processes.bind_host();
-    options.folder = request_.directory + ".recording";
+    options.folder = FolderBeside();
     return StartLocalTeachers(*tools_.files, supervisor_, options);
   }
 
