@@ -16,7 +16,7 @@ from tests.bad_input import tiny_plan
 from tests.bad_input.tiny_plan import write
 
 DONE, FAILED, USAGE, CONFIGURATION, UNREACHABLE, REFUSED, DATA = 0, 1, 2, 3, 4, 5, 7
-INTERRUPTED = 130
+STOPPED, INTERRUPTED = 6, 130
 
 # Steps that nobody waits for.
 LONG = "--set=runs.{0}.training.steps=1000000"
@@ -356,11 +356,13 @@ class Machines(BadInput):
                     self.assert_nothing_runs()
 
     def test_garbage_on_a_teacher_servers_port_disturbs_nobody(self):
-        process = tiny_plan.start(
-            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir], self.folder)
+        process = tiny_plan.start([tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir",
+                                   self.run_dir, *long("distilled")], self.folder)
         self.addCleanup(process.kill)
-        entry = tiny_plan.wait_until(
-            lambda: tiny_plan.entries(self.run_dir, "teacher_server"), "a teacher server")[0]
+        steps = self.path(os.path.join(self.run_dir, "distilled", "metrics.rank0.jsonl"))
+        asked = lambda: os.path.exists(steps) and os.path.getsize(steps)
+        tiny_plan.wait_until(asked, "a step with the teacher's labels")
+        entry = tiny_plan.entries(self.run_dir, "teacher_server")[0]
         preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
         # A frame of more than HTTP/2 lets through, a gRPC message of 20 MB, and no HTTP/2.
         path = b"/distill.v1.Teacher/Label"
@@ -380,7 +382,11 @@ class Machines(BadInput):
                     connection.recv(1)
                 except OSError:
                     pass  # it hung up
-        self.assert_ends(tiny_plan.finish(process, self.folder), DONE)
+        before = asked()
+        tiny_plan.wait_until(lambda: asked() > before, "a further step")
+        self.assertEqual(tiny_plan.entries(self.run_dir, "teacher_server")[0], entry)
+        self.assertEqual(self.ctl("stop", self.run_dir).code, DONE)
+        self.assert_ends(tiny_plan.finish(process, self.folder), STOPPED)
 
 
 # Parameters enough for a checkpoint of some 650 KB.
