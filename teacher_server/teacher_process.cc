@@ -98,7 +98,10 @@ class Serves {
   // Whether no newer order has come.
   bool IsCurrent(const v1::Serve& order) {
     absl::MutexLock lock(&mu_);
-    return order_.has_value() && order_->SerializeAsString() == order.SerializeAsString();
+    return Holds(order);
+  }
+  bool Holds(const v1::Serve& order) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return order.SerializeAsString() == order_.value_or(v1::Serve()).SerializeAsString();
   }
 
   absl::Status Load(const v1::Serve& order) {
@@ -119,7 +122,6 @@ class Serves {
     }
     serving->told = [this, order,
                      numerics_class = serving->model.numerics_class](const absl::Status& status) {
-      if (!IsCurrent(order)) return;
       SetState(status.ok() ? v1::TeacherState::READY : v1::TeacherState::FAILED, order, status,
                numerics_class);
     };
@@ -127,12 +129,13 @@ class Serves {
     return absl::OkStatus();
   }
 
+  // Of an order that a newer one has replaced: nothing.
   void SetState(v1::TeacherState::State state, const v1::Serve& order, const absl::Status& why,
                 const std::string& numerics_class = "") {
     const std::string message(why.message());
     {
       absl::MutexLock lock(&mu_);
-      if (state_.state() == v1::TeacherState::DRAINING) return;
+      if (state_.state() == v1::TeacherState::DRAINING || !Holds(order)) return;
       state_.set_state(state);
       state_.set_model(order.model());
       state_.set_fingerprint(order.fingerprint());

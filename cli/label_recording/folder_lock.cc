@@ -17,7 +17,7 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& 
   std::unique_ptr<FolderLock> lock(new FolderLock(descriptor));
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     return absl::FailedPreconditionError(absl::StrCat(
-        folder, ": another process works there; wait for its end, or take another ", "folder"));
+        folder, ": another process works there; wait for its end, or take another folder"));
   }
   return lock;
 }

@@ -6,12 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/config/position_map.h"
+#include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/label_codec.h"
 #include "distillation/run_config/plan_checks.h"
 #include "distillation/run_config/teachers.h"
 #include "distillation/schedules/schedule.h"
+#include "distillation/schedules/schedule_timeline.h"
 
 namespace distill {
 absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
@@ -51,6 +54,8 @@ absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
   return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
 }
 
+namespace {
+
 absl::Status CheckNewTemperatures(const v1::RunConfig& run, const v1::Schedule& temperature) {
   if (!AsksTeacherServers(run)) return absl::OkStatus();
   for (const std::string& name : run.labels().codecs()) {
@@ -71,6 +76,20 @@ absl::Status CheckNewTemperatures(const v1::RunConfig& run, const v1::Schedule& 
         " or with dense codecs only"));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckNewSchedules(const v1::RunConfig& run, const v1::ScheduleSet& given) {
+  const std::string where = absl::StrCat("schedules of run \"", run.name(), "\"");
+  RETURN_IF_ERROR(Annotate(ProblemsToStatus(FindGivenScheduleProblems(given), {}), where));
+  for (const auto& [term, unused] : given.term_weights()) {
+    if (run.schedules().term_weights().contains(term)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": term_weights.", term, ": the run weighs no such term"));
+  }
+  return given.has_temperature() ? CheckNewTemperatures(run, given.temperature())
+                                 : absl::OkStatus();
 }
 
 }  // namespace distill

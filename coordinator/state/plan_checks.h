@@ -13,10 +13,11 @@ namespace distill {
 // data sets or teacher runs, teacher edges in a circle, no steps, no ranks.
 absl::Status CheckPlanEdges(const v1::PlanConfig& plan);
 
-// Whether the label streams of `run`, which were opened for the temperatures of its own
-// schedule, can serve these too. INVALID_ARGUMENT, with what to do, where it names a sparse codec
-// and they leave that range: its students would fail at the first step beyond.
-absl::Status CheckNewTemperatures(const v1::RunConfig& run, const v1::Schedule& temperature);
+// Whether `run` can go on with these schedules in the place of its own. INVALID_ARGUMENT names the
+// field that is wrong, a term that the run does not weigh, or, with what to do, temperatures
+// beyond those of its own schedule where it names a sparse codec: its label streams were opened
+// for that range. Its students would fail at the first step.
+absl::Status CheckNewSchedules(const v1::RunConfig& run, const v1::ScheduleSet& given);
 
 }  // namespace distill
 

@@ -284,6 +284,7 @@ class Finder {
       return;
     }
     if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) return;
+    if (!AsksTeacherServers(run)) return;  // recorded labels are dense
     for (const v1::TermConfig& term : run.objective()) {
       Require(!term.has_logit_mse(), path,
               absl::StrCat("the term '", term.name(), "' (logit_mse) needs the logits of all ",

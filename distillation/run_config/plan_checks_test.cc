@@ -134,6 +134,9 @@ TEST(PlanChecks, SparseLabelsMustSuitTheTermsAndTemperatures) {
   mse->mutable_logit_mse()->set_output("logits");
   EXPECT_THAT(ProblemsOfCodec(plan, "top_k"), ElementsAre(HasSubstr("the term 'mse' (logit_mse)")));
   EXPECT_THAT(ProblemsOfCodec(plan, "dense_fp16"), IsEmpty());
+  // Nobody is asked for them: a recorded set is dense.
+  plan.mutable_runs(2)->mutable_teachers(0)->set_recorded_labels("/set");
+  EXPECT_THAT(ProblemsOfCodec(plan, "top_k"), IsEmpty());
 }
 
 TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {

@@ -26,12 +26,26 @@ std::set<std::string> TermNames(const v1::ScheduleVersion& version) {
 }  // namespace
 
 std::vector<FieldProblem> FindScheduleSetProblems(const v1::ScheduleSet& schedules) {
+  v1::ScheduleSet all = schedules;
+  all.mutable_temperature();
+  all.mutable_soft_weight();
+  all.mutable_hard_weight();
+  all.mutable_learning_rate();
+  return FindGivenScheduleProblems(all);
+}
+
+std::vector<FieldProblem> FindGivenScheduleProblems(const v1::ScheduleSet& schedules) {
   std::vector<FieldProblem> problems;
-  AppendProblems(schedules.temperature(), ScheduleKind::kTemperature, "temperature", &problems);
-  AppendProblems(schedules.soft_weight(), ScheduleKind::kMixWeight, "soft_weight", &problems);
-  AppendProblems(schedules.hard_weight(), ScheduleKind::kMixWeight, "hard_weight", &problems);
-  AppendProblems(schedules.learning_rate(), ScheduleKind::kLearningRate, "learning_rate",
-                 &problems);
+  const auto append = [&](bool given, const v1::Schedule& schedule, ScheduleKind kind,
+                          const std::string& path) {
+    if (given) AppendProblems(schedule, kind, path, &problems);
+  };
+  using Kind = ScheduleKind;
+  append(schedules.has_temperature(), schedules.temperature(), Kind::kTemperature, "temperature");
+  append(schedules.has_soft_weight(), schedules.soft_weight(), Kind::kMixWeight, "soft_weight");
+  append(schedules.has_hard_weight(), schedules.hard_weight(), Kind::kMixWeight, "hard_weight");
+  append(schedules.has_learning_rate(), schedules.learning_rate(), Kind::kLearningRate,
+         "learning_rate");
   // Sorted: the order of a proto map is not defined, messages should be.
   const std::map<std::string, v1::Schedule> terms(schedules.term_weights().begin(),
                                                   schedules.term_weights().end());

@@ -30,6 +30,8 @@ struct StepValues {
 // All problems of a complete set (all four schedules given), each with its path
 // below the set: "temperature.pieces[0].linear.to".
 std::vector<FieldProblem> FindScheduleSetProblems(const v1::ScheduleSet& schedules);
+// The same of a set that replaces only the schedules which it gives.
+std::vector<FieldProblem> FindGivenScheduleProblems(const v1::ScheduleSet& schedules);
 
 class ScheduleTimeline {
  public:

@@ -271,6 +271,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
 
 absl::Status LabelClient::FetchExamples(int64_t step) {
   if (examples_step_ == step) return absl::OkStatus();
+  examples_step_ = -1;
   ASSIGN_OR_RETURN(examples_, options_.examples_of(step));
   if (examples_.ids_size() != options_.rows) {
     return absl::InternalError(absl::StrCat("step ", step, " has ", examples_.ids_size(),

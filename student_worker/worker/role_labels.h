@@ -23,7 +23,8 @@ class RoleLabels {
   virtual ~RoleLabels() = default;
 
   // Waits for the labels of `step`, in the order of its examples; steps are taken in order.
-  // After Close its reason. Any other failure is for good: no later step has labels.
+  // After Close its reason, once those that were there are taken. Any other failure is for good:
+  // no later step has labels.
   virtual absl::StatusOr<StepLabels> Take(int64_t step) = 0;
 
   // Ends every wait; the first reason counts.

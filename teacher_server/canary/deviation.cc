@@ -140,8 +140,11 @@ void Explain(const Answers& answers, Deviation& deviation) {
     deviation.kind = kind;
     deviation.amount = amount;
   };
-  if (std::isinf(deviation.worst)) return is(DeviationKind::kNotFinite);
-  if (answers.classes() > 1 && answers.IsConstant(static_cast<size_t>(deviation.row))) {
+  const auto row = static_cast<size_t>(deviation.row);
+  if (!std::isfinite(answers.answered(row, static_cast<size_t>(deviation.at_class)))) {
+    return is(DeviationKind::kNotFinite);
+  }
+  if (answers.classes() > 1 && answers.IsConstant(row)) {
     return is(DeviationKind::kConstant);
   }
   if (AnyCopied(answers)) return is(DeviationKind::kDuplicated);

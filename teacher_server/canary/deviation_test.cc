@@ -120,6 +120,15 @@ TEST(Deviation, AnOffsetCommonToARowAllowsForItsRounding) {
   EXPECT_GT(FindDeviation(recorded, Logits{1000.02f, 1000.5f}, 2).worst, 1);
 }
 
+TEST(Deviation, OffFromARowOfZerosIsNotCalledNotFinite) {
+  const Logits recorded(2 * kClasses, 0);
+  Logits answered = recorded;
+  answered[kClasses + 3] = 0.5f;
+  EXPECT_EQ(FindDeviation(recorded, answered, kClasses).kind, DeviationKind::kOther);
+  answered[kClasses + 3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(FindDeviation(recorded, answered, kClasses).kind, DeviationKind::kNotFinite);
+}
+
 TEST(Deviation, RecordedRowsOfOneValueBelongToNoFault) {
   const Logits recorded = {0, 0, 0, 1, 2, 3};
   EXPECT_EQ(FindDeviation(recorded, recorded, 3).kind, DeviationKind::kNone);

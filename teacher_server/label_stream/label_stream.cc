@@ -227,6 +227,11 @@ absl::Status LabelStream::CheckTensors(const v1::TensorBundle& bundle,
         "]; this model takes [rows, ", absl::StrJoin(served_->example_dims, ", "), "]"));
   }
   RETURN_IF_ERROR(CheckRows(static_cast<uint64_t>(std::max<int64_t>(due[0], 0))));
+  if (codec_.starts_with("sampled")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the codec ", codec_, " draws by example id, and examples that come along have none; name ",
+        "them by id, or open the stream with another codec"));
+  }
   // Fits: no more than max_request_examples of the model's own shape.
   uint64_t bytes = sizeof(float);
   for (const int64_t dim : due) bytes *= static_cast<uint64_t>(dim);

@@ -18,12 +18,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-LabelStream Opened() {
+LabelStream Opened(const std::string& codec = "dense_fp32") {
   auto served = std::make_shared<ServedModel>();
   served->model = "teacher";
   served->fingerprint = "f00d";
   served->outputs = {"logits"};
-  served->codecs = {"dense_fp32"};
+  served->codecs = {codec};
   served->example_dims = {28, 28};
   served->classes = 10;
   LabelStream stream({}, served, absl::OkStatus());
@@ -33,7 +33,9 @@ LabelStream Opened() {
   open->set_fingerprint("f00d");
   open->add_outputs()->set_name("logits");
   open->mutable_outputs(0)->mutable_logits();
-  open->add_codecs("dense_fp32");
+  open->add_codecs(codec);
+  open->set_min_temperature(1);
+  open->set_max_temperature(1);
   open->set_classes(10);
   open->add_example_dims(28);
   open->add_example_dims(28);
@@ -103,6 +105,13 @@ TEST(TensorBundle, ExamplesThatDoNotFitTheModelAreRefused) {
   EXPECT_THAT(refusal([](auto*, auto*) {}, SlicesOf(std::string(6271, 'x'))),
               HasSubstr("6271 bytes; its shape says 6272"));
   EXPECT_EQ(stream.unanswered(), 0u);
+}
+
+TEST(TensorBundle, ExamplesWithoutAnIdAreRefusedWhereTheCodecDrawsByIt) {
+  LabelStream stream = Opened("sampled");
+  EXPECT_TRUE(stream.OnMessage(AskTensors(5), Payload()).ok());
+  EXPECT_THAT(stream.TakeAdmitted(), IsEmpty());
+  EXPECT_THAT(stream.NextFrame()->head.failed().message(), HasSubstr("another codec"));
 }
 
 TEST(TensorBundle, APayloadThatBelongsToNoTensorIsRefused) {

@@ -28,9 +28,13 @@
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/teacher_service.h"
+#include "tests/integration/in_process_teacher.h"
 
 namespace distill {
 namespace {
+
+using Teacher = InProcessTeacher;
+const InProcessTeacherOptions kOnDemand{.mode = FakeRunner::Mode::kOnDemand};
 
 using ::testing::HasSubstr;
 
@@ -38,27 +42,9 @@ using ::testing::HasSubstr;
 // given up for late has failed.
 constexpr absl::Duration kPatience = absl::Seconds(10);
 constexpr absl::Duration kRequestTimeout = absl::Seconds(60);
-constexpr uint64_t kExamples = 100;
-constexpr int kClasses = 5;
+constexpr uint64_t kExamples = InProcessTeacher::kExamples;
+constexpr int kClasses = InProcessTeacher::kClasses;
 constexpr int kRows = 4;
-
-std::shared_ptr<const DataSet> Data() {
-  v1::DataSetConfig config;
-  config.set_name("toy");
-  config.set_classes(kClasses);
-  config.set_scale(1);
-  config.set_deviation(1);
-  std::vector<uint8_t> pixels;
-  for (uint64_t i = 0; i < kExamples; ++i) {
-    pixels.insert(pixels.end(), {1, static_cast<uint8_t>(i)});
-  }
-  auto data = DataSet::FromArrays(
-      config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-      MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
-      DataSet::Files::kTraining);
-  EXPECT_TRUE(data.ok()) << data.status();
-  return *data;
-}
 
 v1::ExampleRefs ExamplesOf(int64_t step) {
   v1::ExampleRefs refs;
@@ -77,54 +63,6 @@ std::vector<float> Truth(int64_t step) {
   }
   return logits;
 }
-
-// A teacher server in this process; its destruction is its death.
-class Teacher {
- public:
-  explicit Teacher(FakeRunner::Mode mode, uint32_t max_batch_examples = 16,
-                   const std::vector<std::string>& codecs = {"dense_fp32"}) {
-    runner_ = std::make_shared<FakeRunner>(
-        ModelDescription{"f00d", "test", {1, 2}, kClasses, {"logits"}}, mode, 1);
-    Serving serving;
-    serving.model.model = "teacher";
-    serving.model.fingerprint = "f00d";
-    serving.model.data_set_digest = "data";
-    serving.model.outputs = {"logits"};
-    serving.model.codecs = codecs;
-    serving.model.example_dims = {1, 2};
-    serving.model.classes = kClasses;
-    serving.runner = runner_;
-    serving.data = Data();
-    serving.bounds.set_max_batch_examples(max_batch_examples);
-    server_.Serve(std::move(serving));
-    ServerOptions options;
-    options.listen = "127.0.0.1:0";
-    options.services = {&service_};
-    auto rpc = RpcServer::Start(options);
-    EXPECT_TRUE(rpc.ok()) << rpc.status();
-    rpc_ = *std::move(rpc);
-  }
-  ~Teacher() {
-    rpc_.reset();
-    timers_.Stop();
-    control_.Stop();
-    // This test holds the runner too: its batches end while the server can still be told.
-    while (runner_->CompleteOldest()) {
-    }
-  }
-
-  const std::string& address() const { return rpc_->address(); }
-  void AwaitRunning() const { ASSERT_TRUE(runner_->AwaitInFlight(1, kPatience)); }
-
- private:
-  SystemClock clock_;
-  ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 1024}};
-  ThreadTimerQueue timers_{&clock_};
-  std::shared_ptr<FakeRunner> runner_;
-  LabelServer server_{{}, &control_, &timers_, &clock_, nullptr};
-  TeacherServiceImpl service_{&server_};
-  std::unique_ptr<RpcServer> rpc_;
-};
 
 // Answers every ask at once, with labels that may not be trained on unless the fault is
 // kNone, and with stages that it did not measure.
@@ -283,8 +221,8 @@ class LabelClientTest : public ::testing::Test {
 };
 
 TEST_F(LabelClientTest, TwoTeachersLabelTheStepsInOrderAndEachStepsOwnExamples) {
-  Teacher a(FakeRunner::Mode::kAtOnce);
-  Teacher b(FakeRunner::Mode::kAtOnce);
+  Teacher a;
+  Teacher b;
   Start(Options(1'000'000));
   SetTeachers({{"a", a.address()}, {"b", b.address()}});
   int64_t step = 0;
@@ -313,7 +251,7 @@ TEST_F(LabelClientTest, TheTeachersStagesOfEachAnswerAreSummedUpUntilTheyAreTake
 }
 
 TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
-  Teacher a(FakeRunner::Mode::kAtOnce), b(FakeRunner::Mode::kAtOnce), c(FakeRunner::Mode::kAtOnce);
+  Teacher a, b, c;
   // By predicted time, in ranges; and by example, which takes them from everywhere.
   for (const bool by_example : {false, true}) {
     LabelClientOptions options = Options(1'000'000);
@@ -332,8 +270,8 @@ TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
 }
 
 TEST_F(LabelClientTest, SparseLabelsOfStepsThatAreCutAmongTeachersArePutTogetherInOrder) {
-  const auto mode = FakeRunner::Mode::kAtOnce;
-  Teacher a(mode, 16, {"top_k"}), b(mode, 16, {"top_k"}), c(mode, 16, {"top_k"});
+  const InProcessTeacherOptions sparse{.codecs = {"top_k"}};
+  Teacher a(sparse), b(sparse), c(sparse);
   LabelClientOptions options = Options(1'000'000);
   options.source.window_steps = 1;
   options.open.set_codecs(0, "top_k/2");
@@ -364,8 +302,8 @@ TEST_F(LabelClientTest, SparseLabelsOfStepsThatAreCutAmongTeachersArePutTogether
 }
 
 TEST_F(LabelClientTest, AServerThatDoesNotSpeakTheSparseCodecOfTheOthersIsLeftOut) {
-  Teacher sparse(FakeRunner::Mode::kAtOnce, 16, {"top_k"});
-  Teacher dense(FakeRunner::Mode::kAtOnce);
+  Teacher sparse({.codecs = {"top_k"}});
+  Teacher dense;
   LabelClientOptions options = Options(1000);
   options.open.clear_codecs();
   options.open.add_codecs("top_k/2");
@@ -385,11 +323,11 @@ TEST_F(LabelClientTest, AServerThatDoesNotSpeakTheSparseCodecOfTheOthersIsLeftOu
 }
 
 TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
-  Teacher good(FakeRunner::Mode::kAtOnce);
-  auto dying = std::make_unique<Teacher>(FakeRunner::Mode::kOnDemand);
+  Teacher good;
+  auto dying = std::make_unique<Teacher>(kOnDemand);
   Start(Options(12));
   SetTeachers({{"dying", dying->address()}});
-  dying->AwaitRunning();
+  ASSERT_TRUE(dying->runner().AwaitInFlight(1, kPatience));
   SetTeachers({{"dying", dying->address()}, {"good", good.address()}});
   dying.reset();
   ExpectSteps(0, 12);
@@ -398,7 +336,7 @@ TEST_F(LabelClientTest, WhatADeadTeacherWasAskedIsAskedOfTheOther) {
 }
 
 TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTheRun) {
-  Teacher good(FakeRunner::Mode::kAtOnce);
+  Teacher good;
   using Fault = BadTeacher::Fault;
   for (const auto& [fault, name] : std::vector<std::pair<Fault, std::string>>{
            {Fault::kNotFinite, "row 1 is not finite"},
@@ -424,7 +362,7 @@ TEST_F(LabelClientTest, ATeacherThatLiesIsRefusedWithTheFaultAndTheOtherServesTh
 
 // The network may have done it.
 TEST_F(LabelClientTest, DamageOnTheWayMakesItAskAgainAndRefusesNobody) {
-  Teacher good(FakeRunner::Mode::kAtOnce);
+  Teacher good;
   BadTeacher bad(BadTeacher::Fault::kChecksum);
   LabelClientOptions options = Options(8);
   options.source.max_attempts = 1000;  // until the other one is connected
@@ -440,7 +378,7 @@ TEST_F(LabelClientTest, DamageOnTheWayMakesItAskAgainAndRefusesNobody) {
 TEST_F(LabelClientTest, WithoutATeacherItFailsAndNamesWhatWasTried) {
   std::string address;
   {
-    address = Teacher(FakeRunner::Mode::kAtOnce).address();
+    address = Teacher().address();
   }
   LabelClientOptions options = Options(5);
   options.source.no_teacher_timeout = absl::Milliseconds(300);
@@ -452,12 +390,12 @@ TEST_F(LabelClientTest, WithoutATeacherItFailsAndNamesWhatWasTried) {
 }
 
 TEST_F(LabelClientTest, CloseWakesWhoWaitsForLabelsWithItsReason) {
-  Teacher silent(FakeRunner::Mode::kOnDemand);
+  Teacher silent(kOnDemand);
   Start(Options(5));
   SetTeachers({{"silent", silent.address()}});
   absl::Status status;
   std::thread trainer([&] { status = client_->Take(0).status(); });
-  silent.AwaitRunning();
+  ASSERT_TRUE(silent.runner().AwaitInFlight(1, kPatience));
   client_->Close(absl::AbortedError("a peer is gone"));
   trainer.join();
   client_->Close(absl::AbortedError("later"));
@@ -466,7 +404,7 @@ TEST_F(LabelClientTest, CloseWakesWhoWaitsForLabelsWithItsReason) {
 }
 
 TEST_F(LabelClientTest, AStepThatNoTeacherTakesInOneRequestFailsAtOnceAndNamesTheSetting) {
-  Teacher small(FakeRunner::Mode::kAtOnce, /*max_batch_examples=*/kRows - 1);
+  Teacher small({.max_batch_examples = kRows - 1});
   Start(Options(5));
   SetTeachers({{"small", small.address()}});
   const absl::Status status = client_->Take(0).status();

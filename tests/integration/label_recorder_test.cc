@@ -22,82 +22,17 @@
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/service/label_server.h"
 #include "teacher_server/service/teacher_service.h"
+#include "tests/integration/in_process_teacher.h"
 
 namespace distill {
 namespace {
 
+using Teacher = InProcessTeacher;
+
 using ::testing::HasSubstr;
 
-constexpr uint64_t kExamples = 100;
-constexpr int kClasses = 5;
-
-std::shared_ptr<const DataSet> Data() {
-  v1::DataSetConfig config;
-  config.set_name("toy");
-  config.set_classes(kClasses);
-  config.set_scale(1);
-  config.set_deviation(1);
-  std::vector<uint8_t> pixels;
-  for (uint64_t i = 0; i < kExamples; ++i) {
-    pixels.insert(pixels.end(), {1, static_cast<uint8_t>(i)});
-  }
-  auto data = DataSet::FromArrays(
-      config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-      MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples, 0)),
-      DataSet::Files::kTraining);
-  EXPECT_TRUE(data.ok()) << data.status();
-  return *data;
-}
-
-// A teacher server in this process; its destruction is its death.
-class Teacher {
- public:
-  explicit Teacher(FakeRunner::Mode mode = FakeRunner::Mode::kAtOnce,
-                   const std::string& fingerprint = "f00d", const std::string& numerics = "n") {
-    runner_ = std::make_shared<FakeRunner>(
-        ModelDescription{fingerprint, numerics, {1, 2}, kClasses, {"logits"}}, mode, 1);
-    Serving serving;
-    serving.model.model = "teacher";
-    serving.model.fingerprint = fingerprint;
-    serving.model.numerics_class = numerics;
-    serving.model.data_set_digest = "data";
-    serving.model.outputs = {"logits"};
-    serving.model.codecs = {"dense_fp32"};
-    serving.model.example_dims = {1, 2};
-    serving.model.classes = kClasses;
-    serving.runner = runner_;
-    serving.data = Data();
-    serving.bounds.set_max_batch_examples(16);
-    server_.Serve(std::move(serving));
-    ServerOptions options;
-    options.listen = "127.0.0.1:0";
-    options.services = {&service_};
-    auto rpc = RpcServer::Start(options);
-    EXPECT_TRUE(rpc.ok()) << rpc.status();
-    rpc_ = *std::move(rpc);
-  }
-  ~Teacher() {
-    rpc_.reset();
-    timers_.Stop();
-    control_.Stop();
-    while (runner_->CompleteOldest()) {
-    }
-  }
-  const std::string& address() const { return rpc_->address(); }
-  FakeRunner& runner() { return *runner_; }
-  void Drain() {
-    server_.Drain("told to", [] {});
-  }
-
- private:
-  SystemClock clock_;
-  ThreadExecutor control_{{.name = "control", .threads = 1, .max_queued = 1024}};
-  ThreadTimerQueue timers_{&clock_};
-  std::shared_ptr<FakeRunner> runner_;
-  LabelServer server_{{}, &control_, &timers_, &clock_, nullptr};
-  TeacherServiceImpl service_{&server_};
-  std::unique_ptr<RpcServer> rpc_;
-};
+constexpr uint64_t kExamples = InProcessTeacher::kExamples;
+constexpr int kClasses = InProcessTeacher::kClasses;
 
 // One that says the same of every class, under a right checksum.
 class LyingTeacher final : public v1::TeacherService::Service {
@@ -122,7 +57,7 @@ class LyingTeacher final : public v1::TeacherService::Service {
         v1::Opened& opened = *response.mutable_opened();
         opened.set_codec("dense_fp32");
         opened.set_fingerprint("f00d");
-        opened.mutable_numerics_class()->set_text("n");
+        opened.mutable_numerics_class()->set_text("test");
         opened.set_max_part_bytes(1 << 20);
         opened.set_max_request_examples(16);
       } else if (request.has_ask()) {
@@ -210,7 +145,7 @@ class LabelRecorderTest : public ::testing::Test {
     auto set = LabelSetReader::Open(&files_, "/set", asked, {});
     ASSERT_TRUE(set.ok()) << set.status();
     EXPECT_EQ((*set)->Verify(), absl::OkStatus());
-    EXPECT_EQ((*set)->identity().numerics_class, "n");
+    EXPECT_EQ((*set)->identity().numerics_class, "test");
     std::vector<uint64_t> rows(kExamples);
     std::iota(rows.begin(), rows.end(), 0);
     std::vector<float> labels(kExamples * kClasses);
@@ -251,7 +186,7 @@ TEST_F(LabelRecorderTest, OneThatWasStoppedGoesOnWithWhatItHad) {
 }
 
 TEST_F(LabelRecorderTest, ATeacherThatIsNotThereOrHangsIsAskedNoMoreAndAnotherOneGivesTheRest) {
-  Teacher hangs(FakeRunner::Mode::kOnDemand);
+  Teacher hangs({.mode = FakeRunner::Mode::kOnDemand});
   Teacher good;
   LabelRecorderOptions options = Options();
   options.request_timeout = options.grace = absl::Milliseconds(100);
@@ -296,12 +231,12 @@ TEST_F(LabelRecorderTest, OneThatDrainsIsLeftToTheOthers) {
 }
 
 TEST_F(LabelRecorderTest, OnlyTeachersOfTheSetsFingerprintAndNumericsClassAreAsked) {
-  Teacher other(FakeRunner::Mode::kAtOnce, "beef");
+  Teacher other({.fingerprint = "beef"});
   EXPECT_EQ(Record(Options(), {other.address()}).code(), absl::StatusCode::kFailedPrecondition);
-  Teacher elsewhere(FakeRunner::Mode::kAtOnce, "f00d", "m");
+  Teacher elsewhere({.numerics_class = "m"});
   Teacher good;
   LabelRecorderOptions options = Options();
-  options.identity.numerics_class = "n";
+  options.identity.numerics_class = "test";
   ASSERT_EQ(Record(options, {elsewhere.address(), other.address(), good.address()}),
             absl::OkStatus());
   EXPECT_THAT(said_, HasSubstr(other.address() + " is not asked any more"));

@@ -207,9 +207,7 @@ absl::StatusOr<v1::ScheduleVersion> Coordinator::UpdateSchedule(
   added->set_idempotency_key(request.idempotency_key());
   added->mutable_version()->set_from_step(request.from_step());
   if (const Run* run = state().FindRun(request.run_id()); run != nullptr) {
-    if (request.schedules().has_temperature()) {
-      RETURN_IF_ERROR(CheckNewTemperatures(run->config, request.schedules().temperature()));
-    }
+    RETURN_IF_ERROR(CheckNewSchedules(run->config, request.schedules()));
     added->mutable_version()->set_version(run->schedules.back().version() + 1);
     *added->mutable_version()->mutable_schedules() =
         Overlay(run->schedules.back().schedules(), request.schedules());

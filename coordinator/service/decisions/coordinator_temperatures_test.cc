@@ -1,4 +1,4 @@
-// New temperatures for a run whose labels are sparse, which hold for a range only.
+// Which new schedules a run may get; sparse labels hold for a range of temperatures only.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -67,6 +67,28 @@ TEST_F(CoordinatorTemperaturesTest, BeyondTheRangeThatSparseLabelsAreAskedForIsR
   EXPECT_EQ(Update(3, 500), absl::OkStatus());
   // What holds now does not narrow it.
   EXPECT_EQ(Update(2, 600), absl::OkStatus());
+}
+
+TEST_F(CoordinatorTemperaturesTest, SchedulesThatAreNoneAreRefusedByNameAndNotKept) {
+  Submit(R"(run: "teacher")", R"(codecs: "dense_fp16")");
+  v1::UpdateScheduleRequest request;
+  request.set_idempotency_key("k");
+  request.set_run_id("student");
+  request.set_from_step(500);
+  const auto refusal = [&] {
+    const absl::Status status = coordinator_->UpdateSchedule(request, now_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  request.mutable_schedules()->mutable_learning_rate();
+  EXPECT_THAT(refusal(), HasSubstr("learning_rate.pieces"));
+  request.mutable_schedules()->clear_learning_rate();
+  (*request.mutable_schedules()->mutable_term_weights())["hint"]
+      .add_pieces()
+      ->mutable_constant()
+      ->set_value(1);
+  EXPECT_THAT(refusal(), HasSubstr("term_weights.hint"));
+  EXPECT_EQ(coordinator_->state().FindRun("student")->schedules.size(), 1u);
 }
 
 TEST_F(CoordinatorTemperaturesTest, DenseLabelsServeEveryTemperature) {

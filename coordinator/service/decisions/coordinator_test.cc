@@ -412,7 +412,7 @@ TEST_F(CoordinatorTest, AScheduleUpdateIsToldToTheWorldOnce) {
   request.set_idempotency_key("u");
   request.set_run_id("student");
   request.set_from_step(127);
-  request.mutable_schedules()->mutable_temperature();
+  request.mutable_schedules()->mutable_soft_weight()->add_pieces()->mutable_constant();
   EXPECT_EQ(coordinator_->UpdateSchedule(request, now_).status().code(),
             absl::StatusCode::kFailedPrecondition);
   request.set_from_step(128);
