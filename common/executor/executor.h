@@ -2,6 +2,8 @@
 #ifndef COMMON_EXECUTOR_EXECUTOR_H_
 #define COMMON_EXECUTOR_EXECUTOR_H_
 
+#include <utility>
+
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 
@@ -19,6 +21,12 @@ class Executor {
   // The trap: an inline executor runs the closure before Schedule returns, so hold no
   // lock that the closure takes.
   virtual absl::Status Schedule(absl::AnyInvocable<void()> closure) = 0;
+
+  // As Schedule, but may run `closure`, and others that wait, before it returns: where that
+  // saves a change of threads. For callers that hold no lock and have time for it.
+  virtual absl::Status Dispatch(absl::AnyInvocable<void()> closure) {
+    return Schedule(std::move(closure));
+  }
 };
 
 // Runs each closure inside Schedule, on the caller's thread.

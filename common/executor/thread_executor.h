@@ -16,6 +16,11 @@ namespace distill {
 // Closures start in the order of Schedule; with one thread they also end in it, which
 // makes such an executor a serial one. Thread-safe.
 //
+// Dispatch to a serial executor that has nothing to do runs the closure on the caller's thread,
+// and so many of those at most that come meanwhile: kMostDispatched. It saves waking the
+// executor's thread, which costs as much as copying some 100 KB, and what the caller has just
+// touched is in its processor's cache. To any other executor Dispatch is Schedule.
+//
 //   ThreadExecutor executor({.name = "teacher", .threads = 1, .max_queued = 64});
 //   RETURN_IF_ERROR(executor.Schedule([] { ... }));
 //   executor.Stop();
@@ -27,10 +32,13 @@ class ThreadExecutor : public Executor {
     size_t max_queued = 1024;  // Closures that wait for a thread; at least 1.
   };
 
+  static constexpr int kMostDispatched = 64;
+
   explicit ThreadExecutor(Options options);
   ~ThreadExecutor() override;  // Stop()
 
   absl::Status Schedule(absl::AnyInvocable<void()> closure) override;
+  absl::Status Dispatch(absl::AnyInvocable<void()> closure) override;
 
   // Refuses new work, runs all that is queued, joins the threads. Never call it from a
   // closure: crashes. Idempotent; not to be called from two threads at once.

@@ -39,10 +39,7 @@ absl::StatusOr<std::shared_ptr<LabelChannel>> LabelChannel::Open(const LabelChan
 }
 
 LabelChannel::LabelChannel(Private, const LabelChannelOptions& options, LabelChannelEvents events)
-    : options_(options),
-      spare_requests_((options.request_credit + 1) / 2),
-      events_(std::move(events)),
-      answers_(options.max_answer_bytes) {}
+    : options_(options), events_(std::move(events)), answers_(options.max_answer_bytes) {}
 
 void LabelChannel::Ask(v1::Ask ask, ByteSlices tensors) {
   if (!tensors.slices.empty()) ask.set_crc32c(Crc32c(tensors));
@@ -93,7 +90,7 @@ std::optional<LabelChannel::Outgoing> LabelChannel::NextOutgoing() {
     open_written_ = true;
     *request.mutable_open() = options_.open;
     request.mutable_open()->mutable_credit()->set_requests(options_.request_credit +
-                                                           spare_requests_);
+                                                           kSpareRequests);
     request.mutable_open()->mutable_credit()->set_bytes(options_.byte_credit);
     return outgoing;
   }
@@ -110,7 +107,7 @@ std::optional<LabelChannel::Outgoing> LabelChannel::NextOutgoing() {
 }
 
 bool LabelChannel::OwesCredit() const {
-  return owed_requests_ >= spare_requests_ || owed_bytes_ > options_.byte_credit / 4;
+  return owed_requests_ >= kSpareRequests || owed_bytes_ > options_.byte_credit / 4;
 }
 
 void LabelChannel::OnMessage(grpc::ByteBuffer message) {

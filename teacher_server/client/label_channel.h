@@ -56,14 +56,16 @@ struct LabelChannelEvents {
 
 // Thread-safe. Events may come before Open has returned. Holds itself until `closed` has returned:
 // call Close, or dropping the pointer leaves the stream open. Grants credit back by itself, many
-// at a time, since a message costs as much as a small answer: the server is granted half as many
-// requests again as may be asked, so that an ask is within the credit whenever it is made, and the
-// bytes come back once a quarter of them is used.
+// at a time, since a message costs as much as a small answer: the server is granted kSpareRequests
+// more than may be asked, so that an ask is within the credit whenever it is made, and the bytes
+// come back once a quarter of them is used.
 class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer> {
  private:
   struct Private {};
 
  public:
+  static constexpr uint32_t kSpareRequests = 32;
+
   LabelChannel(Private, const LabelChannelOptions& options, LabelChannelEvents events);
 
   // Starts connecting at once. Errors as ValidateTransport (nothing was started then).
@@ -100,8 +102,6 @@ class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffe
   absl::Status OnFailed(const v1::Failed& failed);
 
   const LabelChannelOptions options_;
-  // Requests granted beyond those that may be asked.
-  const uint32_t spare_requests_;
   const LabelChannelEvents events_;
   // Of gRPC's reading thread.
   bool opened_ = false;

@@ -124,10 +124,12 @@ absl::Status LabelServer::TooManyStreams() {
 void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message, ByteSlices payload) {
   const std::shared_ptr<Stream> stream = Find(id);
   if (stream == nullptr) return;
-  const absl::Status posted =
-      Post([this, stream, message = std::move(message), payload = std::move(payload)]() mutable {
-        Handle(stream, std::move(message), std::move(payload));
-        stream->sink->Handled();
+  const absl::Status posted = control_->Dispatch(
+      [this, stream, message = std::move(message), payload = std::move(payload)]() mutable {
+        Run([&] {
+          Handle(stream, std::move(message), std::move(payload));
+          stream->sink->Handled();
+        });
       });
   if (!posted.ok()) stream->sink->End(Annotate(posted, "a message was dropped"));
 }

@@ -91,9 +91,9 @@ class ServingObserver {
 };
 
 // Thread-safe. Everything but NextFrame is confined to `control`, a serial executor
-// that runs nothing inside Schedule. All pointers outlive the server; stop `control` and
-// the timers before destroying it, and before these the executor of the cache's disk. The
-// observer may be null.
+// that runs nothing inside Schedule; a message is dispatched to it. All pointers outlive the
+// server; stop `control` and the timers before destroying it, and before these the executor
+// of the cache's disk. The observer may be null.
 //
 // Failures of one ask (teacher.proto), beside those of LabelStream and Batcher:
 // RESOURCE_EXHAUSTED its answer would not fit into options.max_server_bytes;
