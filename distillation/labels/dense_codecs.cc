@@ -40,6 +40,7 @@ class DenseCodec : public LabelCodec {
 class DenseFp32 : public DenseCodec {
  public:
   std::string_view name() const override { return "dense_fp32"; }
+  bool payload_is_the_labels() const override { return true; }
 
   absl::StatusOr<uint64_t> EncodedBytes(int64_t rows, int64_t classes) const override {
     ASSIGN_OR_RETURN(const int64_t elements, CheckedLabelShape(rows, classes));

@@ -59,6 +59,10 @@ class LabelCodec {
   virtual absl::StatusOr<EncodedLabels> Encode(const TensorView& labels,
                                                const RowContext& context) const = 0;
 
+  // Whether Encode only checks (CheckLabelsToEncode) and copies: whoever can send the labels'
+  // own bytes need not call it. There are no parameters then.
+  virtual bool payload_is_the_labels() const { return false; }
+
   // Of a codec that needs no context.
   absl::StatusOr<EncodedLabels> Encode(const TensorView& labels) const {
     return Encode(labels, RowContext());

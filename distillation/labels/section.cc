@@ -93,13 +93,13 @@ absl::StatusOr<T> Named(const v1::Section& section, absl::StatusOr<T> labels) {
 }  // namespace
 
 absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec& codec,
-                                       int64_t rows, int64_t classes, const EncodedLabels& encoded,
-                                       uint64_t offset) {
+                                       int64_t rows, int64_t classes, uint64_t bytes,
+                                       std::string_view parameters, uint64_t offset) {
   ASSIGN_OR_RETURN(const uint64_t expected, codec.EncodedBytes(rows, classes));
-  if (encoded.bytes.size() != expected) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "section '", std::string(output), "': ", encoded.bytes.size(), " bytes were encoded, [",
-        rows, ", ", classes, "] in ", std::string(codec.name()), " takes ", expected));
+  if (bytes != expected) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("section '", std::string(output), "': ", bytes, " bytes were encoded, [", rows,
+                     ", ", classes, "] in ", std::string(codec.name()), " takes ", expected));
   }
   if (offset > std::numeric_limits<uint64_t>::max() - expected) {
     return absl::OutOfRangeError(absl::StrCat("section '", std::string(output), "': offset ",
@@ -108,13 +108,19 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
   v1::Section section;
   section.set_output(std::string(output));
   section.set_codec(std::string(codec.name()));
-  section.set_parameters(encoded.parameters);
+  section.set_parameters(std::string(parameters));
   section.set_dtype(v1::FLOAT32);
   section.add_dims(rows);
   section.add_dims(classes);
   section.set_offset(offset);
   section.set_length(expected);
   return section;
+}
+
+absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec& codec,
+                                       int64_t rows, int64_t classes, const EncodedLabels& encoded,
+                                       uint64_t offset) {
+  return SectionFor(output, codec, rows, classes, encoded.bytes.size(), encoded.parameters, offset);
 }
 
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,

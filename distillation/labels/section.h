@@ -22,6 +22,9 @@ namespace distill {
 // `offset` of the answer. INVALID_ARGUMENT or OUT_OF_RANGE when shape, bytes and offset do
 // not fit together. One row for each example; a caller with ragged rows adds row_splits.
 absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec& codec,
+                                       int64_t rows, int64_t classes, uint64_t bytes,
+                                       std::string_view parameters, uint64_t offset);
+absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec& codec,
                                        int64_t rows, int64_t classes, const EncodedLabels& encoded,
                                        uint64_t offset);
 

@@ -277,10 +277,9 @@ void LabelStream::Answer(uint64_t request_id, LabelAnswer answer) {
   --request_credit_;
   Outgoing& outgoing = outgoing_.emplace_back();
   outgoing.request_id = request_id;
-  for (const auto& bytes : answer.payload) outgoing.total += bytes->size();
+  for (const ByteSlices& bytes : answer.payload) outgoing.total += bytes.size();
   unsent_bytes_ += outgoing.total;
-  using Payload = std::vector<std::shared_ptr<const std::string>>;
-  auto owner = std::make_shared<std::pair<std::shared_ptr<const void>, Payload>>();
+  auto owner = std::make_shared<std::pair<std::shared_ptr<const void>, std::vector<ByteSlices>>>();
   if (account_ != nullptr) owner->first = account_->Hold(outgoing.total);
   owner->second = answer.payload;
   outgoing.owner = std::move(owner);
@@ -330,17 +329,15 @@ LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
   uint64_t skip = outgoing.sent;
   uint64_t left = length;
   uint32_t crc = 0;
-  for (const auto& bytes : outgoing.answer.payload) {
-    if (left == 0) break;
-    if (skip >= bytes->size()) {
-      skip -= bytes->size();
-      continue;
+  for (const ByteSlices& bytes : outgoing.answer.payload) {
+    for (const std::string_view whole : bytes.slices) {
+      const std::string_view slice = whole.substr(std::min(skip, whole.size()), left);
+      skip -= std::min(skip, whole.size());
+      if (slice.empty()) continue;
+      crc = ExtendCrc32c(crc, slice);
+      frame.payload.slices.push_back(slice);
+      left -= slice.size();
     }
-    const std::string_view slice = std::string_view(*bytes).substr(skip, left);
-    crc = ExtendCrc32c(crc, slice);
-    frame.payload.slices.push_back(slice);
-    left -= slice.size();
-    skip = 0;
   }
   frame.payload.owner = outgoing.owner;
   labels->set_crc32c(crc);

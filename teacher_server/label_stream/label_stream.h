@@ -69,7 +69,7 @@ struct AdmittedAsk {
 struct LabelAnswer {
   // Offsets count over `payload` joined; see distillation/labels/section.h.
   std::vector<v1::Section> sections;
-  std::vector<std::shared_ptr<const std::string>> payload;
+  std::vector<ByteSlices> payload;
   v1::StageSeconds stages;
 };
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "common/bytes/byte_slices.h"
 #include "common/digest/crc32c.h"
 #include "common/random/test_seed.h"
 #include "distillation/run_config/digests.h"
@@ -80,7 +81,7 @@ LabelAnswer AnswerOf(const std::vector<std::string>& pieces) {
   answer.sections.resize(1);
   answer.sections[0].set_output("logits");
   for (const std::string& piece : pieces) {
-    answer.payload.push_back(std::make_shared<const std::string>(piece));
+    answer.payload.push_back(SlicesOf(piece));
   }
   return answer;
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/bytes/byte_slices.h"
 #include "common/random/random.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
@@ -14,6 +16,28 @@
 #include "distillation/labels/validity.h"
 
 namespace distill {
+namespace {
+
+struct Encoded {
+  ByteSlices payload;
+  std::string parameters;
+};
+
+// The runner's own memory is sent where it is the payload and `labels` are the whole of it: of
+// a part, all would stay in memory and only the part be counted.
+absl::StatusOr<Encoded> Encode(const TensorView& labels, bool whole, const LabelCodec& codec,
+                               const RowContext& context) {
+  if (whole && codec.payload_is_the_labels()) {
+    RETURN_IF_ERROR(CheckLabelsToEncode(labels));
+    const std::string_view bytes(reinterpret_cast<const char*>(labels.bytes.data()),
+                                 labels.bytes.size());
+    return Encoded{ByteSlices{{bytes}, labels.owner}, ""};
+  }
+  ASSIGN_OR_RETURN(EncodedLabels encoded, codec.Encode(labels, context));
+  return Encoded{SlicesOf(std::move(encoded.bytes)), std::move(encoded.parameters)};
+}
+
+}  // namespace
 
 absl::Status CheckResult(const InferenceResult& result, const std::vector<std::string>& outputs,
                          int64_t rows, int64_t classes) {
@@ -78,12 +102,15 @@ absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
     if (absl::Status varied = CheckVariedRows(part.as<float>(), classes); !varied.ok()) {
       return Annotate(varied, absl::StrCat("output ", name));
     }
-    absl::StatusOr<EncodedLabels> encoded = codec.Encode(part, {.ids = {}, .keys = keys});
+    absl::StatusOr<Encoded> encoded =
+        Encode(part, /*whole=*/rows == whole.dims[0], codec, {.ids = {}, .keys = keys});
     if (!encoded.ok()) return Annotate(encoded.status(), absl::StrCat("output ", name));
-    ASSIGN_OR_RETURN(v1::Section section, SectionFor(name, codec, rows, classes, *encoded, offset));
-    offset += encoded->bytes.size();
+    const size_t bytes = encoded->payload.size();
+    ASSIGN_OR_RETURN(v1::Section section,
+                     SectionFor(name, codec, rows, classes, bytes, encoded->parameters, offset));
+    offset += bytes;
     answer.sections.push_back(std::move(section));
-    answer.payload.push_back(std::make_shared<const std::string>(std::move(encoded->bytes)));
+    answer.payload.push_back(std::move(encoded->payload));
   }
   return answer;
 }

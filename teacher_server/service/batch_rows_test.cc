@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <memory>
+#include <string_view>
+
+#include "common/bytes/byte_slices.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/section.h"
 
@@ -20,7 +25,9 @@ const LabelCodec& Fp32() { return **FindCodec("dense_fp32"); }
 
 std::vector<float> Decoded(const LabelAnswer& answer, int section) {
   std::string payload;
-  for (const auto& bytes : answer.payload) payload += *bytes;
+  for (const ByteSlices& bytes : answer.payload) {
+    for (const std::string_view slice : bytes.slices) payload += slice;
+  }
   auto labels = DecodeSection(answer.sections[section], std::as_bytes(std::span(payload)));
   EXPECT_TRUE(labels.ok()) << labels.status();
   const auto values = labels->as<float>();
@@ -63,6 +70,26 @@ TEST(BatchRowsTest, CopiesOfRowsAreDataLossWhereTheExamplesDiffer) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("output logits"));
 }
 
+TEST(BatchRowsTest, AnAnswerThatIsTheWholeResultIsSentFromTheRunnersMemoryAndAPartIsCopied) {
+  InferenceResult result;
+  result.outputs = {Floats({2, 2}, {1, 2, 3, 4})};
+  const auto memory = reinterpret_cast<const char*>(result.outputs[0].bytes.data());
+  const std::weak_ptr<const void> owner = result.outputs[0].owner;
+  auto whole = EncodeRows(result, {"logits"}, 0, 2, {"logits"}, Fp32(), {});
+  const auto part = EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32(), {});
+  ASSERT_TRUE(whole.ok() && part.ok());
+  EXPECT_EQ(whole->payload[0].slices[0].data(), memory);
+  EXPECT_NE(part->payload[0].slices[0].data(), memory);
+  result.outputs.clear();
+  EXPECT_FALSE(owner.expired());
+  whole->payload.clear();
+  EXPECT_TRUE(owner.expired()) << "the part keeps nothing";
+
+  result.outputs = {Floats({1, 2}, {1, std::numeric_limits<float>::infinity()})};
+  EXPECT_EQ(EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32(), {}).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
 TEST(BatchRowsTest, DrawsAreAFunctionOfExampleAndView) {
   const auto codec = *FindCodec("sampled/40");
   std::vector<float> row;
@@ -77,7 +104,7 @@ TEST(BatchRowsTest, DrawsAreAFunctionOfExampleAndView) {
     const auto answer =
         EncodeRows(result, {"logits"}, 0, 1, {"logits"}, *codec, RowKeys(*codec, refs));
     EXPECT_TRUE(answer.ok()) << answer.status();
-    return *answer->payload[0];
+    return std::string(answer->payload[0].slices[0]);
   };
   EXPECT_EQ(draws(3, 0), draws(3, 0));
   EXPECT_NE(draws(3, 0), draws(4, 0));
