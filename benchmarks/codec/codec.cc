@@ -2,6 +2,7 @@
 // the decoding is.
 #include "distillation/labels/codec.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "benchmarks/support/bench_report.h"
 #include "benchmarks/support/interleaved.h"
 #include "benchmarks/support/student.h"
+#include "common/bytes/aligned_bytes.h"
 #include "common/clock/clock.h"
 #include "common/files/posix_file_system.h"
 #include "common/status/status_macros.h"
@@ -37,7 +39,7 @@ struct Answer {
   TensorView logits;
   std::vector<uint64_t> keys;
   v1::Section section;
-  std::string payload;
+  std::shared_ptr<const AlignedBytes> payload;
 };
 
 struct Set {
@@ -59,15 +61,17 @@ absl::StatusOr<std::unique_ptr<Answer>> Encode(const TensorView& logits, const s
                    answer->codec->Encode(logits, {.ids = {}, .keys = answer->keys}));
   ASSIGN_OR_RETURN(answer->section, SectionFor("logits", *answer->codec, logits.dims[0],
                                                logits.dims[1], encoded, 0));
-  answer->payload = std::move(encoded.bytes);
+  auto payload = std::make_shared<AlignedBytes>(encoded.bytes.size());
+  std::copy(encoded.bytes.begin(), encoded.bytes.end(), payload->data());
+  answer->payload = std::move(payload);
   return answer;
 }
 
 // As the student's label client does it, memory included. Units are batches.
 absl::Status Decode(const Answer& answer, int64_t batches) {
+  const auto bytes = std::as_bytes(std::span(answer.payload->view()));
   for (int64_t i = 0; i < batches; ++i) {
-    RETURN_IF_ERROR(
-        DecodeSoftLabels(answer.section, std::as_bytes(std::span(answer.payload))).status());
+    RETURN_IF_ERROR(DecodeSoftLabels(answer.section, bytes, answer.payload).status());
   }
   return absl::OkStatus();
 }
@@ -124,7 +128,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       ASSIGN_OR_RETURN(answers.emplace_back(), Encode(logits, codec));
       names.push_back(absl::StrCat(InName(codec), "_", set.name));
       report.values[absl::StrCat(names.back(), "_bytes")] =
-          static_cast<double>(answers.back()->payload.size()) / kBatch;
+          static_cast<double>(answers.back()->payload->size()) / kBatch;
     }
   }
   for (size_t i = 0; i < answers.size(); ++i) {

@@ -23,6 +23,16 @@ void PackBits(std::span<const int64_t> numbers, int bits, std::span<std::byte> b
 // The reverse: fills `numbers`. False when a bit that is left over is set.
 bool UnpackBits(std::span<const std::byte> bytes, int bits, std::span<int64_t> numbers);
 
+// The same of `rows` rows of as many numbers each, one after the other, each of whole bytes.
+// Crashes unless `rows` divides the numbers and the bytes are theirs. Both have a second way
+// for processors with AVX2, chosen when the process runs.
+bool UnpackRows(std::span<const std::byte> bytes, int bits, size_t rows,
+                std::span<int64_t> numbers);
+
+// The same without the processor's help: for tests, and for other processors.
+bool UnpackRowsPortably(std::span<const std::byte> bytes, int bits, size_t rows,
+                        std::span<int64_t> numbers);
+
 }  // namespace distill
 
 #endif  // DISTILLATION_LABELS_BIT_PACKING_H_

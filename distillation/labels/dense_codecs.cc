@@ -59,6 +59,16 @@ class DenseFp32 : public DenseCodec {
     if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
     return CheckFiniteRows(values, classes);
   }
+
+  absl::StatusOr<const float*> DecodeInPlace(int64_t rows, int64_t classes,
+                                             std::string_view parameters,
+                                             std::span<const std::byte> bytes) const override {
+    RETURN_IF_ERROR(CheckEncodedSizes(*this, rows, classes, parameters, 0, bytes));
+    if (reinterpret_cast<uintptr_t>(bytes.data()) % alignof(float) != 0) return nullptr;
+    const auto* const values = reinterpret_cast<const float*>(bytes.data());
+    RETURN_IF_ERROR(CheckFiniteRows({values, bytes.size() / sizeof(float)}, classes));
+    return values;
+  }
 };
 
 // How a distance is written, without branches: it is for every value of every label. The way

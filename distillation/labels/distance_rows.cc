@@ -44,6 +44,7 @@ struct BFloat16 {
 
 struct Steps {
   using Code = uint8_t;
+  static constexpr uint32_t kLargest = 0xff;
   float step;
   bool Valid(uint32_t) const { return true; }
   float Size(uint32_t code) const { return static_cast<float>(static_cast<int32_t>(code)) * step; }
@@ -56,27 +57,40 @@ struct Row {
   size_t size;
 };
 
+// Whether a distance that was rounded up may lead beyond the finite floats: almost never, and
+// then no value needs a look.
 template <typename Coding>
-[[gnu::always_inline]] inline bool Decode(const Coding& coding, const Row& row, size_t begin) {
+bool MayPassLowest(const Coding& coding, const Row& row) {
+  return !(row.maximum - coding.Size(Coding::kLargest) >= kLowest);
+}
+
+template <bool kClamp, typename Coding>
+[[gnu::always_inline]] inline bool DecodeFrom(const Coding& coding, const Row& row, size_t begin) {
   uint32_t wrong = 0;
   for (size_t c = begin; c < row.size; ++c) {
     typename Coding::Code code;
     std::memcpy(&code, row.codes + c * sizeof(code), sizeof(code));
     wrong |= !coding.Valid(code);
-    // A distance that was rounded up must not lead beyond the finite floats.
-    row.values[c] = std::max(row.maximum - coding.Size(code), kLowest);
+    const float value = row.maximum - coding.Size(code);
+    row.values[c] = kClamp ? std::max(value, kLowest) : value;
   }
   return wrong == 0;
+}
+
+template <typename Coding>
+[[gnu::always_inline]] inline bool Decode(const Coding& coding, const Row& row) {
+  if (MayPassLowest(coding, row)) return DecodeFrom<true>(coding, row, 0);
+  return DecodeFrom<false>(coding, row, 0);
 }
 
 bool Portably(DistanceCode kind, const Row& row, float step) {
   switch (kind) {
     case DistanceCode::kHalf:
-      return Decode(Half(), row, 0);
+      return Decode(Half(), row);
     case DistanceCode::kBFloat16:
-      return Decode(BFloat16(), row, 0);
+      return Decode(BFloat16(), row);
     case DistanceCode::kSteps:
-      return Decode(Steps{step}, row, 0);
+      return Decode(Steps{step}, row);
   }
   return false;
 }
@@ -85,7 +99,7 @@ bool Portably(DistanceCode kind, const Row& row, float step) {
 
 // Without FMA, which would round once where the portable way rounds twice.
 [[gnu::target("avx2")]] bool DecodeSteps(const Row& row, float step) {
-  return Decode(Steps{step}, row, 0);
+  return Decode(Steps{step}, row);
 }
 
 // Eight sizes, without their signs.
@@ -98,28 +112,51 @@ template <typename Coding>
   }
 }
 
-template <typename Coding>
-[[gnu::target("avx2,f16c")]] bool DecodeSigned(const Row& row) {
+template <bool kClamp>
+[[gnu::target("avx2"), gnu::always_inline]] inline void StoreBelow(__m256 maximum, __m256 sizes,
+                                                                   float* values) {
+  const __m256 below = _mm256_sub_ps(maximum, sizes);
+  _mm256_storeu_ps(values, kClamp ? _mm256_max_ps(below, _mm256_set1_ps(kLowest)) : below);
+}
+
+// The codes of distances are 0, and from 0x8000 to the largest: none is above 0 as a signed
+// number or above the largest as an unsigned one.
+struct MostOf {
+  __m256i as_signed, as_unsigned;
+};
+
+template <bool kClamp, typename Coding>
+[[gnu::target("avx2,f16c"), gnu::always_inline]] inline void DecodeSixteen(const Row& row, size_t c,
+                                                                           MostOf& most) {
   const __m256 maximum = _mm256_set1_ps(row.maximum);
-  const __m256 lowest = _mm256_set1_ps(kLowest);
-  const __m256i no_sign = _mm256_set1_epi16(0x7fff);
-  // As signed numbers the codes of distances are 0 and all up to that of the largest.
-  const __m256i largest = _mm256_set1_epi16(static_cast<int16_t>(Coding::kLargest));
-  __m256i wrong = _mm256_setzero_si256();
-  size_t c = 0;
-  for (; c + 16 <= row.size; c += 16) {
-    const __m256i codes =
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.codes + c * sizeof(uint16_t)));
-    const __m256i zero = _mm256_cmpeq_epi16(codes, _mm256_setzero_si256());
-    wrong = _mm256_or_si256(wrong, _mm256_andnot_si256(zero, _mm256_cmpgt_epi16(codes, largest)));
-    const __m256i sizes = _mm256_and_si256(codes, no_sign);
-    const __m256 low = Widened<Coding>(_mm256_castsi256_si128(sizes));
-    const __m256 high = Widened<Coding>(_mm256_extracti128_si256(sizes, 1));
-    _mm256_storeu_ps(row.values + c, _mm256_max_ps(_mm256_sub_ps(maximum, low), lowest));
-    _mm256_storeu_ps(row.values + c + 8, _mm256_max_ps(_mm256_sub_ps(maximum, high), lowest));
-  }
-  const bool rest = Decode(Coding(), row, c);
-  return rest && _mm256_testz_si256(wrong, wrong) != 0;
+  const __m256i codes =
+      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row.codes + c * sizeof(uint16_t)));
+  most.as_signed = _mm256_max_epi16(most.as_signed, codes);
+  most.as_unsigned = _mm256_max_epu16(most.as_unsigned, codes);
+  const __m256i sizes = _mm256_and_si256(codes, _mm256_set1_epi16(0x7fff));
+  const __m256 low = Widened<Coding>(_mm256_castsi256_si128(sizes));
+  const __m256 high = Widened<Coding>(_mm256_extracti128_si256(sizes, 1));
+  StoreBelow<kClamp>(maximum, low, row.values + c);
+  StoreBelow<kClamp>(maximum, high, row.values + c + 8);
+}
+
+template <bool kClamp, typename Coding>
+[[gnu::target("avx2,f16c")]] bool DecodeSignedFrom(const Row& row) {
+  if (row.size < 16) return DecodeFrom<kClamp>(Coding(), row, 0);
+  MostOf most = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (size_t c = 0; c + 16 <= row.size; c += 16) DecodeSixteen<kClamp, Coding>(row, c, most);
+  // What is left over, and some of it again.
+  if (row.size % 16 != 0) DecodeSixteen<kClamp, Coding>(row, row.size - 16, most);
+  const __m256i beyond = _mm256_subs_epu16(
+      most.as_unsigned, _mm256_set1_epi16(static_cast<int16_t>(Coding::kLargest)));
+  const __m256i wrong = _mm256_or_si256(most.as_signed, beyond);
+  return _mm256_testz_si256(wrong, wrong) != 0;
+}
+
+template <typename Coding>
+bool DecodeSigned(const Row& row) {
+  if (MayPassLowest(Coding(), row)) return DecodeSignedFrom<true, Coding>(row);
+  return DecodeSignedFrom<false, Coding>(row);
 }
 
 bool Fast(DistanceCode kind, const Row& row, float step) {

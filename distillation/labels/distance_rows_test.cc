@@ -38,7 +38,7 @@ TEST(DistanceRows, EveryCodeAtEveryPlaceOfARowIsItsDistanceBelowTheMaximum) {
   for (const DistanceCode kind : kKinds) {
     const uint32_t codes = kind == DistanceCode::kSteps ? 256 : 65536;
     for (uint32_t code = 0; code < codes; ++code) {
-      // Of 17 places the first 16 are one vector, and the last is left over.
+      // Of 17 places the first 16 are one vector, the last 16 are another.
       for (const size_t place : {code % 16, 16u}) {
         std::vector<uint32_t> row(17);
         row[place] = code;
@@ -93,12 +93,46 @@ TEST(DistanceRows, BothWaysGiveTheSameBitsForRowsOfAnyLengthAndAddress) {
   }
 }
 
+TEST(DistanceRows, ACodeOfNoEncoderIsSeenAtEveryPlaceOfARowOfAnyLength) {
+  for (const DistanceCode kind : {DistanceCode::kHalf, DistanceCode::kBFloat16}) {
+    for (size_t size = 1; size <= 40; ++size) {
+      for (size_t place = 0; place < size; ++place) {
+        for (const uint32_t bad : {1u, 0x7fffu, 0xff80u, 0xffffu}) {
+          std::vector<uint32_t> codes(size, 0x8001);
+          std::vector<float> values(size);
+          ASSERT_TRUE(DecodeDistances(kind, Bytes(kind, codes), 0, 0, values));
+          codes[place] = bad;
+          ASSERT_FALSE(DecodeDistances(kind, Bytes(kind, codes), 0, 0, values)) << place;
+          ASSERT_FALSE(DecodeDistancesPortably(kind, Bytes(kind, codes), 0, 0, values)) << place;
+        }
+      }
+    }
+  }
+}
+
 TEST(DistanceRows, NothingGoesBelowTheFiniteFloats) {
-  const std::vector<uint32_t> codes(20, 0xff7f);  // 3.39e38
+  static constexpr float kLowest = std::numeric_limits<float>::lowest();
+  const auto expect_lowest = [](DistanceCode kind, uint32_t code, float maximum, float step) {
+    const auto bytes = Bytes(kind, std::vector<uint32_t>(20, code));
+    std::vector<float> fast(20), portable(20);
+    ASSERT_TRUE(DecodeDistances(kind, bytes, maximum, step, fast));
+    ASSERT_TRUE(DecodeDistancesPortably(kind, bytes, maximum, step, portable));
+    for (const float value : fast) EXPECT_EQ(value, kLowest);
+    for (const float value : portable) EXPECT_EQ(value, kLowest);
+  };
+  expect_lowest(DistanceCode::kBFloat16, 0xff7f, -3e38f, 0);  // 3.39e38
+  // Below a half's largest distance no float has a digit: it is the maximum already.
+  expect_lowest(DistanceCode::kHalf, 0xfbff, kLowest, 0);
+  expect_lowest(DistanceCode::kSteps, 255, -3e38f, 1e36f);
+  expect_lowest(DistanceCode::kSteps, 3, -3e38f, 2e37f);
+}
+
+TEST(DistanceRows, TheLargestDistanceThatStaysFiniteIsKept) {
   std::vector<float> values(20);
-  ASSERT_TRUE(DecodeDistances(DistanceCode::kBFloat16, Bytes(DistanceCode::kBFloat16, codes),
-                              -3e38f, 0, values));
-  for (const float value : values) EXPECT_EQ(value, std::numeric_limits<float>::lowest());
+  const std::vector<uint32_t> codes(20, 200);
+  const auto bytes = Bytes(DistanceCode::kSteps, codes);
+  ASSERT_TRUE(DecodeDistances(DistanceCode::kSteps, bytes, -1e38f, 1e36f, values));
+  for (const float value : values) EXPECT_EQ(value, -1e38f - 200.0f * 1e36f);
 }
 
 }  // namespace

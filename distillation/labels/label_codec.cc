@@ -14,6 +14,11 @@ absl::Status LabelCodec::Decode(int64_t, int64_t, std::string_view, std::span<co
       absl::StrCat(std::string(name()), " labels are sparse: they have no value for each class"));
 }
 
+absl::StatusOr<const float*> LabelCodec::DecodeInPlace(int64_t, int64_t, std::string_view,
+                                                       std::span<const std::byte>) const {
+  return nullptr;
+}
+
 absl::StatusOr<SparseLabels> LabelCodec::DecodeSparse(int64_t, int64_t, std::string_view,
                                                       std::span<const std::byte>,
                                                       const RowContext&) const {

@@ -73,6 +73,12 @@ class LabelCodec {
   virtual absl::Status Decode(int64_t rows, int64_t classes, std::string_view parameters,
                               std::span<const std::byte> bytes, std::span<float> values) const;
 
+  // Where a payload is the values themselves and `bytes` lie as floats must: those, checked as
+  // Decode checks them, with its errors. Null of other codecs and bytes: Decode them.
+  virtual absl::StatusOr<const float*> DecodeInPlace(int64_t rows, int64_t classes,
+                                                     std::string_view parameters,
+                                                     std::span<const std::byte> bytes) const;
+
   // Of any number of rows that the bytes have; takes memory in proportion to them. DATA_LOSS
   // as above; INVALID_ARGUMENT where `context` is not what the codec needs.
   virtual absl::StatusOr<SparseLabels> DecodeSparse(int64_t rows, int64_t classes,

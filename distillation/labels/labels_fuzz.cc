@@ -56,6 +56,10 @@ void CheckSparse(const SparseLabels& labels, size_t bytes) {
 void Decode(const LabelCodec& codec, int64_t rows, int64_t classes, std::string_view parameters,
             std::span<const std::byte> bytes) {
   const auto expected = codec.EncodedBytes(rows, classes);
+  const auto in_place = codec.DecodeInPlace(rows, classes, parameters, bytes);
+  if (in_place.ok() && *in_place != nullptr) {
+    CheckFinite(std::span(*in_place, static_cast<size_t>(rows * classes)));
+  }
   if (codec.layout() == LabelLayout::kDense) {
     if (!expected.ok() || *expected != bytes.size()) {
       ABSL_RAW_CHECK(!codec.Decode(rows, classes, parameters, bytes, {}).ok(), "a size that lies");

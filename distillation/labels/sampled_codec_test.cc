@@ -130,6 +130,20 @@ TEST(SampledCodec, RepeatedDrawsCountAtTheirFirstPlace) {
   EXPECT_THAT(labels->weights, ElementsAre(0.25f, 0.5f, 0, 0.25f));
 }
 
+TEST(SampledCodec, AWeightIsTheNumberOfDrawsOverAllOfThemBitForBit) {
+  const uint64_t seed = TestSeed();
+  const auto labels =
+      RoundTrip(*MakeSampled("sampled/49", 49, seed), 12, NormalLogits(seed, 0, 24, 0, 2), {1, 2});
+  for (size_t row = 0; row < 2; ++row) {
+    const auto ids = std::span(labels.ids).subspan(49 * row, 49);
+    for (size_t i = 0; i < 49; ++i) {
+      const bool first = i == 0 || ids[i] != ids[i - 1];
+      const auto count = static_cast<float>(std::count(ids.begin(), ids.end(), ids[i]));
+      EXPECT_EQ(labels.weights[49 * row + i], first ? count / 49 : 0) << row << " " << i;
+    }
+  }
+}
+
 TEST(SampledCodec, WeightsSumToOneAndIdsDoNotFall) {
   const uint64_t seed = TestSeed();
   const auto codec = MakeSampled("sampled", 50, seed);

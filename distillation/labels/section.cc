@@ -57,7 +57,8 @@ absl::StatusOr<std::shared_ptr<const LabelCodec>> CheckedCodec(const v1::Section
   return codec;
 }
 
-absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload) {
+absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload,
+                                  const std::shared_ptr<const void>& owner) {
   ASSIGN_OR_RETURN(const auto codec, CheckedCodec(section, payload.size()));
   const int64_t rows = section.dims(0);
   const int64_t classes = section.dims(1);
@@ -66,12 +67,20 @@ absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const st
     return absl::UnimplementedError(
         absl::StrCat(section.codec(), " labels are sparse: they have no value for each class"));
   }
-  // Not cleared: Decode writes them all.
   const size_t count = static_cast<size_t>(rows * classes);
+  const auto bytes = payload.subspan(section.offset(), section.length());
+  if (owner != nullptr) {
+    ASSIGN_OR_RETURN(const float* const in_place,
+                     codec->DecodeInPlace(rows, classes, section.parameters(), bytes));
+    if (in_place != nullptr) {
+      return TensorView{
+          ElementType::kFloat32, {rows, classes}, std::as_bytes(std::span(in_place, count)), owner};
+    }
+  }
+  // Not cleared: Decode writes them all.
   const std::shared_ptr<float[]> memory = std::make_unique_for_overwrite<float[]>(count);
   const std::span<float> values(memory.get(), count);
-  RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(),
-                                payload.subspan(section.offset(), section.length()), values));
+  RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(), bytes, values));
   return TensorView{ElementType::kFloat32, {rows, classes}, std::as_bytes(values), memory};
 }
 
@@ -124,8 +133,9 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
 }
 
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
-                                         std::span<const std::byte> payload) {
-  return Named(section, Decode(section, payload));
+                                         std::span<const std::byte> payload,
+                                         const std::shared_ptr<const void>& owner) {
+  return Named(section, Decode(section, payload, owner));
 }
 
 absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -28,12 +29,16 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
                                        int64_t rows, int64_t classes, const EncodedLabels& encoded,
                                        uint64_t offset);
 
-// The labels of `section` as float32 [rows, classes] in memory of their own. `payload` is
-// the whole answer, all parts joined. UNIMPLEMENTED for a codec that is unknown or not dense;
-// DATA_LOSS, with the output's name, for everything that does not fit: ask another teacher.
-// Valid row_splits (0 first, not falling, rows last) are left to the caller to apply.
+// The labels of `section` as float32 [rows, classes]. `payload` is the whole answer, all parts
+// joined. Where `owner` keeps it alive and nobody writes to it any more, labels that lie in it as
+// they are (dense_fp32, at a multiple of 4 bytes) are shared with it, and the whole answer lives
+// as long as they; without an owner labels are in memory of their own. UNIMPLEMENTED for a codec
+// that is unknown or not dense; DATA_LOSS, with the output's name, for everything that does not
+// fit: ask another teacher. Valid row_splits (0 first, not falling, rows last) are left to the
+// caller to apply.
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
-                                         std::span<const std::byte> payload);
+                                         std::span<const std::byte> payload,
+                                         const std::shared_ptr<const void>& owner = nullptr);
 
 // The same for a sparse codec. INVALID_ARGUMENT where `context` is not what it needs.
 absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,

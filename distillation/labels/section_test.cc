@@ -1,7 +1,10 @@
 #include "distillation/labels/section.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +16,7 @@
 namespace distill {
 namespace {
 
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 constexpr uint64_t kNoSize = std::numeric_limits<uint64_t>::max();
@@ -68,6 +72,77 @@ TEST(Section, LabelsComeBackFromAnyPlaceInAnAnswer) {
       }
     }
   }
+}
+
+// An answer in memory of its own, with what keeps it alive.
+struct Received {
+  v1::Section section;
+  std::shared_ptr<const std::vector<float>> memory;
+  std::span<const std::byte> payload;
+};
+
+Received Receive(const Answer& answer) {
+  auto memory = std::make_shared<std::vector<float>>(answer.payload.size() / sizeof(float) + 1);
+  std::memcpy(memory->data(), answer.payload.data(), answer.payload.size());
+  return {answer.section, memory,
+          std::as_bytes(std::span<const float>(*memory)).first(answer.payload.size())};
+}
+
+TEST(Section, FloatsThatLieAsTheyMustAreSharedWithTheirOwner) {
+  const std::vector<float> values = {1, 2, 3, -4, 5, 6};
+  Received received = Receive(MakeAnswer("dense_fp32", 2, 3, values, 8, 3));
+  const auto labels = DecodeSection(received.section, received.payload, received.memory);
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  EXPECT_EQ(labels->dims, (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(labels->bytes.data(), received.payload.data() + 8);
+  EXPECT_EQ(labels->bytes.size(), 24u);
+  received.memory = nullptr;
+  EXPECT_THAT(labels->as<float>(), ElementsAreArray(values)) << "they keep the answer alive";
+}
+
+TEST(Section, LabelsThatCannotBeSharedAreInMemoryOfTheirOwn) {
+  const std::vector<float> values = {1, 2, 3, -4, 5, 6};
+  const auto shared = [](const Received& received, const absl::StatusOr<TensorView>& labels) {
+    EXPECT_TRUE(labels.ok()) << labels.status();
+    EXPECT_THAT(labels->as<float>(), ElementsAreArray({1, 2, 3, -4, 5, 6}));
+    return labels->owner == received.memory;
+  };
+  for (const size_t offset : {1u, 2u, 3u, 5u}) {
+    const Received odd = Receive(MakeAnswer("dense_fp32", 2, 3, values, offset, 0));
+    EXPECT_FALSE(shared(odd, DecodeSection(odd.section, odd.payload, odd.memory))) << offset;
+  }
+  const Received halves = Receive(MakeAnswer("dense_fp16", 2, 3, values, 0, 0));
+  EXPECT_FALSE(shared(halves, DecodeSection(halves.section, halves.payload, halves.memory)));
+  const Received unowned = Receive(MakeAnswer("dense_fp32", 2, 3, values, 0, 0));
+  const auto labels = DecodeSection(unowned.section, unowned.payload);
+  EXPECT_FALSE(shared(unowned, labels));
+  EXPECT_NE(labels->bytes.data(), unowned.payload.data());
+}
+
+TEST(Section, SharedLabelsAreCheckedAsCopiedOnesAre) {
+  const Answer good = MakeAnswer("dense_fp32", 2, 3, {1, 2, 3, -4, 5, 6}, 4, 0);
+  const auto code = [](const Answer& answer) {
+    const Received received = Receive(answer);
+    return DecodeSection(received.section, received.payload, received.memory).status().code();
+  };
+  ASSERT_EQ(code(good), absl::StatusCode::kOk);
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    for (size_t place = 0; place < 6; ++place) {
+      Answer bad = good;
+      std::memcpy(bad.payload.data() + 4 + place * sizeof(value), &value, sizeof(value));
+      EXPECT_EQ(code(bad), absl::StatusCode::kDataLoss) << place;
+    }
+  }
+  Answer bad = good;
+  bad.section.set_parameters("p");
+  EXPECT_EQ(code(bad), absl::StatusCode::kDataLoss);
+  bad = good;
+  bad.section.set_offset(8);
+  EXPECT_EQ(code(bad), absl::StatusCode::kDataLoss);
+  bad = good;
+  bad.section.set_dims(0, 3);
+  EXPECT_EQ(code(bad), absl::StatusCode::kDataLoss);
 }
 
 TEST(Section, EveryLyingFieldIsRefusedWithTheOutputsName) {

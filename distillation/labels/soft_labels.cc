@@ -46,11 +46,12 @@ int64_t ClassesOf(const SoftLabels& labels) {
 }
 
 absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
-                                            std::span<const std::byte> payload) {
+                                            std::span<const std::byte> payload,
+                                            const std::shared_ptr<const void>& owner) {
   // Of a name that is unknown the other says what is wrong, with the output's name.
   const auto codec = FindCodec(section.codec());
   if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) {
-    return DecodeSection(section, payload);
+    return DecodeSection(section, payload, owner);
   }
   ASSIGN_OR_RETURN(SparseLabels labels, DecodeSparseSection(section, payload, RowContext()));
   if (labels.width == labels.classes && labels.weights.empty()) {

@@ -24,9 +24,10 @@ int64_t ClassesOf(const SoftLabels& labels);
 
 // What `section` holds of `payload` (section.h), by a codec that needs no context. Sparse labels
 // that name all classes come out dense: they hold the logits themselves, and every loss takes
-// those. Errors as of DecodeSection.
+// those. `owner` and errors as of DecodeSection.
 absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
-                                            std::span<const std::byte> payload);
+                                            std::span<const std::byte> payload,
+                                            const std::shared_ptr<const void>& owner = nullptr);
 
 // Row i is row places[i] of the whole.
 struct SoftLabelsPart {

@@ -1,9 +1,11 @@
 #include "distillation/labels/validity.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +37,15 @@ TEST(Validity, ANonFiniteValueIsNamedByRowAndClass) {
     const std::vector<float> values = {1, 2, 3, 4, bad, 6};
     EXPECT_THAT(MessageOf(CheckFiniteRows(values, 3)), HasSubstr("row 1 is not finite: class 1"));
     EXPECT_THAT(MessageOf(CheckFiniteRows(values, 2)), HasSubstr("row 2 is not finite: class 0"));
+  }
+}
+
+TEST(Validity, EveryExponentAndSignIsJudgedAsIsfiniteDoes) {
+  for (uint32_t top = 0; top < 1u << 16; ++top) {
+    for (const uint32_t low : {0u, 1u, 0xffffu}) {
+      const auto value = std::bit_cast<float>(top << 16 | low);
+      ASSERT_EQ(CheckFiniteRows(std::span(&value, 1), 1).ok(), std::isfinite(value)) << top;
+    }
   }
 }
 

@@ -363,7 +363,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
       const auto asked = teacher->unanswered.extract(id);
       if (asked.empty()) return;
       const Unanswered& was = asked.mapped();
-      const auto labels = raw->Decode(*received, teacher->codec, was.examples);
+      const auto labels = raw->Decode(received, teacher->codec, was.examples);
       raw->CountAnswer(was, received->stages, now);
       if (labels.ok()) {
         raw->source_.Answered(id, *labels, now);
@@ -415,23 +415,25 @@ absl::Status LabelClient::CheckTemperatures(const SoftLabels& labels) const {
 }
 
 absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
-    const ReceivedLabels& received, const std::string& codec, int64_t rows) const {
+    const std::shared_ptr<const ReceivedLabels>& received, const std::string& codec,
+    int64_t rows) const {
   // The parts of a step come from several teachers, and are joined by the outputs that they have.
-  if (received.sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
-    return absl::DataLossError(absl::StrCat("the answer has ", received.sections.size(),
+  if (received->sections.size() != static_cast<size_t>(options_.open.outputs_size())) {
+    return absl::DataLossError(absl::StrCat("the answer has ", received->sections.size(),
                                             " sections, ", options_.open.outputs_size(),
                                             " outputs were asked for"));
   }
   auto labels = std::make_shared<StepLabels>();
-  for (const v1::Section& section : received.sections) {
+  for (const v1::Section& section : received->sections) {
     if (section.codec() != codec) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " came in the codec ",
                                               section.codec(), ", the stream's is ", codec));
     }
-    ASSIGN_OR_RETURN(
-        SoftLabels values,
-        DecodeSoftLabels(section, std::as_bytes(std::span<const char>(received.payload.data(),
-                                                                      received.payload.size()))));
+    ASSIGN_OR_RETURN(SoftLabels values,
+                     DecodeSoftLabels(section,
+                                      std::as_bytes(std::span<const char>(
+                                          received->payload.data(), received->payload.size())),
+                                      received));
     if (RowsOf(values) != rows || ClassesOf(values) != int64_t{options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }

@@ -113,9 +113,9 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   absl::Status CheckCodec(const std::string& codec) const;
   void OnOpened(const std::string& name, uint64_t serial, const v1::Opened& opened,
                 absl::Duration now);
-  absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(const ReceivedLabels& received,
-                                                           const std::string& codec,
-                                                           int64_t rows) const;
+  absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(
+      const std::shared_ptr<const ReceivedLabels>& received, const std::string& codec,
+      int64_t rows) const;
   absl::Status CheckTemperatures(const SoftLabels& labels) const;
   void CountAnswer(const Unanswered& asked, const v1::StageSeconds& stages, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mu_);
