@@ -1,0 +1,130 @@
+"""deploy/check: renders, validates, and says for each row whether it holds. See --help."""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+from deploy.policy import crds, flags, rules
+from deploy.policy.rendering import Rendering, title
+
+# The three newest, and the oldest that has everything which the manifests use.
+MINORS = ["1.34", "1.35", "1.36", "1.37"]
+OVERLAYS = ["dev-cpu", "prod", "monitoring"]
+FIXTURE = "policy/testdata/base.yaml"
+
+
+class Report:
+    def __init__(self):
+        self.failed = 0
+        self.held = 0
+
+    def say(self, row, what, problems):
+        if problems:
+            self.failed += 1
+            print("%s FAIL %s" % (row, what))
+            for each in sorted(set(problems)):
+                print("    " + each)
+        else:
+            self.held += 1
+            print("%s ok %s" % (row, what))
+
+
+def build(kustomize, folder):
+    """YAML. Nothing is fetched: there is no network to fetch it from in this environment."""
+    offline = {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
+    done = subprocess.run([kustomize, "build", folder], capture_output=True, text=True, env=offline, timeout=60, check=False)
+    if done.returncode:
+        raise RuntimeError("kustomize build %s: %s" % (folder, done.stderr.strip()))
+    return done.stdout
+
+
+def renamed(kustomize, deploy):
+    """The base under a prefix, in another namespace."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/kustomization.yaml", "w", encoding="utf-8") as out:
+            out.write("resources: [%s]\nnamePrefix: x-\nnamespace: other\n"
+                      "configMapGenerator:\n- name: settings\n  behavior: merge\n"
+                      "  literals: [DISTILL_COORDINATOR=x-coordinator:7000]\n"
+                      % os.path.relpath(deploy + "/kustomize/base", os.path.realpath(folder)))
+        return Rendering("renamed", build(kustomize, folder))
+
+
+def validate(renderings):
+    """Strictly: unknown fields are refused. Of each object and minor."""
+    import kubernetes_validate  # from deploy/setup's prefix
+    found = []
+    for r in renderings:
+        for thing in r.objects:
+            if thing["kind"] in crds.FIELDS:
+                found += ["%s: %s: %s" % (r.name, title(thing), each) for each in crds.problems(thing)]
+                continue
+            for minor in MINORS:
+                try:
+                    kubernetes_validate.validate(thing, minor, strict=True)
+                except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError,
+                        kubernetes_validate.VersionNotSupportedError) as error:
+                    found.append("%s: %s for %s: %s" % (r.name, title(thing), minor, str(error).splitlines()[0]))
+    return found
+
+
+def readme(text, renderings):
+    """Every setting and flag has its row, and how to upgrade and uninstall is said."""
+    found = []
+    for r in renderings:
+        for thing in r.of("ConfigMap"):
+            if thing["metadata"]["name"].startswith("settings-"):
+                found += ["no row of %s" % key for key in thing["data"] if "`%s`" % key not in text]
+        for each in r.workloads():
+            found += ["%s is not mentioned" % flag for flag in each.flags() if "`%s" % flag not in text]
+    found += ["no section %s" % name for name in ("Upgrade", "Uninstall") if not re.search("^#+ %s" % name, text, re.M)]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="deploy/check", description=__doc__)
+    parser.add_argument("--bin", required=True, help="where Bazel put the programs, e.g. out/bin")
+    parser.add_argument("--kustomize", required=True)
+    parser.add_argument("--update", action="store_true", help="write " + FIXTURE + " anew")
+    arguments = parser.parse_args()
+    deploy = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    report = Report()
+
+    texts, problems = {}, []
+    for name in ["base"] + OVERLAYS:
+        try:
+            texts[name] = build(arguments.kustomize, "%s/kustomize/%s" % (deploy, "base" if name == "base" else "overlays/" + name))
+        except RuntimeError as error:
+            problems.append(str(error))
+    report.say("K-01", "the base and %d overlays render offline" % len(OVERLAYS), problems)
+    if problems:
+        return 1
+    renderings = [Rendering(name, text) for name, text in texts.items()]
+    renderings.append(renamed(arguments.kustomize, deploy))
+
+    if arguments.update:
+        with open(os.path.join(deploy, FIXTURE), "w", encoding="utf-8") as out:
+            out.write(texts["base"])
+    with open(os.path.join(deploy, FIXTURE), encoding="utf-8") as stored:
+        report.say("fixture", "the tests' copy of the base is the base",
+                   [] if stored.read() == texts["base"] else ["deploy/%s is old: deploy/check --update" % FIXTURE])
+    report.say("K-62", "%d objects are valid, strictly, for Kubernetes %s"
+               % (sum(len(r.objects) for r in renderings), ", ".join(MINORS)), validate(renderings))
+    for row, what, rule in rules.RULES:
+        report.say(row, what, ["%s: %s" % (r.name, each) for r in renderings for each in rule(r)])
+    programs = {name: flags.ask("%s/%s/%s" % (arguments.bin, room, name), ("run",) if name == "distillctl" else ())
+                for name, room in flags.ROOMS.items()}
+    report.say("flags", "every argument is one that the program takes",
+               ["%s: %s" % (r.name, each) for r in renderings for each in rules.program_flags(r, programs)])
+    with open(deploy + "/README.md", encoding="utf-8") as page:
+        report.say("K-10", "README has every knob, upgrade and uninstall", readme(page.read(), renderings))
+    for row, why in rules.OPEN:
+        print("%s open %s" % (row, why))
+    print("deploy/check: %d rows hold, %d fail, %d are open" % (report.held, report.failed, len(rules.OPEN)))
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
