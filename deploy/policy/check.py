@@ -63,10 +63,15 @@ def validate(renderings):
                 continue
             for minor in MINORS:
                 try:
-                    kubernetes_validate.validate(thing, minor, strict=True)
-                except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError,
-                        kubernetes_validate.VersionNotSupportedError) as error:
-                    found.append("%s: %s for %s: %s" % (r.name, title(thing), minor, str(error).splitlines()[0]))
+                    used = kubernetes_validate.validate(thing, minor, strict=True)
+                    # It would take an older minor's schema without a word.
+                    why = "" if str(used) == minor else "there are only schemas of " + str(used)
+                except kubernetes_validate.ValidationError as error:
+                    why = "%s: %s" % (".".join(map(str, error.absolute_path)), error.message)
+                except kubernetes_validate.SchemaNotFoundError:
+                    why = "knows no %s of %s" % (thing["kind"], thing["apiVersion"])
+                if why:
+                    found.append("%s: %s: Kubernetes %s: %s" % (r.name, title(thing), minor, why[:300]))
     return found
 
 

@@ -37,7 +37,7 @@ def images(r):
     for name in names:
         if r.name == "prod" and not re.search(r"@sha256:[0-9a-f]{64}$", name):
             found.append(name + " is no digest")
-        elif "@" not in name and (":" not in name or name.endswith(":latest")):
+        elif "@" not in name and (":" not in name.rpartition("/")[2] or name.endswith(":latest")):
             found.append(name + " has no tag of its own")
     return found
 
@@ -54,6 +54,9 @@ def labels(r):
         for claim in each.spec.get("volumeClaimTemplates", []):
             if any(label.endswith("/version") for label in claim["metadata"].get("labels", {})):
                 found.append("%s: a volume claim template may never change, so no version" % each)
+    versions = {thing["metadata"].get("labels", {}).get("app.kubernetes.io/version") for thing in r.objects}
+    if len(versions) > 1:
+        found.append("several versions: %s" % sorted(map(str, versions)))
     for thing in r.objects:
         selector = thing.get("spec", {}).get("selector") or {}
         if "app.kubernetes.io/version" in selector.get("matchLabels", selector):

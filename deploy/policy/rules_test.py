@@ -19,7 +19,7 @@ def _prod(r):
         r.objects.append({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": metadata, "value": value})
         r.workload(component).pod["priorityClassName"] = component
     for each in r.workloads():
-        each.container["image"] = "distillery@sha256:" + 64 * "a"
+        each.container["image"] = "localhost/distillery@sha256:" + 64 * "a"
 
 
 def _dev(r):
@@ -115,9 +115,11 @@ PLANTED = [
     ("selectors", "base", put(thing("NetworkPolicy", "plan"), ["spec", "podSelector", "matchLabels", "a"], "b"), "selects nothing"),
     ("K-03", "base", put(container("teacher"), ["image"], "distillery:latest"), "no tag of its own"),
     ("K-03", "base", put(container("teacher"), ["image"], "distillery"), "no tag of its own"),
+    ("K-03", "base", put(container("teacher"), ["image"], "host:5000/distillery"), "no tag of its own"),
     ("K-03", "base", put(container("teacher"), ["image"], "other:1"), "several images"),
     ("K-03", "prod", put(container("teacher"), ["image"], "distillery:0.1.0"), "is no digest"),
     ("K-04", "base", put(thing("Service", "teacher"), ["metadata", "labels", "app.kubernetes.io/part-of"], None), "lacks"),
+    ("K-04", "base", put(thing("Service", "teacher"), ["metadata", "labels", "app.kubernetes.io/version"], "0.2.0"), "several versions"),
     ("K-04", "base", lambda r: r.workload("teacher").labels.pop("app.kubernetes.io/version"), "pods of Deployment/teacher lack"),
     ("K-04", "base", put(thing("Service", "teacher"), ["spec", "selector", "app.kubernetes.io/version"], "1"), "selects by version"),
     ("K-04", "base", put(spec("coordinator"), ["volumeClaimTemplates", 0, "metadata", "labels", "app.kubernetes.io/version"], "1"),
