@@ -81,7 +81,13 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   };
   events.on_given_up = [&](const absl::Status& status) { worker.Stop(status); };
   // Before attending: the first directive may already lead to a step.
-  shutdown.OnRequest([&] { worker.Stop(absl::OkStatus()); });
+  // The coordinator says when there is nothing left to do; a signal comes before that, and who
+  // started this process must not take its end for the run's.
+  shutdown.OnRequest([&] {
+    worker.Stop(absl::CancelledError(
+        "stopped by a signal; the runs go on from their last checkpoints once they have a worker "
+        "again"));
+  });
   const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
   ASSIGN_OR_RETURN(attendance, Attendance::Start(options, events, &runtime->timers(),
                                                  &runtime->clock(), runtime->random()));

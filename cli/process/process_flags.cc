@@ -142,6 +142,8 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kNotFound:
       return ExitCode::kData;
+    case absl::StatusCode::kCancelled:
+      return ExitCode::kPreempted;
     default:
       return ExitCode::kRunFailed;
   }

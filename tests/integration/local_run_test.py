@@ -101,6 +101,14 @@ class LocalRunTest(LocalPlanTest):
         self.assert_each_step_once(plan)
         self.assert_same_weights(plan)
 
+    def test_a_student_told_to_stop_is_not_taken_for_one_that_is_done(self):
+        plan = self.plan("student_told").run()
+        plan.wait_for_step(80)
+        plan.signal("student-0", signal.SIGTERM)
+        wait_until("its exit code", lambda: "student-0 ended with exit code" in plan.output(), 30)
+        self.assertIn("student-0 ended with exit code %d" % PREEMPTED, plan.output())
+        self.assertIn("stopped by a signal", plan.log("student-0"))
+
     def test_a_teacher_told_twice_ends_at_once(self):
         plan = self.plan("teacher_twice").run()
         plan.wait_for_step(80)
