@@ -284,6 +284,10 @@ def indexed_job(r):
         ends = {code for rule in rules if rule["action"] == "FailJob"
                 for code in rule.get("onExitCodes", {}).get("values", [])}
         found += [] if ignored else ["%s: a disruption counts as a failure" % component]
+        if component == "student":
+            left = {code for rule in rules if rule["action"] == "Ignore"
+                    for code in rule.get("onExitCodes", {}).get("values", [])}
+            found += [] if 6 in left else ["student: one that was told to stop counts as failed"]
         found += [] if {2, 3} <= ends else ["%s: usage and configuration errors are tried again" % component]
     return found
 
@@ -504,8 +508,8 @@ RULES = [
 
 # Rows that apply and do not hold, and what they wait for; printed, so that nobody takes them for held.
 OPEN = [
-    ("K-18", "a student told to stop exits with 0, so an evicted pod counts as complete: see deploy/README.md"),
-    ("K-31", "suspend: the same, so a suspended student is not started again"),
+    ("K-18", "a student told to stop leaves without a checkpoint of its own: steps since the last committed one are trained again"),
+    ("K-31", "suspend and resume were not tried on a cluster"),
     ("K-34", "runs need a volume that all nodes mount (ReadWriteMany); one node does with ReadWriteOnce"),
     ("K-40", "the ops port and pod addresses are IPv4 only"),
     ("K-46", "no TLS, hence --allow-plaintext and the network policies"),

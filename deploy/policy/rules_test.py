@@ -172,6 +172,7 @@ PLANTED = [
     ("K-29", "base", put(spec("student"), ["completions"], 3), "start 2 of 3"),
     ("K-29", "base", put(spec("student"), ["backoffLimitPerIndex"], None), "backoffLimitPerIndex"),
     ("K-29", "base", lambda r: spec("student")(r)["podFailurePolicy"]["rules"].pop(0), "disruption counts"),
+    ("K-29", "base", lambda r: spec("student")(r)["podFailurePolicy"]["rules"].pop(1), "told to stop"),
     ("K-29", "base", lambda r: spec("plan")(r)["podFailurePolicy"]["rules"].pop(1), "plan: usage"),
     ("K-30", "base", put(spec("student"), ["podReplacementPolicy"], "TerminatingOrFailed"), "overlap"),
     ("K-33", "base", put(spec("student"), ["ttlSecondsAfterFinished"], None), "stays for good"),
