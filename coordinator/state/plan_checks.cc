@@ -60,7 +60,7 @@ absl::Status CheckNewTemperatures(const v1::RunConfig& run, const v1::Schedule& 
   if (!AsksTeacherServers(run)) return absl::OkStatus();
   for (const std::string& name : run.labels().codecs()) {
     const auto codec = FindCodec(name);
-    if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) continue;
+    if (!codec.ok() || (*codec)->layout() != LabelLayout::kSparse) continue;
     ASSIGN_OR_RETURN(
         const ScheduleFunction asked,
         ScheduleFunction::Create(run.schedules().temperature(), ScheduleKind::kTemperature));

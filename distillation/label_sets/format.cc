@@ -78,7 +78,7 @@ absl::StatusOr<std::shared_ptr<const LabelCodec>> FindLabelSetCodec(const std::s
   ASSIGN_OR_RETURN(std::shared_ptr<const LabelCodec> codec, FindCodec(name));
   if (codec->layout() != LabelLayout::kDense) {
     return absl::UnimplementedError(absl::StrCat("codec ", name,
-                                                 " is of sparse labels; label sets hold one of ",
+                                                 " is not dense; label sets hold one of ",
                                                  absl::StrJoin(DenseCodecNames(), ", ")));
   }
   return codec;

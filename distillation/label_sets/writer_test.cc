@@ -37,12 +37,15 @@ std::map<std::string, std::string> Undisturbed() {
   return FilesIn(files, kDir);
 }
 
-TEST(LabelSetWriterTest, SparseLabelsAreRefused) {
+TEST(LabelSetWriterTest, LabelsThatAreNotDenseAreRefused) {
   FakeFileSystem files;
   LabelSetIdentity identity = SmallIdentity();
-  identity.codec = "top_k";
-  EXPECT_EQ(LabelSetWriter::Open(&files, kDir, identity, {}).status().code(),
-            absl::StatusCode::kUnimplemented);
+  for (const char* codec : {"top_k", "hidden_fp32"}) {
+    identity.codec = codec;
+    const absl::Status status = LabelSetWriter::Open(&files, kDir, identity, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << codec;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is not dense"));
+  }
 }
 
 TEST(LabelSetWriterTest, TheOrderOfFillingLeavesNoTrace) {

@@ -11,6 +11,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/labels/dense_codecs.h"
 #include "distillation/labels/head_tail_codec.h"
+#include "distillation/labels/hidden_codecs.h"
 #include "distillation/labels/sampled_codec.h"
 
 namespace distill {
@@ -30,6 +31,29 @@ const std::vector<CodecPointer>& DenseCodecs() {
                                     MakeLogProbU8("log_prob_u8/64", 64),
                                     MakeLogProbU8("log_prob_u8/128", 128)};
   return *codecs;
+}
+
+const std::vector<CodecPointer>& HiddenCodecs() {
+  static const auto* const codecs = new std::vector<CodecPointer>{
+      MakeHidden("hidden_fp32", MakeDenseFp32()), MakeHidden("hidden_fp16", MakeDenseFp16()),
+      MakeHidden("hidden_bf16", MakeDenseBf16())};
+  return *codecs;
+}
+
+// Those that take no numbers, or null.
+CodecPointer FindPlain(std::string_view name) {
+  for (const auto* const codecs : {&DenseCodecs(), &HiddenCodecs()}) {
+    for (const CodecPointer& codec : *codecs) {
+      if (codec->name() == name) return codec;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string> PlainNames() {
+  std::vector<std::string> names = DenseCodecNames();
+  for (const CodecPointer& codec : HiddenCodecs()) names.emplace_back(codec->name());
+  return names;
 }
 
 absl::Status BadName(std::string_view name, std::string_view problem) {
@@ -71,9 +95,7 @@ absl::StatusOr<std::vector<int>> NumbersOf(std::string_view name, std::string_vi
 }  // namespace
 
 absl::StatusOr<CodecPointer> FindCodec(std::string_view name, const CodecOptions& options) {
-  for (const CodecPointer& codec : DenseCodecs()) {
-    if (codec->name() == name) return codec;
-  }
+  if (CodecPointer codec = FindPlain(name); codec != nullptr) return codec;
   const std::string_view family = name.substr(0, name.find('/'));
   const std::string_view rest = name.substr(family.size());
   if (family == "log_prob_u8") {
@@ -108,9 +130,14 @@ std::vector<std::string> DenseCodecNames() {
 }
 
 std::vector<std::string> CodecNames() {
-  std::vector<std::string> names = DenseCodecNames();
+  std::vector<std::string> names = PlainNames();
   names.insert(names.end(), {"top_k", "scores_at_ids", "sampled"});
   return names;
+}
+
+bool IsHiddenCodec(std::string_view name) {
+  const CodecPointer codec = FindPlain(name);
+  return codec != nullptr && codec->layout() == LabelLayout::kHidden;
 }
 
 std::vector<std::string> ServedCodecNames() {
@@ -128,7 +155,7 @@ bool IsSupportedCodec(std::string_view name, std::span<const std::string> suppor
 
 absl::StatusOr<CodecPointer> FindCodecForRun(std::string_view name, double low, double high) {
   ASSIGN_OR_RETURN(CodecPointer codec, FindCodec(name));
-  if (codec->layout() == LabelLayout::kDense) return codec;
+  if (codec->layout() != LabelLayout::kSparse) return codec;
   // Draws are of the distribution at 1. Written so that a NaN fails too.
   if (name.starts_with("sampled") && !(low == 1 && high == 1)) {
     return absl::InvalidArgumentError(

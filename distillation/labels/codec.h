@@ -2,6 +2,7 @@
 // stream and a section of an answer hold.
 //
 //   dense_fp32, dense_fp16, dense_bf16, log_prob_u8[/R]   dense_codecs.h
+//   hidden_fp32, hidden_fp16, hidden_bf16                 hidden_codecs.h
 //   top_k[/k[/nodes]], scores_at_ids/n[/nodes]            head_tail_codec.h
 //   sampled[/N]                                           sampled_codec.h
 //
@@ -31,9 +32,9 @@ struct CodecOptions {
   uint64_t seed = 0;
 };
 
-// The codec of that name; hold it while you use it, but those of DenseCodecNames() live
-// forever. UNIMPLEMENTED says what is wrong with the name and lists the known ones;
-// INVALID_ARGUMENT says which option the codec cannot serve.
+// The codec of that name; hold it while you use it, but those of DenseCodecNames() and the
+// hidden ones live forever. UNIMPLEMENTED says what is wrong with the name and lists the known
+// ones; INVALID_ARGUMENT says which option the codec cannot serve.
 absl::StatusOr<std::shared_ptr<const LabelCodec>> FindCodec(std::string_view name,
                                                             const CodecOptions& options = {});
 
@@ -42,6 +43,9 @@ std::vector<std::string> CodecNames();
 
 // Names of the codecs whose Decode gives a value for each class (label_codec.h).
 std::vector<std::string> DenseCodecNames();
+
+// Whether the codec of that name carries hidden states: who takes them needs the teacher's head.
+bool IsHiddenCodec(std::string_view name);
 
 // Names of the codecs that a run may name and a teacher server offers, sparse ones without
 // their numbers: all but scores_at_ids, since an ask carries no ids of classes.

@@ -117,6 +117,17 @@ TEST(Codec, AllThatIsServedButScoresAtIdsIsFoundForARun) {
   EXPECT_FALSE(IsSupportedCodec("scores_at_ids/3", ServedCodecNames()));
 }
 
+TEST(Codec, HiddenCodecsLiveForeverAndSuitAnyTemperature) {
+  for (const char* name : {"hidden_fp32", "hidden_fp16", "hidden_bf16"}) {
+    EXPECT_TRUE(IsHiddenCodec(name));
+    EXPECT_EQ(FindCodec(name)->get(), FindCodecForRun(name, 0, 100)->get());
+    EXPECT_THAT(DenseCodecNames(), ::testing::Not(::testing::Contains(name)));
+  }
+  for (const char* name : {"dense_fp32", "top_k", "hidden", "hidden_fp32/2", ""}) {
+    EXPECT_FALSE(IsHiddenCodec(name)) << name;
+  }
+}
+
 TEST(Codec, TemperaturesOfARunThatASparseCodecCannotServeAreRefused) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const auto& [low, high] : std::vector<std::pair<double, double>>{

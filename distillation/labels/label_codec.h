@@ -1,8 +1,6 @@
 // What every codec of soft labels is; codec.h finds one by name. Dense codecs carry a value
-// for each class, sparse ones name a few classes (sparse_labels.h). A loss takes one or the
-// other: until a run can say that its objective takes sparse labels, run_config, the teacher
-// server and DecodeSection (section.h) accept the dense ones only, and the sparse ones are
-// for callers of this interface.
+// for each class, sparse ones name a few classes (sparse_labels.h), hidden ones carry what the
+// teacher's last layer makes logits of (label_head.h).
 #ifndef DISTILLATION_LABELS_LABEL_CODEC_H_
 #define DISTILLATION_LABELS_LABEL_CODEC_H_
 
@@ -25,7 +23,8 @@ struct EncodedLabels {
   std::string parameters;
 };
 
-enum class LabelLayout { kDense, kSparse };
+// Of kHidden, what follows says of labels and classes holds for hidden states and features.
+enum class LabelLayout { kDense, kSparse, kHidden };
 
 // What some codecs have to know of the rows beside their logits. Borrowed for the call.
 struct RowContext {
@@ -45,7 +44,7 @@ class LabelCodec {
   // The name that FindCodec (codec.h) found it by.
   virtual std::string_view name() const = 0;
 
-  // kDense: Decode; kSparse: DecodeSparse. The other one returns UNIMPLEMENTED.
+  // kDense and kHidden: Decode; kSparse: DecodeSparse. The other one returns UNIMPLEMENTED.
   virtual LabelLayout layout() const = 0;
 
   // Bytes of a payload. INVALID_ARGUMENT for rows < 0, for classes < 1 and where the codec

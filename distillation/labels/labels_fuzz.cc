@@ -18,9 +18,9 @@
 namespace distill {
 namespace {
 
-constexpr std::array<const char*, 10> kCodecs = {
-    "dense_fp32", "dense_fp16", "dense_bf16",      "log_prob_u8", "top_k",
-    "top_k/3/1",  "top_k/2/4",  "scores_at_ids/3", "sampled",     "sampled/3"};
+constexpr std::array<const char*, 12> kCodecs = {
+    "dense_fp32", "dense_fp16",      "dense_bf16", "log_prob_u8", "top_k",       "top_k/3/1",
+    "top_k/2/4",  "scores_at_ids/3", "sampled",    "sampled/3",   "hidden_fp32", "hidden_fp16"};
 
 void CheckFinite(std::span<const float> values) {
   ABSL_RAW_CHECK(
@@ -60,7 +60,7 @@ void Decode(const LabelCodec& codec, int64_t rows, int64_t classes, std::string_
   if (in_place.ok() && *in_place != nullptr) {
     CheckFinite(std::span(*in_place, static_cast<size_t>(rows * classes)));
   }
-  if (codec.layout() == LabelLayout::kDense) {
+  if (codec.layout() != LabelLayout::kSparse) {
     if (!expected.ok() || *expected != bytes.size()) {
       ABSL_RAW_CHECK(!codec.Decode(rows, classes, parameters, bytes, {}).ok(), "a size that lies");
       return;

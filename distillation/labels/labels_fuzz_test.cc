@@ -21,9 +21,9 @@ int RunTarget(const std::string& input) {
 }
 
 // In the order of labels_fuzz.cc.
-constexpr const char* kCodecs[] = {"dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8",
-                                   "top_k",      "top_k/3/1",  "top_k/2/4",  "scores_at_ids/3",
-                                   "sampled",    "sampled/3"};
+constexpr const char* kCodecs[] = {"dense_fp32", "dense_fp16", "dense_bf16",  "log_prob_u8",
+                                   "top_k",      "top_k/3/1",  "top_k/2/4",   "scores_at_ids/3",
+                                   "sampled",    "sampled/3",  "hidden_fp32", "hidden_fp16"};
 
 // Labels of random logits as the target reads them.
 std::string Input(uint64_t seed, size_t codec, int64_t rows, int64_t classes) {

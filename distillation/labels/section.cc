@@ -58,14 +58,15 @@ absl::StatusOr<std::shared_ptr<const LabelCodec>> CheckedCodec(const v1::Section
 }
 
 absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const std::byte> payload,
-                                  const std::shared_ptr<const void>& owner) {
+                                  const std::shared_ptr<const void>& owner, LabelLayout layout) {
   ASSIGN_OR_RETURN(const auto codec, CheckedCodec(section, payload.size()));
   const int64_t rows = section.dims(0);
   const int64_t classes = section.dims(1);
   // Of a sparse codec the bytes received say nothing about rows * classes.
-  if (codec->layout() != LabelLayout::kDense) {
-    return absl::UnimplementedError(
-        absl::StrCat(section.codec(), " labels are sparse: they have no value for each class"));
+  if (codec->layout() != layout) {
+    return absl::UnimplementedError(absl::StrCat(
+        section.codec(), layout == LabelLayout::kDense ? " labels have no value for each class"
+                                                       : " labels are not hidden states"));
   }
   const size_t count = static_cast<size_t>(rows * classes);
   const auto bytes = payload.subspan(section.offset(), section.length());
@@ -135,7 +136,13 @@ absl::StatusOr<v1::Section> SectionFor(std::string_view output, const LabelCodec
 absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
                                          std::span<const std::byte> payload,
                                          const std::shared_ptr<const void>& owner) {
-  return Named(section, Decode(section, payload, owner));
+  return Named(section, Decode(section, payload, owner, LabelLayout::kDense));
+}
+
+absl::StatusOr<TensorView> DecodeHiddenSection(const v1::Section& section,
+                                               std::span<const std::byte> payload,
+                                               const std::shared_ptr<const void>& owner) {
+  return Named(section, Decode(section, payload, owner, LabelLayout::kHidden));
 }
 
 absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,

@@ -40,6 +40,11 @@ absl::StatusOr<TensorView> DecodeSection(const v1::Section& section,
                                          std::span<const std::byte> payload,
                                          const std::shared_ptr<const void>& owner = nullptr);
 
+// The same for a hidden codec: hidden states, float32 [rows, features].
+absl::StatusOr<TensorView> DecodeHiddenSection(const v1::Section& section,
+                                               std::span<const std::byte> payload,
+                                               const std::shared_ptr<const void>& owner = nullptr);
+
 // The same for a sparse codec. INVALID_ARGUMENT where `context` is not what it needs.
 absl::StatusOr<SparseLabels> DecodeSparseSection(const v1::Section& section,
                                                  std::span<const std::byte> payload,

@@ -21,7 +21,8 @@ using Sparse = std::shared_ptr<const SparseLabels>;
 
 absl::StatusOr<SoftLabels> RoundTrip(const std::string& name, int64_t rows,
                                      const std::vector<float>& logits,
-                                     const CodecOptions& options = {}) {
+                                     const CodecOptions& options = {},
+                                     const std::shared_ptr<const LabelHead>& head = nullptr) {
   const auto codec = FindCodec(name, options);
   EXPECT_TRUE(codec.ok()) << codec.status();
   const int64_t classes = static_cast<int64_t>(logits.size()) / rows;
@@ -31,7 +32,14 @@ absl::StatusOr<SoftLabels> RoundTrip(const std::string& name, int64_t rows,
   EXPECT_TRUE(encoded.ok()) << encoded.status();
   const auto section = SectionFor("logits", **codec, rows, classes, *encoded, 0);
   EXPECT_TRUE(section.ok()) << section.status();
-  return DecodeSoftLabels(*section, std::as_bytes(std::span(encoded->bytes)));
+  return DecodeSoftLabels(*section, std::as_bytes(std::span(encoded->bytes)), nullptr, head);
+}
+
+// Of 20 features and 3 classes.
+std::shared_ptr<const LabelHead> Head() {
+  return std::make_shared<const LabelHead>(
+      LabelHead{MakeTensorView(ElementType::kFloat32, {3, 20}, NormalLogits(9, 0, 60, 0, 1)),
+                MakeTensorView(ElementType::kFloat32, {3}, std::vector<float>{1, 2, 3})});
 }
 
 TEST(SoftLabels, ComeOutInTheKindOfTheirCodec) {
@@ -84,6 +92,49 @@ TEST(SoftLabels, PartsJoinToWhatTheyWereCutFromWhereverTheirRowsLay) {
     EXPECT_EQ(a.shift, b.shift);
     EXPECT_EQ(a.values, b.values);
     EXPECT_EQ(a.tail, b.tail);
+  }
+}
+
+TEST(SoftLabels, HiddenStatesComeOutWithTheHeadThatTheyAreFor) {
+  const auto hidden = NormalLogits(5, 0, 40, 0, 2);
+  const auto head = Head();
+  const auto labels = RoundTrip("hidden_fp32", 2, hidden, {}, head);
+  ASSERT_TRUE(labels.ok()) << labels.status();
+  EXPECT_THAT(std::get<HiddenLabels>(*labels).hidden.as<float>(), ElementsAreArray(hidden));
+  EXPECT_EQ(std::get<HiddenLabels>(*labels).head, head);
+  EXPECT_EQ(RowsOf(*labels), 2);
+  EXPECT_EQ(ClassesOf(*labels), 3);
+}
+
+TEST(SoftLabels, HiddenStatesWithoutTheirHeadOrForAnotherAreRefused) {
+  const auto hidden = NormalLogits(5, 0, 40, 0, 2);
+  const auto none = RoundTrip("hidden_fp16", 2, hidden);
+  EXPECT_EQ(none.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(none.status().message()), HasSubstr("ask for it first"));
+  const auto other = RoundTrip("hidden_fp16", 4, hidden, {}, Head());
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("10 features, and the head has 20"));
+}
+
+TEST(SoftLabels, HiddenPartsOfOneHeadJoinAndOthersDoNot) {
+  const auto logits = NormalLogits(6, 0, 40, 0, 2);
+  const std::vector<float> first(logits.begin(), logits.begin() + 20);
+  const std::vector<float> second(logits.begin() + 20, logits.end());
+  const auto head = Head();
+  const SoftLabels one = *RoundTrip("hidden_fp32", 1, second, {}, head);
+  const std::vector<int32_t> places = {1, 0};
+  const auto join = [&](const SoftLabels& other) {
+    const std::vector<SoftLabelsPart> parts = {{one, std::span(places).first(1)},
+                                               {other, std::span(places).last(1)}};
+    return JoinSoftLabels(parts);
+  };
+  const auto joined = join(*RoundTrip("hidden_fp32", 1, first, {}, head));
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  EXPECT_THAT(std::get<HiddenLabels>(*joined).hidden.as<float>(), ElementsAreArray(logits));
+  EXPECT_EQ(std::get<HiddenLabels>(*joined).head, head);
+  for (const SoftLabels& other :
+       {*RoundTrip("hidden_fp32", 1, first, {}, Head()), *RoundTrip("dense_fp32", 1, first)}) {
+    EXPECT_THAT(std::string(join(other).status().message()), HasSubstr("do not join"));
   }
 }
 

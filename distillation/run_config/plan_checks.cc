@@ -283,7 +283,7 @@ class Finder {
                                                      "'; known: ", absl::StrJoin(known, ", ")));
       return;
     }
-    if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) return;
+    if (!codec.ok() || (*codec)->layout() != LabelLayout::kSparse) return;
     if (!AsksTeacherServers(run)) return;  // recorded labels are dense
     for (const v1::TermConfig& term : run.objective()) {
       Require(!term.has_logit_mse(), path,

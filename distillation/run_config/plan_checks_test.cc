@@ -23,7 +23,7 @@ PlanCapabilities Capabilities() {
                        ? absl::OkStatus()
                        : absl::InvalidArgumentError("unknown architecture; known: conv_net, mlp");
           },
-          {"dense_fp16", "dense_fp32", "top_k", "sampled"}};
+          {"dense_fp16", "dense_fp32", "top_k", "sampled", "hidden_fp32"}};
 }
 
 // The example that ships, read from its file: every test starts from a plan that
@@ -137,6 +137,17 @@ TEST(PlanChecks, SparseLabelsMustSuitTheTermsAndTemperatures) {
   // Nobody is asked for them: a recorded set is dense.
   plan.mutable_runs(2)->mutable_teachers(0)->set_recorded_labels("/set");
   EXPECT_THAT(ProblemsOfCodec(plan, "top_k"), IsEmpty());
+}
+
+TEST(PlanChecks, HiddenStatesSuitEveryTermAndTemperature) {
+  v1::PlanConfig plan = Example();
+  auto* temperature = plan.mutable_runs(2)->mutable_schedules()->mutable_temperature();
+  temperature->mutable_pieces(0)->mutable_linear()->set_from(40);
+  auto* mse = plan.mutable_runs(2)->add_objective();
+  mse->set_name("mse");
+  mse->mutable_logit_mse()->set_teacher(plan.runs(2).teachers(0).role());
+  mse->mutable_logit_mse()->set_output("logits");
+  EXPECT_THAT(ProblemsOfCodec(plan, "hidden_fp32"), IsEmpty());
 }
 
 TEST(PlanChecks, ATeacherOfOtherClassesIsRefused) {
