@@ -99,6 +99,22 @@ void Model::SetTraining(bool training) { state_->training = training; }
 bool Model::training() const { return state_->training; }
 
 absl::StatusOr<at::Tensor> Model::Forward(const at::Tensor& examples) {
+  ASSIGN_OR_RETURN(const at::Tensor hidden, Hidden(examples));
+  return Head(hidden);
+}
+
+absl::StatusOr<at::Tensor> Model::Head(const at::Tensor& hidden) {
+  const State& s = *state_;
+  const std::string& name = s.plan.layers.back().name;
+  at::Tensor logits;
+  RETURN_IF_ERROR(CallTorch("forward pass", [&] {
+    at::AutoGradMode grad(s.training && at::GradMode::is_enabled());
+    logits = at::linear(hidden, s.tensors.at(name + ".weight"), s.Find(name + ".bias"));
+  }));
+  return logits;
+}
+
+absl::StatusOr<at::Tensor> Model::Hidden(const at::Tensor& examples) {
   const State& s = *state_;
   if (!RowsMatch(examples, s.plan.input_dims)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -113,12 +129,15 @@ absl::StatusOr<at::Tensor> Model::Forward(const at::Tensor& examples) {
     dims.insert(dims.end(), s.plan.input_dims.begin(), s.plan.input_dims.end());
     x = examples.reshape(dims);
     for (const LayerSpec& layer : s.plan.layers) {
+      if (layer.kind == LayerSpec::Kind::kLinear && x.dim() == 4) {
+        x = s.plan.global_average_pool ? x.mean({2, 3}) : x.flatten(1);
+      }
+      if (&layer == &s.plan.layers.back()) break;
       const at::Tensor weight = s.tensors.at(layer.name + ".weight");
       const at::Tensor bias = s.Find(layer.name + ".bias");
       if (layer.kind == LayerSpec::Kind::kConvolution) {
         x = at::conv2d(x, weight, bias, layer.stride, /*padding=*/1);
       } else {
-        if (x.dim() == 4) x = s.plan.global_average_pool ? x.mean({2, 3}) : x.flatten(1);
         x = at::linear(x, weight, bias);
       }
       if (!layer.norm.empty()) {

@@ -44,6 +44,11 @@ class Model {
   // mode does none of that. INVALID_ARGUMENT for another shape or type.
   absl::StatusOr<at::Tensor> Forward(const at::Tensor& examples);
 
+  // The two halves of Forward: what the last layer, a linear one, makes logits of, [n, features];
+  // and its logits of that.
+  absl::StatusOr<at::Tensor> Hidden(const at::Tensor& examples);
+  absl::StatusOr<at::Tensor> Head(const at::Tensor& hidden);
+
   // A new model is in training mode.
   void SetTraining(bool training);
   bool training() const;

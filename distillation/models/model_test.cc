@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace distill {
@@ -59,6 +60,22 @@ TEST(Model, InitialValuesStayWithinTheBoundOfTheirInputs) {
   EXPECT_LE(parameters[0].abs().max().item<float>(), 1 / 3.0);  // 9 inputs
   EXPECT_LE(parameters[2].abs().max().item<float>(), 1 / 6.0);  // 36 inputs
   EXPECT_GT(parameters[2].abs().max().item<float>(), 0.9 / 6);
+}
+
+TEST(Model, HiddenAndHeadAreTheHalvesOfForwardBitForBit) {
+  v1::ModelConfig mlp;
+  mlp.set_architecture("mlp");
+  mlp.add_widths(7);
+  for (const auto& [config, features] : {std::pair{ConvNet(true, true), 4}, {mlp, 7}}) {
+    auto model = Make(config, {1, 5, 6}, 1);
+    model->SetTraining(false);
+    const auto hidden = model->Hidden(Examples(3));
+    ASSERT_TRUE(hidden.ok()) << hidden.status();
+    EXPECT_EQ(hidden->sizes().vec(), (std::vector<int64_t>{3, features}));
+    const auto logits = model->Head(*hidden);
+    ASSERT_TRUE(logits.ok()) << logits.status();
+    EXPECT_TRUE(logits->equal(MustForward(*model, Examples(3))));
+  }
 }
 
 TEST(Model, ConvolutionCentreTapWithStrideTwoReadsEveryOtherPixel) {

@@ -177,7 +177,9 @@ absl::Status LabelStream::OnAsk(v1::Ask ask, ByteSlices payload) {
   AdmittedAsk admitted;
   admitted.request_id = id;
   admitted.remaining = ToDuration(ask.remaining());
-  if (ask.has_tensors()) {
+  if (ask.has_head()) {
+    admitted.head = true;
+  } else if (ask.has_tensors()) {
     SentExamples& tensors = admitted.tensors.emplace();
     const auto& dims = ask.tensors().tensors(0).dims();
     tensors.dims.assign(dims.begin(), dims.end());
@@ -200,7 +202,13 @@ absl::Status LabelStream::CheckAsk(const v1::Ask& ask, uint64_t payload_bytes) c
   }
   if (ask.has_tensors()) return CheckTensors(ask.tensors(), payload_bytes);
   if (payload_bytes > 0) return absl::InvalidArgumentError("a payload without tensors");
-  return CheckRefs(ask.examples());
+  return ask.has_head() ? CheckHead() : CheckRefs(ask.examples());
+}
+
+absl::Status LabelStream::CheckHead() const {
+  if (IsHiddenCodec(codec_)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the head is for streams of hidden states, and this one is of ", codec_));
 }
 
 absl::Status LabelStream::CheckRows(uint64_t rows) const {
@@ -278,9 +286,10 @@ void LabelStream::Answer(uint64_t request_id, LabelAnswer answer) {
   Outgoing& outgoing = outgoing_.emplace_back();
   outgoing.request_id = request_id;
   for (const ByteSlices& bytes : answer.payload) outgoing.total += bytes.size();
-  unsent_bytes_ += outgoing.total;
+  const uint64_t held = answer.shared ? 0 : outgoing.total;
+  unsent_bytes_ += held;
   auto owner = std::make_shared<std::pair<std::shared_ptr<const void>, std::vector<ByteSlices>>>();
-  if (account_ != nullptr) owner->first = account_->Hold(outgoing.total);
+  if (account_ != nullptr) owner->first = account_->Hold(held);
   owner->second = answer.payload;
   outgoing.owner = std::move(owner);
   outgoing.answer = std::move(answer);
@@ -342,7 +351,7 @@ LabelFrame LabelStream::NextPart(Outgoing& outgoing) {
   frame.payload.owner = outgoing.owner;
   labels->set_crc32c(crc);
   outgoing.sent += length;
-  unsent_bytes_ -= length;
+  if (!outgoing.answer.shared) unsent_bytes_ -= length;
   byte_credit_ -= length;
   if (outgoing.sent == outgoing.total) {
     labels->set_last(true);

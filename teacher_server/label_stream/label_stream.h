@@ -61,9 +61,11 @@ struct SentExamples {
 struct AdmittedAsk {
   uint64_t request_id = 0;
   absl::Duration remaining;
-  // One of the two.
+  // One of the three.
   v1::ExampleRefs examples;
   std::optional<SentExamples> tensors;
+  // The model's head.
+  bool head = false;
 };
 
 struct LabelAnswer {
@@ -71,6 +73,8 @@ struct LabelAnswer {
   std::vector<v1::Section> sections;
   std::vector<ByteSlices> payload;
   v1::StageSeconds stages;
+  // The payload stays in memory for other answers: this one holds nothing for its own.
+  bool shared = false;
 };
 
 // One message to write: the head, then the bytes of its last field.
@@ -136,6 +140,7 @@ class LabelStream {
   absl::Status OnAsk(v1::Ask ask, ByteSlices payload);
   // Why an ask cannot be served; OK otherwise.
   absl::Status CheckAsk(const v1::Ask& ask, uint64_t payload_bytes) const;
+  absl::Status CheckHead() const;
   absl::Status CheckRows(uint64_t rows) const;
   absl::Status CheckRefs(const v1::ExampleRefs& refs) const;
   absl::Status CheckTensors(const v1::TensorBundle& bundle, uint64_t payload_bytes) const;

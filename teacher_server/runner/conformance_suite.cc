@@ -3,8 +3,13 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/label_head.h"
 
 namespace distill {
 namespace {
@@ -54,6 +59,38 @@ TEST_P(RunnerConformanceTest, GivesEachRowItsLogitsOnce) {
   EXPECT_THAT(answer.result->outputs[0].dims, ElementsAre(4, 2));
   for (const float value : Values(answer)) EXPECT_TRUE(std::isfinite(value));
   EXPECT_GE(answer.result->compute, absl::ZeroDuration());
+}
+
+TEST_P(RunnerConformanceTest, TheHeadMakesTheLogitsOfTheHiddenStates) {
+  const auto bench = GetParam()();
+  const std::shared_ptr<const LabelHead> head = bench->runner().description().head;
+  ASSERT_NE(head, nullptr);
+  EXPECT_EQ(head->classes(), 2);
+  EXPECT_THAT(head->bias.dims, ElementsAre(2));
+  // In any order, and without the logits.
+  for (const std::vector<std::string>& outputs :
+       {std::vector<std::string>{"logits", "hidden"}, {"hidden", "logits"}, {"hidden"}}) {
+    Answer logits, answer;
+    Start(bench->runner(), Batch(4), logits);
+    bench->Finish();
+    Start(bench->runner(), Batch(4, outputs), answer);
+    bench->Finish();
+    ASSERT_TRUE(answer.result.ok()) << answer.result.status();
+    ASSERT_EQ(answer.result->outputs.size(), outputs.size());
+    const TensorView& hidden = answer.result->outputs.at(outputs[0] == "hidden" ? 0 : 1);
+    EXPECT_THAT(hidden.dims, ElementsAre(4, head->features()));
+    const std::vector<float> expected = Values(logits);
+    for (int64_t row = 0; row < 4; ++row) {
+      for (int64_t c = 0; c < 2; ++c) {
+        double sum = head->bias.as<float>()[c];
+        for (int64_t i = 0; i < head->features(); ++i) {
+          sum += double{hidden.as<float>()[row * head->features() + i]} *
+                 double{head->weight.as<float>()[c * head->features() + i]};
+        }
+        EXPECT_NEAR(sum, expected[row * 2 + c], 1e-5);
+      }
+    }
+  }
 }
 
 TEST_P(RunnerConformanceTest, EqualBatchesGiveEqualBits) {

@@ -12,7 +12,7 @@
 
 namespace distill {
 
-// A runner for examples of 3 values and 2 classes with one output, "logits".
+// A runner for examples of 3 values and 2 classes with one output, "logits", and a head.
 class RunnerBench {
  public:
   virtual ~RunnerBench() = default;

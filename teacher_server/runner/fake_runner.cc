@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/tensor_view/tensor_view.h"
 
 namespace distill {
 
@@ -61,6 +62,15 @@ int FakeRunner::in_flight() const {
   return static_cast<int>(pending_.size());
 }
 
+std::shared_ptr<const LabelHead> FakeRunner::Head(int64_t classes) {
+  std::vector<float> weight;
+  for (int64_t c = 0; c < classes; ++c) weight.insert(weight.end(), {static_cast<float>(c), 0});
+  return std::make_shared<const LabelHead>(
+      LabelHead{MakeTensorView(ElementType::kFloat32, {classes, 2}, std::move(weight)),
+                MakeTensorView(ElementType::kFloat32, {classes},
+                               std::vector<float>(static_cast<size_t>(classes)))});
+}
+
 absl::StatusOr<InferenceResult> FakeRunner::Answer(const ModelDescription& description,
                                                    const InferenceBatch& batch) {
   const std::vector<int64_t>& dims = batch.examples.dims;
@@ -71,20 +81,26 @@ absl::StatusOr<InferenceResult> FakeRunner::Answer(const ModelDescription& descr
   InferenceResult result;
   for (const std::string& output : batch.outputs) {
     const auto& known = description.outputs;
-    if (std::find(known.begin(), known.end(), output) == known.end()) {
+    const bool hidden = output == kHiddenOutput && description.head != nullptr;
+    if (!hidden && std::find(known.begin(), known.end(), output) == known.end()) {
       return absl::InvalidArgumentError(absl::StrCat("the model has no output ", output));
     }
     const std::span<const float> values = batch.examples.as<float>();
     const int64_t rows = dims[0];
     const size_t width = rows == 0 ? 0 : values.size() / rows;
-    std::vector<float> logits;
+    std::vector<float> answers;
     for (int64_t row = 0; row < rows; ++row) {
       const auto example = values.subspan(row * width, width);
       const float sum = std::accumulate(example.begin(), example.end(), 0.0f);
-      for (int64_t c = 0; c < description.classes; ++c) logits.push_back(sum * c);
+      if (hidden) {
+        answers.insert(answers.end(), {sum, 1});
+        continue;
+      }
+      for (int64_t c = 0; c < description.classes; ++c) answers.push_back(sum * c);
     }
+    const int64_t wide = hidden ? description.head->features() : description.classes;
     result.outputs.push_back(
-        MakeTensorView(ElementType::kFloat32, {rows, description.classes}, std::move(logits)));
+        MakeTensorView(ElementType::kFloat32, {rows, wide}, std::move(answers)));
   }
   return result;
 }

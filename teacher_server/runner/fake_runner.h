@@ -3,12 +3,15 @@
 #ifndef TEACHER_SERVER_RUNNER_FAKE_RUNNER_H_
 #define TEACHER_SERVER_RUNNER_FAKE_RUNNER_H_
 
+#include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "distillation/labels/label_head.h"
 #include "teacher_server/runner/interface.h"
 
 namespace distill {
@@ -33,7 +36,11 @@ class FakeRunner final : public Runner {
   // Waits until so many are in flight, or `timeout` is over: false.
   bool AwaitInFlight(int count, absl::Duration timeout) const;
 
-  // The logits it gives a row: class c gets c * (sum of the row's values).
+  // A head for models of so many classes.
+  static std::shared_ptr<const LabelHead> Head(int64_t classes);
+
+  // The logits it gives a row: class c gets c * (sum of the row's values). Where the model has
+  // Head, its hidden state is that sum and 1, so that the two agree.
   static absl::StatusOr<InferenceResult> Answer(const ModelDescription& description,
                                                 const InferenceBatch& batch);
 

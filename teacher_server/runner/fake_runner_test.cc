@@ -40,6 +40,13 @@ TEST(FakeRunner, OnDemandHoldsBatchesUpToItsBound) {
   EXPECT_EQ(codes.back(), absl::StatusCode::kOk);
 }
 
+TEST(FakeRunner, WithoutAHeadItHasNoHiddenStates) {
+  InferenceBatch batch = OneRow();
+  batch.outputs = {"hidden"};
+  EXPECT_EQ(FakeRunner::Answer(TwoClasses(), batch).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(FakeRunner, AnotherShapeIsRefused) {
   const auto result = FakeRunner::Answer(TwoClasses(), OneRow({2, 1}));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
@@ -58,6 +65,7 @@ class FakeBench final : public RunnerBench {
   static ModelDescription Description() {
     ModelDescription description = TwoClasses();
     description.example_dims = {3};
+    description.head = FakeRunner::Head(description.classes);
     return description;
   }
   FakeRunner runner_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,15 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/label_head.h"
 
 namespace distill {
 
 // Examples of one forward pass: float32 [rows, example dims...], preprocessed.
 struct InferenceBatch {
   TensorView examples;
-  // Names of declared outputs (ModelDescription.outputs) to compute.
+  // Names of declared outputs (ModelDescription.outputs) to compute, and kHiddenOutput where the
+  // model has a head.
   std::vector<std::string> outputs;
 };
 
@@ -26,6 +29,10 @@ struct InferenceResult {
   std::vector<TensorView> outputs;
   absl::Duration compute;
 };
+
+// float32 [rows, features]: what the head makes logits of. Of one forward pass with the other
+// outputs of a batch; without them the head is not computed.
+inline constexpr char kHiddenOutput[] = "hidden";
 
 // What a runner serves; constant for its life.
 struct ModelDescription {
@@ -36,6 +43,8 @@ struct ModelDescription {
   std::vector<int64_t> example_dims;
   int64_t classes = 0;
   std::vector<std::string> outputs;
+  // The last layer, where that is a linear one that makes "logits"; else null.
+  std::shared_ptr<const LabelHead> head = nullptr;
 };
 
 // Thread-safe. Start never blocks; at most max_in_flight() batches may be started

@@ -9,13 +9,20 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/status/status_macros.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/labels/label_head.h"
+#include "distillation/models/architecture.h"
 #include "distillation/models/model.h"
 #include "distillation/models/threads.h"
 #include "distillation/models/torch_status.h"
@@ -35,15 +42,27 @@ TensorView Share(at::Tensor tensor) {
   return view;
 }
 
-absl::Status CheckFinite(const at::Tensor& logits) {
-  if (at::isfinite(logits).all().item<bool>()) return absl::OkStatus();
-  for (int64_t row = 0; row < logits.size(0); ++row) {
-    if (at::isfinite(logits[row]).all().item<bool>()) continue;
-    return absl::DataLossError(
-        absl::StrCat("the teacher gave a logit that is not finite for row ", row, " of ",
-                     logits.size(0), "; check its weights and the preprocessing of that example"));
+absl::Status CheckFinite(const std::string& output, const at::Tensor& values) {
+  if (at::isfinite(values).all().item<bool>()) return absl::OkStatus();
+  for (int64_t row = 0; row < values.size(0); ++row) {
+    if (at::isfinite(values[row]).all().item<bool>()) continue;
+    return absl::DataLossError(absl::StrCat(
+        "the teacher gave a value of ", output, " that is not finite for row ", row, " of ",
+        values.size(0), "; check its weights and the preprocessing of that example"));
   }
   return absl::OkStatus();
+}
+
+// The last layer, whose tensors are the last two.
+std::shared_ptr<const LabelHead> HeadOf(const Model& model) {
+  const std::vector<at::Tensor> parameters = model.Parameters();
+  const LayerSpec& last = model.plan().layers.back();
+  if (last.kind != LayerSpec::Kind::kLinear || last.relu || !last.bias) return nullptr;
+  const auto host = [](const at::Tensor& tensor) {
+    return Share(tensor.detach().to(at::kCPU).contiguous());
+  };
+  return std::make_shared<const LabelHead>(
+      LabelHead{host(parameters[parameters.size() - 2]), host(parameters.back())});
 }
 
 class ModelRunner final : public Runner {
@@ -59,6 +78,7 @@ class ModelRunner final : public Runner {
     description_.example_dims = std::move(options.example_dims);
     description_.classes = options.classes;
     description_.outputs = {"logits"};
+    description_.head = HeadOf(*model_);
     model_->SetTraining(false);
   }
 
@@ -90,9 +110,9 @@ class ModelRunner final : public Runner {
           "the examples have another shape than the model was exported for");
     }
     for (const std::string& output : batch.outputs) {
-      if (output == "logits") continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat("the model has no output '", output, "'; it has 'logits'"));
+      if (output == "logits" || (output == kHiddenOutput && description_.head != nullptr)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the model has no output '", output, "'; it has 'logits' and '", kHiddenOutput, "'"));
     }
     absl::MutexLock lock(&mu_);
     if (in_flight_ == max_in_flight_) {
@@ -130,10 +150,21 @@ class ModelRunner final : public Runner {
     const at::Tensor examples =
         at::from_blob(const_cast<std::byte*>(batch.examples.bytes.data()), batch.examples.dims,
                       at::TensorOptions().dtype(at::kFloat));
-    ASSIGN_OR_RETURN(at::Tensor logits, model_->Forward(examples));
-    logits = logits.contiguous();
-    RETURN_IF_ERROR(CheckFinite(logits));
-    result.outputs.assign(batch.outputs.size(), Share(std::move(logits)));
+    ASSIGN_OR_RETURN(const at::Tensor hidden, model_->Hidden(examples));
+    std::map<std::string, TensorView> computed;
+    for (const std::string& output : batch.outputs) {
+      if (!computed.contains(output)) {
+        at::Tensor values = hidden;
+        if (output != kHiddenOutput) {
+          ASSIGN_OR_RETURN(values, model_->Head(hidden));
+        }
+        // A model of one layer has the examples themselves, which do not outlive the batch.
+        values = values.is_alias_of(examples) ? values.clone() : values.contiguous();
+        RETURN_IF_ERROR(CheckFinite(output, values));
+        computed[output] = Share(std::move(values));
+      }
+      result.outputs.push_back(computed[output]);
+    }
     return absl::OkStatus();
   }
 

@@ -30,8 +30,9 @@ struct ModelRunnerOptions {
   int max_in_flight = 2;
 };
 
-// A runner with one output, "logits" [rows, classes], that computes on `executor`:
-// a serial one, the only user of its device. Both pointers must outlive it.
+// A runner with one output, "logits" [rows, classes], and a head that shares the model's memory.
+// It computes on `executor`: a serial one, the only user of its device. Both pointers must outlive
+// it.
 std::unique_ptr<Runner> MakeModelRunner(std::unique_ptr<Model> model, ModelRunnerOptions options,
                                         Executor* executor, Clock* clock);
 

@@ -20,23 +20,24 @@ using ::testing::HasSubstr;
 constexpr int kFeatures = 3;
 constexpr int kClasses = 2;
 
-std::unique_ptr<Model> SmallModel() {
+std::unique_ptr<Model> SmallModel(const std::vector<uint32_t>& widths = {4}) {
   v1::ModelConfig config;
   config.set_architecture("mlp");
-  config.add_widths(4);
+  for (const uint32_t width : widths) config.add_widths(width);
   const std::vector<int64_t> dims = {kFeatures};
   auto model = Model::Create(config, dims, kClasses, /*seed=*/5);
   EXPECT_TRUE(model.ok()) << model.status();
   return *std::move(model);
 }
 
-std::unique_ptr<Runner> SmallRunner(Executor* executor, Clock* clock) {
+std::unique_ptr<Runner> SmallRunner(Executor* executor, Clock* clock,
+                                    const std::vector<uint32_t>& widths = {4}) {
   ModelRunnerOptions options;
   options.fingerprint = "f";
   options.example_dims = {kFeatures};
   options.classes = kClasses;
   options.max_in_flight = 1;
-  return MakeModelRunner(SmallModel(), options, executor, clock);
+  return MakeModelRunner(SmallModel(widths), options, executor, clock);
 }
 
 InferenceBatch Batch(std::vector<float> values, std::vector<std::string> outputs = {"logits"}) {
@@ -63,6 +64,40 @@ TEST(ModelRunner, GivesLogitsPerRowAndTheSameBitsForTheSameBatch) {
   EXPECT_TRUE(std::ranges::equal(first->outputs[0].bytes, again->outputs[0].bytes));
 }
 
+TEST(ModelRunner, LogitsAreTheSameBitsWithAndWithoutTheHiddenStates) {
+  InlineExecutor executor;
+  FakeClock clock;
+  const auto runner = SmallRunner(&executor, &clock);
+  const auto alone = RunBatch(*runner, Batch({1, 2, 3, -1, 0, 1}));
+  const auto both = RunBatch(*runner, Batch({1, 2, 3, -1, 0, 1}, {"hidden", "logits", "logits"}));
+  ASSERT_TRUE(alone.ok() && both.ok()) << both.status();
+  ASSERT_EQ(both->outputs.size(), 3u);
+  EXPECT_TRUE(std::ranges::equal(alone->outputs[0].bytes, both->outputs[1].bytes));
+  EXPECT_TRUE(std::ranges::equal(alone->outputs[0].bytes, both->outputs[2].bytes));
+}
+
+TEST(ModelRunner, HiddenStatesOfAModelOfOneLayerOutliveTheExamplesThatTheyAre) {
+  InlineExecutor executor;
+  FakeClock clock;
+  const auto runner = SmallRunner(&executor, &clock, {});
+  InferenceBatch batch = Batch({1, 2, 3}, {"hidden"});
+  const std::byte* const examples = batch.examples.bytes.data();
+  const auto result = RunBatch(*runner, std::move(batch));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_NE(result->outputs[0].bytes.data(), examples);
+}
+
+TEST(ModelRunner, AHiddenStateThatIsNotFiniteFailsTheBatchAndNamesTheRow) {
+  InlineExecutor executor;
+  FakeClock clock;
+  const auto runner = SmallRunner(&executor, &clock);
+  const float infinite = std::numeric_limits<float>::infinity();
+  const auto result = RunBatch(*runner, Batch({1, 2, 3, 1, infinite, 1}, {"hidden"}));
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("hidden"));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("row 1 of 2"));
+}
+
 TEST(ModelRunner, ANonFiniteLogitFailsTheBatchAndNamesTheRow) {
   InlineExecutor executor;
   FakeClock clock;
@@ -79,9 +114,9 @@ TEST(ModelRunner, AnotherShapeOrOutputIsRefusedAndNamed) {
   const auto runner = SmallRunner(&executor, &clock);
   InferenceBatch wide = {MakeTensorView<float>(ElementType::kFloat32, {1, 2}, {1, 2}), {"logits"}};
   EXPECT_EQ(RunBatch(*runner, wide).status().code(), absl::StatusCode::kInvalidArgument);
-  const auto result = RunBatch(*runner, Batch({1, 2, 3}, {"hidden"}));
+  const auto result = RunBatch(*runner, Batch({1, 2, 3}, {"feature"}));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(result.status().message()), HasSubstr("'hidden'"));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("'feature'"));
 }
 
 TEST(ModelRunner, HoldsItsBoundAndDoneMayStartTheNextBatch) {

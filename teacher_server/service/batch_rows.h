@@ -17,10 +17,13 @@
 
 namespace distill {
 
+// The output of the runner that `codec` encodes where a student asks for `output`.
+const std::string& ComputedOutput(const LabelCodec& codec, const std::string& output);
+
 // Whether a result has what was asked for: a float32 tensor [rows, classes] for each of
-// `outputs`. INTERNAL otherwise: the runner is broken.
+// `outputs`, of hidden states [rows, features]. INTERNAL otherwise: the runner is broken.
 absl::Status CheckResult(const InferenceResult& result, const std::vector<std::string>& outputs,
-                         int64_t rows, int64_t classes);
+                         int64_t rows, int64_t classes, int64_t features = 0);
 
 // Whether the rows of a result that CheckResult passed are answers to their examples, [rows,
 // ...], and not copies of one another. DATA_LOSS, with the output's name, otherwise.
@@ -28,12 +31,12 @@ absl::Status CheckCopies(const InferenceResult& result, const std::vector<std::s
                          const TensorView& examples);
 
 // A key for each row of an ask by id, for codecs that draw (RowContext): a function of example
-// and view. None for a dense codec, which draws nothing.
+// and view. None for a codec that is not sparse, which draws nothing.
 std::vector<uint64_t> RowKeys(const LabelCodec& codec, const v1::ExampleRefs& refs);
 
 // Rows [first, first + rows) of a result that CheckResult passed, for the outputs
-// `wanted`, which are among `outputs`. `keys` are theirs, or none. DATA_LOSS, with the output's
-// name, where they may not be trained on (distillation/labels/validity.h).
+// `wanted`, whose ComputedOutput are among `outputs`. `keys` are theirs, or none. DATA_LOSS, with
+// the output's name, where they may not be trained on (distillation/labels/validity.h).
 absl::StatusOr<LabelAnswer> EncodeRows(const InferenceResult& result,
                                        const std::vector<std::string>& outputs, int64_t first,
                                        int64_t rows, const std::vector<std::string>& wanted,

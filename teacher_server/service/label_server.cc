@@ -66,6 +66,10 @@ void LabelServer::Serve(Serving serving) {
     const BatcherOptions bounds = BoundsOf(serving.bounds, serving.runner->max_in_flight());
     const absl::Duration interval = CanaryInterval(serving.bounds);
     CanaryRecord record = std::move(serving.canary);
+    if (serving.runner->description().head == nullptr) {
+      std::erase_if(serving.model.codecs,
+                    [](const std::string& codec) { return IsHiddenCodec(codec); });
+    }
     auto model = std::make_shared<Model>(std::move(serving), bounds);
     if (cache_ != nullptr) {
       model->rows = std::make_shared<CachedRows>(
@@ -327,7 +331,12 @@ void LabelServer::Handle(const std::shared_ptr<Stream>& stream, v1::LabelRequest
       const auto codec = FindCodecForRun(state.codec(), state.open().min_temperature(),
                                          state.open().max_temperature());
       status = codec.status();
-      if (codec.ok()) stream->codec = *codec;
+      if (codec.ok()) {
+        stream->codec = *codec;
+        for (const std::string& output : stream->outputs) {
+          stream->computed.push_back(ComputedOutput(**codec, output));
+        }
+      }
     }
   }
   for (uint64_t request_id : cancelled) Cancel(*stream, request_id);
@@ -348,6 +357,10 @@ void LabelServer::Admit(const std::shared_ptr<Stream>& stream, AdmittedAsk ask) 
   request.tensors = std::move(ask.tensors);
   request.admitted = clock_->MonotonicNow();
   stream->asked[request.request_id] = request.id;
+  if (ask.head) {
+    absl::StatusOr<LabelAnswer> head = model_->HeadAnswer();
+    return head.ok() ? Answer(request, *std::move(head)) : Fail(request, head.status());
+  }
 
   const uint64_t size = model_->data->size(request.refs.split());
   for (uint64_t id : request.refs.ids()) {
@@ -401,11 +414,11 @@ void LabelServer::Submit(Request request) {
 // As encoded, or as the floats that wait for the last row, whose size a sparse codec does not
 // show; and the examples, where they came along.
 uint64_t LabelServer::MemoryOf(const Stream& stream, const Request& request, bool cached) const {
-  const int64_t classes = model_->served->classes;
-  uint64_t of_output = stream.codec->EncodedBytes(request.examples(), classes).value_or(0);
+  const int64_t width = model_->WidthFor(stream);
+  uint64_t of_output = stream.codec->EncodedBytes(request.examples(), width).value_or(0);
   if (cached) {
     of_output =
-        std::max(of_output, static_cast<uint64_t>(request.examples() * classes) * sizeof(float));
+        std::max(of_output, static_cast<uint64_t>(request.examples() * width) * sizeof(float));
   }
   return of_output * stream.outputs.size() +
          (request.tensors.has_value() ? request.tensors->bytes.size() : 0);

@@ -64,7 +64,7 @@ std::optional<InferenceBatch> LabelServer::Assemble(Work& work) {
       Fail(request, added);
       continue;
     }
-    for (const std::string& output : request.stream->outputs) {
+    for (const std::string& output : request.stream->computed) {
       const auto found = std::find(batch.outputs.begin(), batch.outputs.end(), output);
       if (found == batch.outputs.end()) batch.outputs.push_back(output);
     }
@@ -88,7 +88,8 @@ void LabelServer::OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> res
   if (status.ok()) {
     int64_t rows = 0;
     for (const Request& request : requests) rows += request.examples();
-    status = CheckResult(*result, work.outputs, rows, work.model->served->classes);
+    status = CheckResult(*result, work.outputs, rows, work.model->served->classes,
+                         work.model->features());
   }
   if (status.ok() && !work.model->gives_copies) {
     status = CheckCopies(*result, work.outputs, examples);

@@ -49,6 +49,7 @@ class HarnessStudent final : public FrameSink {
       if (!head.has_labels()) continue;
       for (const v1::Section& section : head.labels().sections()) {
         sections[head.labels().request_id()] = section;
+        all_sections[head.labels().request_id()].push_back(section);
       }
       bytes += frame->payload.size();
       for (const std::string_view slice : frame->payload.slices) {
@@ -69,6 +70,7 @@ class HarnessStudent final : public FrameSink {
   uint64_t bytes = 0;
   std::map<uint64_t, std::string> payload;
   std::map<uint64_t, v1::Section> sections;
+  std::map<uint64_t, std::vector<v1::Section>> all_sections;
 
  private:
   LabelServer* const server_;
@@ -100,7 +102,7 @@ class LabelServerHarness : public ServingObserver {
     serving.model.fingerprint = "f00d";
     serving.model.data_set_digest = "data";
     serving.model.outputs = {"logits"};
-    serving.model.codecs = {"dense_fp32", "top_k", "sampled"};
+    serving.model.codecs = {"dense_fp32", "top_k", "sampled", "hidden_fp32", "hidden_fp16"};
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
     serving.runner = std::move(runner);

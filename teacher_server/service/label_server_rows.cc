@@ -38,7 +38,7 @@ void LabelServer::StartRows(Request request) {
   // Without seeds nobody has checked the digest, and it makes no difference.
   const std::string view = refs.view_seeds().empty() ? "" : refs.view_spec_digest();
   CachedRows::Wanted wanted;
-  for (const std::string& output : request.stream->outputs) {
+  for (const std::string& output : request.stream->computed) {
     wanted.scopes.push_back(ScopeOf(model_->served->fingerprint, model_->served->numerics_class,
                                     output, refs.data_set_digest(), refs.split(), view));
   }
@@ -113,9 +113,9 @@ void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
   if (!ask.has_value() || !Wanted(*ask)) return;
   const Request& request = *ask;
   const absl::Duration begin = clock_->MonotonicNow();
-  const std::vector<std::string>& outputs = request.stream->outputs;
+  const std::vector<std::string>& outputs = request.stream->computed;
   const int64_t rows = request.refs.ids_size();
-  const int64_t classes = model_->served->classes;
+  const int64_t classes = model_->WidthFor(*request.stream);
   InferenceResult result;
   for (size_t output = 0; output < outputs.size(); ++output) {
     std::vector<float> values;
@@ -133,8 +133,8 @@ void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
     result.outputs.push_back(
         MakeTensorView(ElementType::kFloat32, {rows, classes}, std::move(values)));
   }
-  auto answer = EncodeRows(result, outputs, 0, rows, outputs, *request.stream->codec,
-                           RowKeys(*request.stream->codec, request.refs));
+  auto answer = EncodeRows(result, outputs, 0, rows, request.stream->outputs,
+                           *request.stream->codec, RowKeys(*request.stream->codec, request.refs));
   if (!answer.ok()) {
     Fail(request, answer.status());
     return;
@@ -146,15 +146,17 @@ void LabelServer::AnswerRows(const CachedRows::Ready& ready) {
 
 void LabelServer::KeepRows(Work& work, const Request& request, const InferenceResult& result,
                            int64_t first) {
-  const auto classes = static_cast<int64_t>(work.model->served->classes);
+  const int64_t classes = work.model->WidthFor(*request.stream);
   const int64_t rows = request.refs.ids_size();
   std::vector<LabelRow> labels;
-  for (const std::string& output : request.stream->outputs) {
+  for (const std::string& output : request.stream->computed) {
     const size_t index =
         std::find(work.outputs.begin(), work.outputs.end(), output) - work.outputs.begin();
     const std::span<const float> values =
         result.outputs.at(index).as<float>().subspan(first * classes, rows * classes);
-    if (const absl::Status valid = CheckTeacherLogits(values, classes); !valid.ok()) {
+    const absl::Status valid = output == kHiddenOutput ? CheckFiniteRows(values, classes)
+                                                       : CheckTeacherLogits(values, classes);
+    if (!valid.ok()) {
       Suspect(*work.model, valid);
       Fail(request, Annotate(valid, absl::StrCat("output ", output)));
       return;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/rpc/peer_identity.h"
@@ -48,6 +49,8 @@ struct LabelServer::Stream {
   int64_t weight = kUsualWeight;
   std::shared_ptr<const LabelCodec> codec;
   std::vector<std::string> outputs;
+  // Of the runner, for these.
+  std::vector<std::string> computed;
   // Admitted and unanswered: the student's id to the server's, which is never used
   // twice.
   std::map<uint64_t, uint64_t> asked;
@@ -107,6 +110,14 @@ struct LabelServer::Model {
   void AddAsk(Request request);
   // Nothing where it does not wait (any more).
   std::optional<Request> TakeAsk(uint64_t id);
+
+  // 0 without a head.
+  int64_t features() const;
+  // Values of a row that the stream's codec encodes.
+  int64_t WidthFor(const Stream& stream) const;
+  // Made at the first ask for it, and kept for the others.
+  absl::StatusOr<LabelAnswer> HeadAnswer();
+  std::optional<LabelAnswer> head;
 };
 
 // A batch that holds one of the runner's places, until all its groups have run: one, or
