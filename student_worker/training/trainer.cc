@@ -21,6 +21,7 @@
 #include "distillation/models/model.h"
 #include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
+#include "distillation/objectives/hidden_logits.h"
 #include "distillation/objectives/objective.h"
 #include "distillation/objectives/sparse_terms.h"
 #include "distillation/order/run_examples.h"
@@ -270,6 +271,9 @@ class ReplicatedTrainer final : public Trainer {
     for (const auto& [key, its] : labels) {
       if (const auto* const logits = std::get_if<TensorView>(&its)) {
         ASSIGN_OR_RETURN(inputs.teacher_logits[key], CopyToTensor(*logits));
+      } else if (const auto* const hidden = std::get_if<HiddenLabels>(&its)) {
+        ASSIGN_OR_RETURN(inputs.teacher_logits[key],
+                         hidden_logits_[key].Of(*hidden, model_->Parameters().front().device()));
       } else {
         ASSIGN_OR_RETURN(inputs.sparse_targets[key],
                          SparseTargetAt(*std::get<std::shared_ptr<const SparseLabels>>(its),
@@ -317,6 +321,7 @@ class ReplicatedTrainer final : public Trainer {
   const std::vector<int32_t> labels_;
   std::vector<std::string> names_;
   std::unique_ptr<Model> model_;
+  std::map<std::pair<std::string, std::string>, HiddenLogits> hidden_logits_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<GradientReducer> reducer_;
 };

@@ -349,25 +349,36 @@ TEST(TrainerTest, SoftLabelsTeachWithoutHardOnes) {
   soft->mutable_soft_kl()->set_output("logits");
   soft->set_weight(v1::TermConfig::SOFT_WEIGHT);
   const auto data = Data();
-  InWorld(1, options, [&](int, Trainer& trainer) {
-    StepValues values = Values();
-    values.hard_weight = 0;
-    for (int64_t step = 0; step < 40; ++step) {
-      const auto slice = *trainer.Slice(step);
-      std::vector<float> logits;
-      for (const ExampleView& view : slice) {
-        const float sign = data->labels(v1::TRAIN)[view.example_id] == 0 ? 1.f : -1.f;
-        logits.insert(logits.end(), {4 * sign, -4 * sign});
+  // As logits, and as hidden states of one feature whose head makes the same logits.
+  const auto head = std::make_shared<const LabelHead>(
+      LabelHead{MakeTensorView(ElementType::kFloat32, {2, 1}, std::vector<float>{4, -4}),
+                MakeTensorView(ElementType::kFloat32, {2}, std::vector<float>{0, 0})});
+  std::vector<double> losses[2];
+  for (const bool hidden : {false, true})
+    InWorld(1, options, [&](int, Trainer& trainer) {
+      StepValues values = Values();
+      values.hard_weight = 0;
+      for (int64_t step = 0; step < 40; ++step) {
+        const auto slice = *trainer.Slice(step);
+        std::vector<float> logits, states;
+        for (const ExampleView& view : slice) {
+          const float sign = data->labels(v1::TRAIN)[view.example_id] == 0 ? 1.f : -1.f;
+          logits.insert(logits.end(), {4 * sign, -4 * sign});
+          states.push_back(sign);
+        }
+        const auto rows = static_cast<int64_t>(slice.size());
+        SoftLabels labels = MakeTensorView(ElementType::kFloat32, {rows, 2}, logits);
+        if (hidden) {
+          labels = HiddenLabels{MakeTensorView(ElementType::kFloat32, {rows, 1}, states), head};
+        }
+        const auto result = trainer.Step(step, values, {{{"t", "logits"}, labels}});
+        ASSERT_TRUE(result.ok()) << result.status();
+        EXPECT_EQ(result->terms.count("soft"), 1u);
+        losses[hidden].push_back(result->loss);
       }
-      const auto rows = static_cast<int64_t>(slice.size());
-      const auto result = trainer.Step(
-          step, values,
-          {{{"t", "logits"}, MakeTensorView(ElementType::kFloat32, {rows, 2}, logits)}});
-      ASSERT_TRUE(result.ok()) << result.status();
-      EXPECT_EQ(result->terms.count("soft"), 1u);
-    }
-    EXPECT_EQ(*trainer.ValidationAccuracy(), 1.0);
-  });
+      EXPECT_EQ(*trainer.ValidationAccuracy(), 1.0);
+    });
+  EXPECT_EQ(losses[false], losses[true]);
 }
 
 TEST(TrainerTest, ADivergedLossNamesItsTermAndStep) {
