@@ -24,6 +24,7 @@
 #include "common/status/status_macros.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/label_codec.h"
+#include "distillation/labels/label_head.h"
 #include "distillation/labels/section.h"
 #include "distillation/labels/soft_labels.h"
 
@@ -40,6 +41,8 @@ struct Answer {
   std::vector<uint64_t> keys;
   v1::Section section;
   std::shared_ptr<const AlignedBytes> payload;
+  // Of hidden states, for which classes make no difference.
+  std::shared_ptr<const LabelHead> head;
 };
 
 struct Set {
@@ -64,6 +67,13 @@ absl::StatusOr<std::unique_ptr<Answer>> Encode(const TensorView& logits, const s
   auto payload = std::make_shared<AlignedBytes>(encoded.bytes.size());
   std::copy(encoded.bytes.begin(), encoded.bytes.end(), payload->data());
   answer->payload = std::move(payload);
+  if (answer->codec->layout() == LabelLayout::kHidden) {
+    const int64_t features = logits.dims[1];
+    answer->head = std::make_shared<const LabelHead>(
+        LabelHead{MakeTensorView(ElementType::kFloat32, {1, features},
+                                 std::vector<float>(static_cast<size_t>(features))),
+                  MakeTensorView(ElementType::kFloat32, {1}, std::vector<float>(1))});
+  }
   return answer;
 }
 
@@ -71,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Answer>> Encode(const TensorView& logits, const s
 absl::Status Decode(const Answer& answer, int64_t batches) {
   const auto bytes = std::as_bytes(std::span(answer.payload->view()));
   for (int64_t i = 0; i < batches; ++i) {
-    RETURN_IF_ERROR(DecodeSoftLabels(answer.section, bytes, answer.payload).status());
+    RETURN_IF_ERROR(DecodeSoftLabels(answer.section, bytes, answer.payload, answer.head).status());
   }
   return absl::OkStatus();
 }
@@ -112,7 +122,9 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
        "normal",
        1000,
        {"dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8/32", "top_k", "sampled"}},
-      {"c128k", "language_model", 128000, {"top_k", "top_k/37", "sampled"}}};
+      {"c128k", "language_model", 128000, {"top_k", "top_k/37", "sampled"}},
+      // Features of a hidden state.
+      {"h512", "normal", 512, {"hidden_fp16"}}};
   std::vector<std::unique_ptr<Answer>> answers;
   std::vector<std::string> names;
   std::vector<Variant> variants;

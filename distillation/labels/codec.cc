@@ -141,7 +141,7 @@ bool IsHiddenCodec(std::string_view name) {
 }
 
 std::vector<std::string> ServedCodecNames() {
-  std::vector<std::string> names = DenseCodecNames();
+  std::vector<std::string> names = PlainNames();
   names.insert(names.end(), {"top_k", "sampled"});
   return names;
 }

@@ -117,9 +117,10 @@ TEST(Codec, AllThatIsServedButScoresAtIdsIsFoundForARun) {
   EXPECT_FALSE(IsSupportedCodec("scores_at_ids/3", ServedCodecNames()));
 }
 
-TEST(Codec, HiddenCodecsLiveForeverAndSuitAnyTemperature) {
+TEST(Codec, HiddenCodecsAreServedLiveForeverAndSuitAnyTemperature) {
   for (const char* name : {"hidden_fp32", "hidden_fp16", "hidden_bf16"}) {
     EXPECT_TRUE(IsHiddenCodec(name));
+    EXPECT_TRUE(IsSupportedCodec(name, ServedCodecNames()));
     EXPECT_EQ(FindCodec(name)->get(), FindCodecForRun(name, 0, 100)->get());
     EXPECT_THAT(DenseCodecNames(), ::testing::Not(::testing::Contains(name)));
   }

@@ -31,6 +31,16 @@ class Hidden final : public LabelCodec {
     return Annotate(values_->Decode(rows, features, parameters, bytes, values), name_);
   }
 
+  absl::StatusOr<const float*> DecodeInPlace(int64_t rows, int64_t features,
+                                             std::string_view parameters,
+                                             std::span<const std::byte> bytes) const override {
+    auto in_place = values_->DecodeInPlace(rows, features, parameters, bytes);
+    if (!in_place.ok()) return Annotate(in_place.status(), name_);
+    return in_place;
+  }
+
+  bool payload_is_the_labels() const override { return values_->payload_is_the_labels(); }
+
  private:
   const std::string name_;
   const std::shared_ptr<const LabelCodec> values_;

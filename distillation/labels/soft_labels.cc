@@ -91,7 +91,8 @@ absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
   if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) {
     return DecodeSection(section, payload, owner);
   }
-  if ((*codec)->layout() == LabelLayout::kHidden) return DecodeHidden(section, payload, owner, head);
+  if ((*codec)->layout() == LabelLayout::kHidden)
+    return DecodeHidden(section, payload, owner, head);
   ASSIGN_OR_RETURN(SparseLabels labels, DecodeSparseSection(section, payload, RowContext()));
   if (labels.width == labels.classes && labels.weights.empty()) {
     return MakeTensorView(ElementType::kFloat32, {labels.rows, labels.classes},

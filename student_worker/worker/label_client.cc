@@ -58,9 +58,17 @@ std::shared_ptr<const StepLabels> Join(const std::vector<LabelPart>& parts) {
   return joined;
 }
 
-bool IsSparse(const std::string& codec) {
-  const auto found = FindCodec(codec);
-  return found.ok() && (*found)->layout() == LabelLayout::kSparse;
+// Whether labels of the two join.
+bool Join(const std::string& codec, const std::string& other) {
+  if (codec == other) return true;
+  const auto one = FindCodec(codec);
+  const auto two = FindCodec(other);
+  return one.ok() && two.ok() && (*one)->layout() == (*two)->layout() &&
+         (*one)->layout() != LabelLayout::kSparse;
+}
+
+bool AnyHidden(const v1::Open& open) {
+  return std::any_of(open.codecs().begin(), open.codecs().end(), IsHiddenCodec);
 }
 
 // `positions` ascend.
@@ -188,6 +196,7 @@ void LabelClient::CountAnswer(const Unanswered& asked, const v1::StageSeconds& s
 
 void LabelClient::Settle(absl::Duration now) {
   if (stopped_) return;
+  AskForHead(now);
   source_.Advance(now);
   OfferReady();
   // Actions may lead to more, where a stream cannot even be tried.
@@ -238,13 +247,17 @@ void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
   options.transport = options_.transport;
   options.open = options_.open;
   options.request_credit = kRequestCredit;
+  if (AnyHidden(options_.open)) options.max_answer_bytes = LabelHeads::kMaxBytes;
   const uint64_t serial = ++last_serial_;
   auto channel = LabelChannel::Open(options, EventsOf(endpoint.name, serial));
   if (!channel.ok()) {
     source_.StreamLost(endpoint.name, channel.status(), now);
     return;
   }
-  teachers_[endpoint.name] = Teacher{serial, *std::move(channel), {}, {}};
+  Teacher& teacher = teachers_[endpoint.name];
+  teacher = Teacher();
+  teacher.serial = serial;
+  teacher.channel = *std::move(channel);
 }
 
 void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
@@ -311,9 +324,7 @@ absl::Status LabelClient::CheckCodec(const std::string& codec) const {
     return absl::FailedPreconditionError(
         absl::StrCat("it took the label codec ", codec, ", which it was not asked for"));
   }
-  if (codec_.empty() || codec_ == codec || !(IsSparse(codec_) || IsSparse(codec))) {
-    return absl::OkStatus();
-  }
+  if (codec_.empty() || Join(codec_, codec)) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "it took the label codec ", codec, " and another server ", codec_,
       ", which do not join; run one release on all servers, or name one codec in labels.codecs"));
@@ -346,7 +357,8 @@ void LabelClient::OnOpened(const std::string& name, uint64_t serial, const v1::O
   }
   if (codec_.empty()) codec_ = opened.codec();
   teacher->codec = opened.codec();
-  source_.StreamOpened(name, opened.numerics_class().text(), now);
+  teacher->numerics_class = opened.numerics_class().text();
+  Opened(name, *teacher, now);
 }
 
 LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t serial) {
@@ -360,6 +372,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
     self->Post([=, raw = self.get()](absl::Duration now) {
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
+      if (id == kHeadRequest) return raw->OnHead(name, *received, now);
       const auto asked = teacher->unanswered.extract(id);
       if (asked.empty()) return;
       const Unanswered& was = asked.mapped();
@@ -380,6 +393,7 @@ LabelChannelEvents LabelClient::EventsOf(const std::string& name, uint64_t seria
     self->Post([=, raw = self.get()](absl::Duration now) {
       Teacher* teacher = raw->Current(name, serial);
       if (teacher == nullptr) return;
+      if (id == kHeadRequest) return raw->LoseForHead(name, status, /*lied=*/false, now);
       teacher->unanswered.erase(id);
       raw->source_.AskFailed(id, status, retry_after, now);
     });
@@ -433,7 +447,7 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
                      DecodeSoftLabels(section,
                                       std::as_bytes(std::span<const char>(
                                           received->payload.data(), received->payload.size())),
-                                      received));
+                                      received, head_));
     if (RowsOf(values) != rows || ClassesOf(values) != int64_t{options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }
@@ -451,7 +465,8 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
 }
 
 void LabelClient::SetTimer() {
-  const absl::Duration next = source_.NextDeadline();
+  absl::Duration next = source_.NextDeadline();
+  if (head_ask_.has_value()) next = std::min(next, head_ask_->deadline);
   if (next == timer_at_ && timer_ != 0) return;
   if (timer_ != 0) timers_->Cancel(timer_);
   timer_ = 0;

@@ -19,10 +19,12 @@
 #include "common/clock/timer.h"
 #include "common/executor/executor.h"
 #include "common/rpc/transport.h"
+#include "distillation/labels/label_head.h"
 #include "distillation/labels/soft_labels.h"
 #include "proto/teacher.pb.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
+#include "student_worker/worker/label_heads.h"
 #include "student_worker/worker/role_labels.h"
 #include "teacher_server/client/label_channel.h"
 
@@ -40,13 +42,16 @@ struct LabelClientOptions {
   bool by_example = false;
   // The examples of a step. Called on the executor only.
   std::function<absl::StatusOr<v1::ExampleRefs>(int64_t step)> examples_of;
+  // Of the process: a head that is there is not asked for.
+  std::shared_ptr<LabelHeads> heads = std::make_shared<LabelHeads>();
 };
 
 // Thread-safe. Everything is decided on `executor`, a serial one that runs nothing inside
 // Schedule. A teacher whose answer came whole and may not be trained on, that serves another
 // fingerprint, or that answers in another codec than its stream was opened with, is refused and
 // another asked. Where the first stream speaks a sparse codec the others must speak the same,
-// since the labels of a step are of one kind. Call Close,
+// since the labels of a step are of one kind. Where it speaks a hidden one, one stream is asked for
+// the head, which serves all of them, and nobody for labels before it is there. Call Close,
 // and let the executor run what it led to, before any of the pointers goes.
 class LabelClient final : public RoleLabels, public std::enable_shared_from_this<LabelClient> {
  public:
@@ -79,9 +84,19 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
     std::shared_ptr<LabelChannel> channel;
     // As `opened` said.
     std::string codec;
+    std::string numerics_class;
+    // The source is to hear of it when the head is there.
+    bool waits_for_head = false;
     // By ask without a terminal answer; those that no longer count included.
     std::map<uint64_t, Unanswered> unanswered;
   };
+  struct HeadAsk {
+    std::string teacher;
+    uint64_t serial = 0;
+    absl::Duration deadline;
+  };
+  // The source counts from 1.
+  static constexpr uint64_t kHeadRequest = 0;
   struct Ready {
     int64_t step = 0;
     std::shared_ptr<const StepLabels> labels;
@@ -113,6 +128,11 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   absl::Status CheckCodec(const std::string& codec) const;
   void OnOpened(const std::string& name, uint64_t serial, const v1::Opened& opened,
                 absl::Duration now);
+  void Opened(const std::string& name, Teacher& teacher, absl::Duration now);
+  // Where somebody waits for it and nobody in time has been asked.
+  void AskForHead(absl::Duration now);
+  void OnHead(const std::string& name, const ReceivedLabels& received, absl::Duration now);
+  void LoseForHead(const std::string& name, const absl::Status& why, bool lied, absl::Duration now);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(
       const std::shared_ptr<const ReceivedLabels>& received, const std::string& codec,
       int64_t rows) const;
@@ -133,6 +153,9 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   uint64_t last_serial_ = 0;
   // Of the first stream that was opened.
   std::string codec_;
+  // Of hidden labels; once it is there, for good, so that all parts of a step join.
+  std::shared_ptr<const LabelHead> head_;
+  std::optional<HeadAsk> head_ask_;
   // The step last asked about, since the asks of one come together.
   int64_t examples_step_ = -1;
   v1::ExampleRefs examples_;

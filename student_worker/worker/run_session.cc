@@ -208,6 +208,7 @@ class Session {
       options.source.exact = run_.labels().exact();
       options.source.request_timeout = absl::Seconds(run_.labels().request_timeout_seconds());
       options.transport = tools_.transport;
+      options.heads = tools_.heads;
       options.by_example = LabelsComeAgain(run_);
       options.rows = run_.training().global_batch_size() / world_.members_size();
       v1::Open& open = options.open;

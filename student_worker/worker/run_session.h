@@ -19,6 +19,7 @@
 #include "proto/coordinator.pb.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
+#include "student_worker/worker/label_heads.h"
 #include "student_worker/worker/world_control.h"
 
 namespace distill {
@@ -52,6 +53,8 @@ struct SessionTools {
   Executor* label_executor = nullptr;
   // Where recorded labels are read from the disk.
   Executor* reading_executor = nullptr;
+  // Kept over worlds and runs.
+  std::shared_ptr<LabelHeads> heads = std::make_shared<LabelHeads>();
   std::function<double()> random;
   RunCalls* coordinator = nullptr;
   SessionObserver* observer = nullptr;

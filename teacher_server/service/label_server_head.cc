@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/bytes/byte_slices.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/head_section.h"
 #include "distillation/labels/label_head.h"
@@ -31,7 +32,7 @@ absl::StatusOr<LabelAnswer> LabelServer::Model::HeadAnswer() {
   answer.shared = true;
   answer.sections = std::move(encoded.sections);
   for (std::string& bytes : encoded.payload) {
-    answer.payload.push_back(std::make_shared<const std::string>(std::move(bytes)));
+    answer.payload.push_back(SlicesOf(std::move(bytes)));
   }
   head = std::move(answer);
   return *head;

@@ -30,9 +30,9 @@ std::shared_ptr<const DataSet> Data() {
 }  // namespace
 
 InProcessTeacher::InProcessTeacher(const InProcessTeacherOptions& options) {
-  runner_ = std::make_shared<FakeRunner>(
-      ModelDescription{options.fingerprint, options.numerics_class, {1, 2}, kClasses, {"logits"}},
-      options.mode, 1);
+  ModelDescription model{options.fingerprint, options.numerics_class, {1, 2}, kClasses, {"logits"}};
+  if (options.head) model.head = FakeRunner::Head(kClasses);
+  runner_ = std::make_shared<FakeRunner>(std::move(model), options.mode, 1);
   Serving serving;
   serving.model.model = "teacher";
   serving.model.fingerprint = options.fingerprint;

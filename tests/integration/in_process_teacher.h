@@ -23,6 +23,8 @@ struct InProcessTeacherOptions {
   std::string numerics_class = "test";
   std::vector<std::string> codecs = {"dense_fp32"};
   uint32_t max_batch_examples = 16;
+  // Whether its model has FakeRunner::Head.
+  bool head = false;
 };
 
 // Serves "teacher" for the data set "data": kExamples examples of shape [1, 2] that are 1 and the
