@@ -247,7 +247,7 @@ void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
   options.transport = options_.transport;
   options.open = options_.open;
   options.request_credit = kRequestCredit;
-  if (AnyHidden(options_.open)) options.max_answer_bytes = LabelHeads::kMaxBytes;
+  if (AnyHidden(options_.open)) options.max_answer_bytes = options_.heads->max_bytes();
   const uint64_t serial = ++last_serial_;
   auto channel = LabelChannel::Open(options, EventsOf(endpoint.name, serial));
   if (!channel.ok()) {

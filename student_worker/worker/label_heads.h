@@ -21,6 +21,7 @@ class LabelHeads {
   static constexpr uint64_t kMaxBytes = uint64_t{2} << 30;
 
   explicit LabelHeads(uint64_t max_bytes = kMaxBytes) : max_bytes_(max_bytes) {}
+  uint64_t max_bytes() const { return max_bytes_; }
 
   // Null where it is not kept.
   std::shared_ptr<const LabelHead> Find(const std::string& fingerprint) const

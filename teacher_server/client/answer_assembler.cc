@@ -66,9 +66,10 @@ absl::Status AnswerAssembler::AddPart(Partial& partial, const v1::Labels& part,
 
 absl::Status AnswerAssembler::Begin(Partial& partial, const v1::Labels& part) {
   if (part.total_bytes() > max_answer_bytes_ - unfinished_bytes_) {
-    return absl::DataLossError(absl::StrCat("the answer would have ", part.total_bytes(),
-                                            " bytes, at most ", max_answer_bytes_,
-                                            " are taken in at once; ask for fewer examples"));
+    return absl::DataLossError(absl::StrCat(
+        "the answer would have ", part.total_bytes(), " bytes, at most ", max_answer_bytes_,
+        " are taken in at once; ask for fewer examples, or, where it is a "
+        "head, for labels in another codec"));
   }
   partial.total = part.total_bytes();
   partial.labels = std::make_shared<ReceivedLabels>();

@@ -300,6 +300,19 @@ TEST_F(LabelClientHeadTest, AHeadThatIsNoneOfTheRunsIsRefusedWithItsTeacher) {
   }
 }
 
+TEST_F(LabelClientHeadTest, AHeadThatIsTooLargeIsNotTakenInAndTheRunEndsWithTheReason) {
+  HeadTeacher teacher;
+  LabelClientOptions options = Options();
+  options.heads = std::make_shared<LabelHeads>(/*max_bytes=*/59);
+  options.source.no_teacher_timeout = absl::Seconds(3);
+  Start(options);
+  SetTeachers({{"teacher", teacher.address()}});
+  // 4 * 5 * (2 + 1) bytes.
+  EXPECT_THAT(std::string(client_->Take(0).status().message()),
+              HasSubstr("would have 60 bytes, at most 59"));
+  EXPECT_EQ(teacher.label_asks(), 0);
+}
+
 TEST_F(LabelClientHeadTest, HiddenStatesOfAnotherHeadAreRefusedWithTheirTeacher) {
   HeadTeacher changed(HeadTeacher::Fault::kOtherFeatures), good;
   Start(Options());
