@@ -1,22 +1,34 @@
 #include "distillation/objectives/hidden_logits.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/linear.h>
 
+#include <cstddef>
+
 #include "common/status/status_macros.h"
+#include "common/tensor_view/tensor_view.h"
 #include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
 
 namespace distill {
 
+namespace {
+
+// A head may be large, and is read only, as LibTorch has no type to say.
+at::Tensor InPlace(const TensorView& view) {
+  return at::from_blob(const_cast<std::byte*>(view.bytes.data()), view.dims,
+                       at::TensorOptions().dtype(at::kFloat));
+}
+
+}  // namespace
+
 absl::StatusOr<at::Tensor> HiddenLogits::Of(const HiddenLabels& labels, at::Device device) {
   if (head_ != labels.head || weight_.device() != device) {
     head_ = nullptr;
-    ASSIGN_OR_RETURN(const at::Tensor weight, CopyToTensor(labels.head->weight));
-    ASSIGN_OR_RETURN(const at::Tensor bias, CopyToTensor(labels.head->bias));
     RETURN_IF_ERROR(CallTorch("the teacher's head", [&] {
-      weight_ = weight.to(device);
-      bias_ = bias.to(device);
+      weight_ = InPlace(labels.head->weight).to(device);
+      bias_ = InPlace(labels.head->bias).to(device);
     }));
     head_ = labels.head;
   }

@@ -11,13 +11,13 @@
 
 namespace distill {
 
-// Thread-compatible. Keeps the head of the last labels as tensors, since one head serves all
-// labels of a teacher.
+// Thread-compatible. Keeps the head of the last labels, on the host without a copy, since one head
+// serves all labels of a teacher.
 class HiddenLogits {
  public:
   // The teacher's logits, float32 [n, classes] on `device`: one matrix product of 2 * n * features
   // * classes operations. They are the teacher's own up to rounding, since sums are taken in
-  // another order. INVALID_ARGUMENT for tensors that do not fit together.
+  // another order. INVALID_ARGUMENT for states whose bytes do not fill their shape.
   absl::StatusOr<at::Tensor> Of(const HiddenLabels& labels, at::Device device);
 
  private:
