@@ -201,7 +201,7 @@ AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& run
   options.hello.set_role(v1::TEACHER_SERVER);
   options.hello.set_worker(flags.name);
   options.hello.set_incarnation(runtime.incarnation());
-  options.hello.set_address(address);
+  options.hello.set_address(flags.advertise.empty() ? address : flags.advertise);
   options.hello.set_process_id(getpid());
   options.hello.set_ops_address(runtime.ops_address());
   return options;
@@ -268,7 +268,9 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   if (const absl::Status status = runtime->NotifyStarted(server->address()); !status.ok()) {
     shutdown.Request("nobody hears that this server has started", status);
   }
-  LogLine(runtime->clock(), flags.name, "serves on " + server->address());
+  LogLine(runtime->clock(), flags.name,
+          "serves on " + server->address() +
+              (flags.advertise.empty() ? "" : ", and tells students " + flags.advertise));
 
   shutdown.Wait();
   LogLine(runtime->clock(), flags.name, "drains: " + shutdown.reason());

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/config/nearest_name.h"
 
@@ -34,6 +35,18 @@ const char* DescriptionOf(ProcessKind kind) {
              "  student_worker --run-dir /shared/runs/first --coordinator 127.0.0.1:7000\n";
   }
   return "";
+}
+
+// What is wrong with an address that others are to connect to; empty: nothing.
+std::string WhyNotReachable(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535) {
+    return "";
+  }
+  return "'" + address +
+         "' is not where others connect to; write host:port with a port from 1 to 65535";
 }
 
 void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
@@ -68,6 +81,11 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
         ->capture_default_str();
   }
   if (kind == ProcessKind::kTeacherServer) {
+    app.add_option("--advertise", flags.advertise,
+                   "host:port that students are told to connect to, where it is not that of "
+                   "--listen: behind a forwarded port, a proxy or a service")
+        ->check(WhyNotReachable)
+        ->excludes("--serve");
     app.add_option("--cache-mib", flags.cache_mib, "MiB of labels to keep in memory; 0: none")
         ->capture_default_str();
     app.add_option("--cache-dir", flags.cache_dir,

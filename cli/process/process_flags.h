@@ -26,6 +26,9 @@ struct ProcessFlags {
   std::string serve;
   // Where it serves: coordinator and teacher servers.
   std::string listen = "127.0.0.1:0";
+  // Of a teacher server: what students are told in place of that; empty: `listen` with
+  // the port that is bound.
+  std::string advertise;
   // Address of this host that the other ranks reach: student workers.
   std::string bind_host = "127.0.0.1";
   std::string ops_listen = "127.0.0.1:0";

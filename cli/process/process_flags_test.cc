@@ -35,6 +35,38 @@ TEST(ProcessFlagsTest, ATeacherServerCachesLabelsInMemoryUnlessToldOtherwise) {
   EXPECT_EQ(other.cache_disk_mib, 5u);
 }
 
+TEST(ProcessFlagsTest, ATeacherServerIsReachedWhereItListensUnlessToldOtherwise) {
+  const std::vector<std::string> needed = {"--run-dir=/r", "--coordinator=h:1"};
+  EXPECT_EQ(
+      std::get<ProcessFlags>(ParseProcessFlags(ProcessKind::kTeacherServer, needed)).advertise, "");
+  const auto flags = std::get<ProcessFlags>(ParseProcessFlags(
+      ProcessKind::kTeacherServer,
+      {needed[0], needed[1], "--listen=0.0.0.0:7100", "--advertise=teachers.example.org:443"}));
+  EXPECT_EQ(flags.listen, "0.0.0.0:7100");
+  EXPECT_EQ(flags.advertise, "teachers.example.org:443");
+}
+
+TEST(ProcessFlagsTest, AnAddressThatNobodyCanConnectToIsNotToldToOthers) {
+  for (const std::string address : {"h", ":5", "h:", "h:0", "h:65536", "h:-1", "h:x"}) {
+    const auto parsed =
+        ParseProcessFlags(ProcessKind::kTeacherServer,
+                          {"--run-dir=/r", "--coordinator=h:1", "--advertise=" + address});
+    const auto* exit = std::get_if<PrintAndExit>(&parsed);
+    ASSERT_NE(exit, nullptr) << address;
+    EXPECT_EQ(exit->code, ExitCode::kUsage);
+    EXPECT_THAT(exit->text, HasSubstr("--advertise"));
+    EXPECT_THAT(exit->text, HasSubstr("'" + address + "' is not where others connect to"));
+  }
+}
+
+TEST(ProcessFlagsTest, NobodyIsToldOfATeacherServerThatHasNoCoordinator) {
+  const auto parsed = ParseProcessFlags(ProcessKind::kTeacherServer,
+                                        {"--run-dir=/r", "--serve=order.yaml", "--advertise=h:1"});
+  ASSERT_TRUE(std::holds_alternative<PrintAndExit>(parsed));
+  EXPECT_EQ(std::get<PrintAndExit>(parsed).code, ExitCode::kUsage);
+  EXPECT_THAT(std::get<PrintAndExit>(parsed).text, HasSubstr("--advertise"));
+}
+
 TEST(ProcessFlagsTest, AMisspeltFlagIsAUsageErrorWithTheNearestName) {
   const auto parsed = ParseProcessFlags(
       ProcessKind::kTeacherServer, {"--run-dir=/r", "--coordinator=h:1", "--lisen=127.0.0.1:5"});
