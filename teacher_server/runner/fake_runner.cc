@@ -20,7 +20,7 @@ FakeRunner::~FakeRunner() {
 
 void FakeRunner::Start(InferenceBatch batch, Done done) {
   if (mode_ == Mode::kAtOnce) {
-    done(Answer(description_, batch));
+    done(AnswerOf(batch));
     return;
   }
   {
@@ -42,7 +42,7 @@ bool FakeRunner::CompleteOldest(absl::Status status) {
     pending_.pop_front();
   }
   if (status.ok()) {
-    oldest.second(Answer(description_, oldest.first));
+    oldest.second(AnswerOf(oldest.first));
   } else {
     oldest.second(std::move(status));
   }
@@ -69,6 +69,12 @@ std::shared_ptr<const LabelHead> FakeRunner::Head(int64_t classes) {
       LabelHead{MakeTensorView(ElementType::kFloat32, {classes, 2}, std::move(weight)),
                 MakeTensorView(ElementType::kFloat32, {classes},
                                std::vector<float>(static_cast<size_t>(classes)))});
+}
+
+absl::StatusOr<InferenceResult> FakeRunner::AnswerOf(const InferenceBatch& batch) const {
+  absl::StatusOr<InferenceResult> result = Answer(description_, batch);
+  if (result.ok()) result->waited = waited_;
+  return result;
 }
 
 absl::StatusOr<InferenceResult> FakeRunner::Answer(const ModelDescription& description,

@@ -29,6 +29,9 @@ class FakeRunner final : public Runner {
   int max_in_flight() const override { return max_in_flight_; }
   void Start(InferenceBatch batch, Done done) override;
 
+  // InferenceResult::waited of what it answers. Before the first Start.
+  void set_waited(absl::Duration waited) { waited_ = waited; }
+
   // Answers the oldest batch with its logits, or with `status` if that failed.
   // False when none is in flight.
   bool CompleteOldest(absl::Status status = absl::OkStatus());
@@ -45,9 +48,13 @@ class FakeRunner final : public Runner {
                                                 const InferenceBatch& batch);
 
  private:
+  // With what it was told to say.
+  absl::StatusOr<InferenceResult> AnswerOf(const InferenceBatch& batch) const;
+
   const ModelDescription description_;
   const Mode mode_;
   const int max_in_flight_;
+  absl::Duration waited_;
 
   mutable absl::Mutex mu_;
   std::deque<std::pair<InferenceBatch, Done>> pending_ ABSL_GUARDED_BY(mu_);

@@ -27,6 +27,8 @@ struct InferenceBatch {
 // One float32 tensor [rows, ...] per name in InferenceBatch.outputs, same order.
 struct InferenceResult {
   std::vector<TensorView> outputs;
+  // From Start to the begin of the work: behind the batches that were started before.
+  absl::Duration waited;
   absl::Duration compute;
 };
 

@@ -95,8 +95,11 @@ class ModelRunner final : public Runner {
     if (absl::Status status = Admit(batch); !status.ok()) return done(std::move(status));
     // Shared, since a refused closure is destroyed and `done` must still be called.
     auto shared_done = std::make_shared<Done>(std::move(done));
-    absl::Status scheduled = executor_->Schedule(
-        [this, batch = std::move(batch), shared_done] { Finish(Compute(batch), *shared_done); });
+    const absl::Duration started = clock_->MonotonicNow();
+    absl::Status scheduled =
+        executor_->Schedule([this, started, batch = std::move(batch), shared_done] {
+          Finish(Compute(batch, started), *shared_done);
+        });
     if (!scheduled.ok()) Finish(std::move(scheduled), *shared_done);
   }
 
@@ -134,10 +137,11 @@ class ModelRunner final : public Runner {
     --unfinished_;
   }
 
-  absl::StatusOr<InferenceResult> Compute(const InferenceBatch& batch) {
+  absl::StatusOr<InferenceResult> Compute(const InferenceBatch& batch, absl::Duration started) {
     InferenceResult result;
     absl::Status failed;
     const absl::Duration start = clock_->MonotonicNow();
+    result.waited = start - started;
     RETURN_IF_ERROR(CallTorch("inference", [&] { failed = Infer(batch, result); }));
     RETURN_IF_ERROR(failed);
     result.compute = clock_->MonotonicNow() - start;

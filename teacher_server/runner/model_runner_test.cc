@@ -135,6 +135,18 @@ TEST(ModelRunner, HoldsItsBoundAndDoneMayStartTheNextBatch) {
   EXPECT_EQ(finished, 2);
 }
 
+TEST(ModelRunner, SaysHowLongABatchWaitedBehindOthers) {
+  ManualExecutor executor;
+  FakeClock clock;
+  const auto runner = SmallRunner(&executor, &clock);
+  ASSERT_TRUE(executor.Schedule([&] { clock.Advance(absl::Milliseconds(30)); }).ok());
+  absl::StatusOr<InferenceResult> result = absl::UnknownError("done was not called");
+  runner->Start(Batch({1, 2, 3}), [&](auto told) { result = std::move(told); });
+  executor.RunAll();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->waited, absl::Milliseconds(30));
+}
+
 TEST(ModelRunner, TheNumericsClassNamesThreadsAndLibrary) {
   ASSERT_TRUE(SetInferenceThreads(1).ok());
   EXPECT_THAT(NumericsClass(), HasSubstr(", 1 thread, LibTorch 2.11"));

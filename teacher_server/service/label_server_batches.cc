@@ -126,7 +126,7 @@ void LabelServer::AnswerAll(Work& work, const std::vector<Request>& requests,
                      *request.stream->codec, RowKeys(*request.stream->codec, request.refs));
       if (answer.ok()) {
         v1::StageSeconds& stages = answer->stages;
-        stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted));
+        stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted + result.waited));
         stages.set_assemble(absl::ToDoubleSeconds(work.assemble));
         stages.set_infer(absl::ToDoubleSeconds(result.compute));
         stages.set_encode(absl::ToDoubleSeconds(clock_->MonotonicNow() - begin));

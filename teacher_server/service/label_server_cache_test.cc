@@ -197,11 +197,13 @@ class LabelServerCacheTest : public ::testing::Test {
 };
 
 TEST_F(LabelServerCacheTest, AnotherStudentsRowsAreAnsweredWithoutComputeInItsOwnCodec) {
+  runner_->set_waited(absl::Milliseconds(20));
   auto first = Open();
   Ask(first, 1, {0, 1, 2});
   clock_.Advance(absl::Milliseconds(5));
   Compute();
   EXPECT_EQ(first->answers[1], Truth({0, 1, 2}));
+  EXPECT_EQ(first->stages[1].queue(), 0.02) << "behind another batch of the runner";
   auto second = Open("dense_fp16");
   Ask(second, 1, {2, 0});
   EXPECT_EQ(second->answers[1], Truth({2, 0}));

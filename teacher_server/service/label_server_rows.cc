@@ -168,7 +168,7 @@ void LabelServer::KeepRows(Work& work, const Request& request, const InferenceRe
   }
   if (const auto ask = work.model->asks.find(request.id); ask != work.model->asks.end()) {
     v1::StageSeconds& stages = ask->second.stages;
-    stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted));
+    stages.set_queue(absl::ToDoubleSeconds(work.started - request.admitted + result.waited));
     stages.set_assemble(absl::ToDoubleSeconds(work.assemble));
     stages.set_infer(absl::ToDoubleSeconds(result.compute));
   }

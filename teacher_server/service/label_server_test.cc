@@ -230,6 +230,21 @@ TEST_F(LabelServerTest, StudentsThatWaitAreBatchedTogetherAndEachGetsItsOwnRows)
   EXPECT_EQ(observer_.queue, 0);
 }
 
+TEST_F(LabelServerTest, WaitingForTheRunnerIsWaitingInTheQueue) {
+  auto runner = ServeFake(FakeRunner::Mode::kOnDemand);
+  runner->set_waited(absl::Milliseconds(500));
+  auto student = Open();
+  Ask(student, 1, {0});
+  Ask(student, 2, {1});
+  clock_.Advance(absl::Milliseconds(250));
+  ASSERT_TRUE(runner->CompleteOldest());
+  Run();
+  ASSERT_TRUE(runner->CompleteOldest());
+  Run();
+  EXPECT_EQ(student->stages[1].queue(), 0.5);
+  EXPECT_EQ(student->stages[2].queue(), 0.75);
+}
+
 TEST_F(LabelServerTest, ExactRequestsRunAlone) {
   auto runner = ServeFake(FakeRunner::Mode::kOnDemand);
   auto student = Open("dense_fp32", /*exact=*/true);
