@@ -11,6 +11,7 @@
 #include "common/rpc/server.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
+#include "coordinator/coordinator_metrics.h"
 #include "coordinator/service/coordinator_service.h"
 #include "coordinator/service/driver.h"
 #include "coordinator/store/sqlite_store.h"
@@ -43,9 +44,8 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
   ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
                    Coordinator::Start(store.get(), &rendezvous, Options(),
                                       absl::UnixEpoch() + runtime->clock().MonotonicNow()));
-  runtime->metrics()
-      .AddGauge("distill_coordinator_generation", "The coordinator's fence: rises with each start")
-      ->Set(static_cast<double>(coordinator->state().fence()));
+  const auto metrics =
+      std::make_shared<CoordinatorMetrics>(&runtime->metrics(), coordinator->state().fence());
 
   ThreadExecutor executor({.name = "coordinator", .threads = 1, .max_queued = 16384});
   Driver driver(std::move(coordinator), &executor, &runtime->timers(), &runtime->clock(),
@@ -64,6 +64,7 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
                                      .transport = runtime->transport(),
                                      .services = {&service, &admin}}));
   RETURN_IF_ERROR(driver.Begin());
+  RETURN_IF_ERROR(driver.Watch(metrics));
   server->SetServing(true);
   runtime->SetState(ProcessRuntime::State::kReady, "");
   RETURN_IF_ERROR(runtime->NotifyStarted(server->address()));

@@ -2,19 +2,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/metrics/catalogue.h"
 
 namespace distill {
 
 namespace {
 
-Gauge* GaugeOf(MetricRegistry* registry, const std::string& name, const std::string& help,
-               const std::string& run_id) {
-  return registry->AddGauge(name, help, {{"run", run_id}});
-}
-
 Gauge* LossGauge(MetricRegistry* registry, const std::string& run_id, const std::string& term) {
-  return registry->AddGauge("distill_student_loss", "Loss and its terms",
-                            {{"run", run_id}, {"term", term}});
+  return registry->AddGauge(Metric::kStudentLoss, {{"run", run_id}, {"term", term}});
 }
 
 }  // namespace
@@ -22,26 +17,22 @@ Gauge* LossGauge(MetricRegistry* registry, const std::string& run_id, const std:
 StudentMetrics::StepSeries::StepSeries(MetricRegistry* registry, const std::string& run_id)
     : registry(registry),
       run_id(run_id),
-      steps(registry->AddCounter("distill_student_steps_total", "Optimiser updates",
-                                 {{"run", run_id}})),
-      items(registry->AddCounter("distill_student_items_total", "Examples of this rank",
-                                 {{"run", run_id}})),
-      duration(registry->AddHistogram("distill_student_step_duration_seconds",
-                                      "Wall time of a step", {{"run", run_id}}, DurationBuckets())),
-      starved(registry->AddCounter("distill_student_starved_seconds_total",
-                                   "Time spent waiting for the teacher, not hidden by asking ahead",
-                                   {{"run", run_id}})),
+      steps(registry->AddCounter(Metric::kStudentSteps, {{"run", run_id}})),
+      items(registry->AddCounter(Metric::kStudentItems, {{"run", run_id}})),
+      duration(registry->AddHistogram(Metric::kStudentStepDuration, {{"run", run_id}})),
+      starved(registry->AddCounter(Metric::kStudentStarved, {{"run", run_id}})),
       loss(LossGauge(registry, run_id, "total")),
-      learning_rate(GaugeOf(registry, "distill_student_learning_rate", "Of the last step", run_id)),
-      temperature(GaugeOf(registry, "distill_student_temperature", "Of the last step", run_id)),
-      soft_weight(GaugeOf(registry, "distill_student_soft_weight", "Of the last step", run_id)),
-      last_step(GaugeOf(registry, "distill_student_last_step_timestamp_seconds",
-                        "When the last step ended", run_id)) {
+      learning_rate(registry->AddGauge(Metric::kStudentLearningRate, {{"run", run_id}})),
+      temperature(registry->AddGauge(Metric::kStudentTemperature, {{"run", run_id}})),
+      soft_weight(registry->AddGauge(Metric::kStudentSoftWeight, {{"run", run_id}})),
+      last_step(registry->AddGauge(Metric::kStudentLastStep, {{"run", run_id}})) {
   for (int phase = 0; phase < kPhases; ++phase) {
     phases[phase] = registry->AddCounter(
-        "distill_student_phase_seconds_total", "Where the time goes",
+        Metric::kStudentPhase,
         {{"run", run_id}, {"phase", std::string(PhaseName(static_cast<Phase>(phase)))}});
   }
+  // A run's first checkpoint may be hours away, and an absent histogram looks like a dead one.
+  registry->AddHistogram(Metric::kStudentCheckpointDuration, {{"run", run_id}});
 }
 
 Gauge* StudentMetrics::StepSeries::LossOf(const std::string& term) {
@@ -70,45 +61,29 @@ void StudentMetrics::OnStep(const std::string& run_id, const StepRecord& record,
 }
 
 void StudentMetrics::OnValidation(const std::string& run_id, double accuracy) {
-  registry_
-      ->AddGauge("distill_student_eval_accuracy_ratio", "Share of examples predicted right",
-                 {{"run", run_id}, {"split", "validation"}})
+  registry_->AddGauge(Metric::kStudentEvalAccuracy, {{"run", run_id}, {"split", "validation"}})
       ->Set(accuracy);
 }
 
 void StudentMetrics::OnCheckpoint(const std::string& run_id, absl::Duration time) {
-  registry_
-      ->AddHistogram("distill_student_checkpoint_duration_seconds", "Writing and committing one",
-                     {{"run", run_id}}, DurationBuckets())
+  registry_->AddHistogram(Metric::kStudentCheckpointDuration, {{"run", run_id}})
       ->Observe(absl::ToDoubleSeconds(time));
-  GaugeOf(registry_, "distill_student_last_checkpoint_timestamp_seconds",
-          "When the last one was committed", run_id)
+  registry_->AddGauge(Metric::kStudentLastCheckpoint, {{"run", run_id}})
       ->Set(absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
 }
 
 void StudentMetrics::OnLabels(const std::string& run_id, const std::string& role,
                               const LabelSource::Counters& more, const LabelSource::Counters& all,
                               bool ended) {
-  const MetricLabels labels = {{"run", run_id}, {"role", role}};
-  registry_->AddCounter("distill_student_asks_total", "Requests for labels", labels)
-      ->Add(static_cast<double>(more.asks));
-  registry_
-      ->AddCounter("distill_student_asked_again_total",
-                   "Of these, for a step whose teacher was lost, failed or late", labels)
-      ->Add(static_cast<double>(more.asked_again));
-  registry_
-      ->AddCounter("distill_student_hedges_total",
-                   "Of these, asked of a second teacher since the first was late", labels)
-      ->Add(static_cast<double>(more.hedges));
-  registry_
-      ->AddCounter("distill_student_breaker_openings_total",
-                   "Teachers not asked for a while since they failed or were lost", labels)
-      ->Add(static_cast<double>(more.breaker_openings));
-  registry_
-      ->AddCounter("distill_student_teachers_refused_total",
-                   "Teacher servers that do not fit the run, or answered what they should not",
-                   labels)
-      ->Add(static_cast<double>(more.refused.size()));
+  const auto add = [&](Metric metric, auto amount) {
+    registry_->AddCounter(metric, {{"run", run_id}, {"role", role}})
+        ->Add(static_cast<double>(amount));
+  };
+  add(Metric::kStudentAsks, more.asks);
+  add(Metric::kStudentAskedAgain, more.asked_again);
+  add(Metric::kStudentHedges, more.hedges);
+  add(Metric::kStudentBreakerOpenings, more.breaker_openings);
+  add(Metric::kStudentTeachersRefused, more.refused.size());
   for (const auto& [teacher, why] : more.refused) {
     log_(absl::StrCat("run ", run_id, " refuses teacher server ", teacher, ": ", why));
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/clock/fake_clock.h"
+#include "common/metrics/catalogue.h"
 
 namespace distill {
 namespace {
@@ -50,6 +51,23 @@ TEST(StudentMetrics, ATermThatComesLaterHasItsGauge) {
   metrics.OnStep("a", record, 64);
   EXPECT_THAT(registry.Serialize(),
               HasSubstr("distill_student_loss{run=\"a\",term=\"hard\"} 1.25"));
+}
+
+TEST(StudentMetrics, EveryMetricOfAStudentWorkerIsThereOnceARunIsUnderWay) {
+  MetricRegistry registry;
+  FakeClock clock;
+  StudentMetrics metrics(&registry, &clock, [](const std::string&) {});
+  metrics.OnStep("a", Step(3), 64);
+  EXPECT_THAT(registry.Serialize(),
+              HasSubstr("distill_student_checkpoint_duration_seconds_count{run=\"a\"} 0"));
+  metrics.OnLabels("a", "teacher", {}, {}, false);
+  metrics.OnCheckpoint("a", absl::Seconds(1));
+  metrics.OnValidation("a", 0.5);
+  const std::string text = registry.Serialize();
+  for (const MetricRow& row : Catalogue()) {
+    if (row.owner != MetricOwner::kStudentWorker) continue;
+    EXPECT_THAT(text, HasSubstr(std::string("# TYPE ") + row.name + " "));
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "common/metrics/catalogue.h"
+
 namespace distill {
 namespace {
 
@@ -12,16 +14,10 @@ void AddRise(Counter* counter, uint64_t before, uint64_t now) {
 }  // namespace
 
 CacheMetrics::Tier::Tier(MetricRegistry* registry, const std::string& name)
-    : hits(registry->AddCounter("distill_teacher_cache_hits_total", "Rows found in the label cache",
-                                {{"tier", name}})),
-      misses(registry->AddCounter("distill_teacher_cache_misses_total",
-                                  "Rows looked for in the label cache and not found",
-                                  {{"tier", name}})),
-      evictions(registry->AddCounter("distill_teacher_cache_evictions_total",
-                                     "Rows that left the label cache for want of room",
-                                     {{"tier", name}})),
-      bytes(registry->AddGauge("distill_teacher_cache_bytes", "Size of the label cache",
-                               {{"tier", name}})) {}
+    : hits(registry->AddCounter(Metric::kTeacherCacheHits, {{"tier", name}})),
+      misses(registry->AddCounter(Metric::kTeacherCacheMisses, {{"tier", name}})),
+      evictions(registry->AddCounter(Metric::kTeacherCacheEvictions, {{"tier", name}})),
+      bytes(registry->AddGauge(Metric::kTeacherCacheBytes, {{"tier", name}})) {}
 
 void CacheMetrics::Tier::Tell(const TierStats& stats) {
   AddRise(hits, told.hits, stats.hits);
@@ -34,10 +30,8 @@ void CacheMetrics::Tier::Tell(const TierStats& stats) {
 CacheMetrics::CacheMetrics(MetricRegistry* registry)
     : memory_(registry, "memory"),
       disk_(registry, "disk"),
-      damaged_(registry->AddCounter("distill_teacher_cache_damaged_total",
-                                    "Records of the label cache on disk found torn or changed")),
-      dropped_(registry->AddCounter("distill_teacher_cache_dropped_total",
-                                    "Rows not written to the label cache on disk")) {}
+      damaged_(registry->AddCounter(Metric::kTeacherCacheDamaged)),
+      dropped_(registry->AddCounter(Metric::kTeacherCacheDropped)) {}
 
 void CacheMetrics::Tell(const LabelCacheStats& stats) {
   AddRise(damaged_, disk_.told.damaged, stats.disk.damaged);

@@ -28,7 +28,7 @@ class TeacherMetrics final : public ServingObserver {
 
  private:
   MetricRegistry* const registry_;
-  // By what they were first needed for: the registry searches, and these come with every answer.
+  // The registry searches, and these come with every answer.
   std::map<absl::StatusCode, Counter*> requests_;
   std::map<BatchReason, Counter*> batches_;
   Counter* const items_;

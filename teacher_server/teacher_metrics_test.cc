@@ -3,11 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/metrics/catalogue.h"
+
 namespace distill {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 TEST(TeacherMetrics, AnswersAreCountedByHowTheyEnded) {
   MetricRegistry registry;
@@ -18,7 +19,7 @@ TEST(TeacherMetrics, AnswersAreCountedByHowTheyEnded) {
   const std::string text = registry.Serialize();
   EXPECT_THAT(text, HasSubstr("distill_teacher_requests_total{code=\"OK\"} 2"));
   EXPECT_THAT(text, HasSubstr("distill_teacher_requests_total{code=\"DATA_LOSS\"} 1"));
-  EXPECT_THAT(text, Not(HasSubstr("code=\"CANCELLED\"")));
+  EXPECT_THAT(text, HasSubstr("distill_teacher_requests_total{code=\"CANCELLED\"} 0"));
   EXPECT_THAT(text, HasSubstr("distill_teacher_items_total 96"));
   EXPECT_THAT(text, HasSubstr("distill_teacher_request_duration_seconds_count 3"));
 }
@@ -32,6 +33,16 @@ TEST(TeacherMetrics, BatchesAreCountedByTheirReasonsFromZeroOn) {
   EXPECT_THAT(text, HasSubstr("distill_teacher_batches_total{reason=\"full\"} 2"));
   EXPECT_THAT(text, HasSubstr("distill_teacher_batches_total{reason=\"idle\"} 0"));
   EXPECT_THAT(text, HasSubstr("distill_teacher_device_busy_seconds_total{device=\"0\"} 0.5"));
+}
+
+TEST(TeacherMetrics, EveryMetricOfATeacherServerIsThereFromTheStart) {
+  MetricRegistry registry;
+  TeacherMetrics metrics(&registry);
+  const std::string text = registry.Serialize();
+  for (const MetricRow& row : Catalogue()) {
+    if (row.owner != MetricOwner::kTeacherServer) continue;
+    EXPECT_THAT(text, HasSubstr(std::string("# TYPE ") + row.name + " "));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/lifecycle/ready_notice.h"
+#include "common/metrics/catalogue.h"
 #include "common/random/random.h"
 #include "common/status/status_macros.h"
 
@@ -47,8 +48,7 @@ ProcessRuntime::ProcessRuntime(ProcessKind kind, const ProcessFlags& flags)
                                               {State::kDraining, "draining"},
                                               {State::kFailed, "failed"}};
   for (const auto& [state, name] : names) {
-    state_gauges_[state] =
-        metrics_.AddGauge("distill_state", "1 for the state the process is in", {{"state", name}});
+    state_gauges_[state] = metrics_.AddGauge(Metric::kState, {{"state", name}});
   }
   SetState(State::kStarting, "starting");
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "common/metrics/catalogue.h"
 #include "common/metrics/process_usage.h"
 
 namespace distill {
@@ -28,26 +30,27 @@ void Require(bool condition, const std::string& name, const char* what) {
   if (!condition) ABSL_RAW_LOG(FATAL, "metric '%s': %s", name.c_str(), what);
 }
 
-bool Rising(const std::vector<double>& bounds) {
+bool Rising(std::span<const double> bounds) {
   return !bounds.empty() &&
          std::all_of(bounds.begin(), bounds.end(), [](double b) { return std::isfinite(b); }) &&
          std::adjacent_find(bounds.begin(), bounds.end(), std::greater_equal<>()) == bounds.end();
 }
 
 void AppendProcess(const ProcessUsage& usage, std::vector<prometheus::MetricFamily>* families) {
-  const auto add = [&](const char* name, const char* help, prometheus::MetricType type, double v) {
-    prometheus::ClientMetric metric;
-    (type == prometheus::MetricType::Counter ? metric.counter.value : metric.gauge.value) = v;
-    families->push_back({name, help, type, {metric}});
+  const auto add = [&](Metric metric, double v) {
+    const MetricRow& row = Catalogue()[static_cast<size_t>(metric)];
+    const bool counts = row.kind == MetricKind::kCounter;
+    prometheus::ClientMetric value;
+    (counts ? value.counter.value : value.gauge.value) = v;
+    families->push_back({row.name,
+                         row.help,
+                         counts ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge,
+                         {value}});
   };
-  add("process_cpu_seconds_total", "User and system CPU time of the process.",
-      prometheus::MetricType::Counter, usage.cpu_seconds);
-  add("process_resident_memory_bytes", "Physical memory of the process.",
-      prometheus::MetricType::Gauge, usage.resident_bytes);
-  add("process_open_fds", "Open file descriptors of the process.", prometheus::MetricType::Gauge,
-      usage.open_fds);
-  add("process_start_time_seconds", "When the process started, since the epoch.",
-      prometheus::MetricType::Gauge, usage.start_time_seconds);
+  add(Metric::kProcessCpu, usage.cpu_seconds);
+  add(Metric::kProcessResident, usage.resident_bytes);
+  add(Metric::kProcessOpenFds, usage.open_fds);
+  add(Metric::kProcessStart, usage.start_time_seconds);
 }
 
 }  // namespace
@@ -63,53 +66,56 @@ void Histogram::Observe(double value) {
 }
 
 MetricRegistry::MetricRegistry(const MetricRegistryOptions& options)
-    : proc_(options.proc), registry_(std::make_unique<prometheus::Registry>()) {
+    : proc_(options.proc),
+      catalogue_(options.catalogue),
+      registry_(std::make_unique<prometheus::Registry>()) {
   if (options.version.empty() && options.role.empty()) return;
-  AddGauge("distill_build_info", "1; the labels say what is running.",
-           {{"version", options.version}, {"role", options.role}})
-      ->Set(1);
+  AddGauge(Metric::kBuildInfo, {{"version", options.version}, {"role", options.role}})->Set(1);
 }
 
 MetricRegistry::~MetricRegistry() = default;
 
 // prometheus-cpp throws or asserts for some of this and serves a broken page for the rest.
-void MetricRegistry::CheckLocked(const std::string& name, const MetricLabels& labels,
-                                 const Shape& shape) {
-  Require(prometheus::CheckMetricName(name), name, "is not a name that Prometheus allows");
-  Require(!absl::StartsWith(name, "process_"), name, "process_ is for the registry's own metrics");
-  for (const auto& [label, value] : labels) {
-    Require(prometheus::CheckLabelName(label) && label != "le", name,
+const MetricRow& MetricRegistry::RowOf(Metric metric, MetricKind kind,
+                                       const MetricLabels& labels) const {
+  const size_t number = static_cast<size_t>(metric);
+  Require(number < catalogue_.size(), std::to_string(number), "is not in the catalogue");
+  const MetricRow& row = catalogue_[number];
+  Require(row.kind == kind, row.name, "is of another kind in the catalogue");
+  Require(prometheus::CheckMetricName(row.name), row.name, "is not a name that Prometheus allows");
+  Require(!absl::StartsWith(row.name, "process_"), row.name, "is served by the registry itself");
+  const std::vector<std::string> names = LabelNames(row);
+  Require(names.size() == labels.size(), row.name, "has other labels in the catalogue");
+  for (const std::string& label : names) {
+    Require(labels.count(label) == 1, row.name, "has other labels in the catalogue");
+    Require(prometheus::CheckLabelName(label) && label != "le", row.name,
             "has a label that Prometheus does not allow");
   }
-  const Shape& known = shapes_.try_emplace(name, shape).first->second;
-  Require(known.kind == shape.kind, name, "is already there as another kind");
-  Require(known.bounds == shape.bounds, name, "is already there with other bounds");
+  Require(kind != MetricKind::kHistogram || Rising(row.bounds), row.name,
+          "needs finite bounds that rise");
+  return row;
 }
 
-Counter* MetricRegistry::AddCounter(const std::string& name, const std::string& help,
-                                    const MetricLabels& labels) {
+Counter* MetricRegistry::AddCounter(Metric metric, const MetricLabels& labels) {
+  const MetricRow& row = RowOf(metric, MetricKind::kCounter, labels);
   absl::MutexLock lock(&mu_);
-  CheckLocked(name, labels, {Kind::kCounter, {}});
-  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(*registry_);
-  return &counters_.try_emplace(Key(name, labels), &family.Add(labels)).first->second;
+  auto& family = prometheus::BuildCounter().Name(row.name).Help(row.help).Register(*registry_);
+  return &counters_.try_emplace(Key(metric, labels), &family.Add(labels)).first->second;
 }
 
-Gauge* MetricRegistry::AddGauge(const std::string& name, const std::string& help,
-                                const MetricLabels& labels) {
+Gauge* MetricRegistry::AddGauge(Metric metric, const MetricLabels& labels) {
+  const MetricRow& row = RowOf(metric, MetricKind::kGauge, labels);
   absl::MutexLock lock(&mu_);
-  CheckLocked(name, labels, {Kind::kGauge, {}});
-  auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(*registry_);
-  return &gauges_.try_emplace(Key(name, labels), &family.Add(labels)).first->second;
+  auto& family = prometheus::BuildGauge().Name(row.name).Help(row.help).Register(*registry_);
+  return &gauges_.try_emplace(Key(metric, labels), &family.Add(labels)).first->second;
 }
 
-Histogram* MetricRegistry::AddHistogram(const std::string& name, const std::string& help,
-                                        const MetricLabels& labels,
-                                        const std::vector<double>& bounds) {
+Histogram* MetricRegistry::AddHistogram(Metric metric, const MetricLabels& labels) {
+  const MetricRow& row = RowOf(metric, MetricKind::kHistogram, labels);
+  const std::vector<double> bounds(row.bounds.begin(), row.bounds.end());
   absl::MutexLock lock(&mu_);
-  Require(Rising(bounds), name, "needs finite bounds that rise");
-  CheckLocked(name, labels, {Kind::kHistogram, bounds});
-  auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(*registry_);
-  return &histograms_.try_emplace(Key(name, labels), &family.Add(labels, bounds)).first->second;
+  auto& family = prometheus::BuildHistogram().Name(row.name).Help(row.help).Register(*registry_);
+  return &histograms_.try_emplace(Key(metric, labels), &family.Add(labels, bounds)).first->second;
 }
 
 std::string MetricRegistry::Serialize() const {
@@ -118,16 +124,6 @@ std::string MetricRegistry::Serialize() const {
     AppendProcess(*usage, &families);
   }
   return prometheus::TextSerializer().Serialize(families);
-}
-
-std::vector<double> DurationBuckets() {
-  return {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60};
-}
-
-std::vector<double> SizeBuckets() {
-  std::vector<double> bounds;
-  for (int size = 1; size <= 4096; size *= 2) bounds.push_back(size);
-  return bounds;
 }
 
 }  // namespace distill

@@ -1,17 +1,18 @@
 // The metrics of a process, and the text that Prometheus scrapes. The only wrapper
 // of prometheus-cpp: other rooms hold the handles below and see none of its headers.
-// docs/metrics.md says how metrics are named and lists those of every process.
+// common/metrics/catalogue.h says which metrics there are.
 #ifndef COMMON_METRICS_METRIC_REGISTRY_H_
 #define COMMON_METRICS_METRIC_REGISTRY_H_
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/metrics/catalogue.h"
 
 namespace prometheus {
 class Counter;
@@ -73,16 +74,18 @@ struct MetricRegistryOptions {
   std::string version{};
   std::string role{};  // "teacher_server", "student_worker", ...
   std::string proc = "/proc";
+  // Another one is for tests of this room; it outlives the registry.
+  std::span<const MetricRow> catalogue = Catalogue();
 };
 
 // Thread-safe. Add* is for construction: it locks and searches; keep the handle. A
 // handle belongs to the registry and dies with it. Series start at 0 and are served
 // from the moment they are added, so add them before the first scrape.
 //
-// The same name and labels give the same handle; the first help text is kept. A broken
-// invariant, so a crash that names the metric: one name for two kinds or for two lists
-// of bounds, a name or label that Prometheus does not allow, a name that begins with
-// process_, bounds that do not rise.
+// The same metric and labels give the same handle. A broken invariant, so a crash that
+// names the metric: one of another kind than its row's or with other labels, one that the
+// registry serves itself (process_*), and a row that Prometheus does not allow: its name,
+// a label, bounds that do not rise.
 class MetricRegistry {
  public:
   explicit MetricRegistry(const MetricRegistryOptions& options = {});
@@ -90,13 +93,9 @@ class MetricRegistry {
   MetricRegistry(const MetricRegistry&) = delete;
   MetricRegistry& operator=(const MetricRegistry&) = delete;
 
-  Counter* AddCounter(const std::string& name, const std::string& help,
-                      const MetricLabels& labels = {});
-  Gauge* AddGauge(const std::string& name, const std::string& help,
-                  const MetricLabels& labels = {});
-  // `bounds`: upper, inclusive, rising and finite; a bucket for the rest is added.
-  Histogram* AddHistogram(const std::string& name, const std::string& help,
-                          const MetricLabels& labels, const std::vector<double>& bounds);
+  Counter* AddCounter(Metric metric, const MetricLabels& labels = {});
+  Gauge* AddGauge(Metric metric, const MetricLabels& labels = {});
+  Histogram* AddHistogram(Metric metric, const MetricLabels& labels = {});
 
   // Prometheus' text format 0.0.4 of everything added, and of process_cpu_seconds_total,
   // process_resident_memory_bytes, process_open_fds and process_start_time_seconds as
@@ -104,29 +103,19 @@ class MetricRegistry {
   std::string Serialize() const;
 
  private:
-  using Key = std::pair<std::string, MetricLabels>;
-  enum class Kind { kCounter, kGauge, kHistogram };
-  struct Shape {
-    Kind kind;
-    std::vector<double> bounds;
-  };
+  using Key = std::pair<Metric, MetricLabels>;
 
-  void CheckLocked(const std::string& name, const MetricLabels& labels, const Shape& shape)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The metric's row; crashes where it may not be added so.
+  const MetricRow& RowOf(Metric metric, MetricKind kind, const MetricLabels& labels) const;
 
   const std::string proc_;
+  const std::span<const MetricRow> catalogue_;
   const std::unique_ptr<prometheus::Registry> registry_;
   absl::Mutex mu_;
-  std::map<std::string, Shape> shapes_ ABSL_GUARDED_BY(mu_);
   std::map<Key, Counter> counters_ ABSL_GUARDED_BY(mu_);
   std::map<Key, Gauge> gauges_ ABSL_GUARDED_BY(mu_);
   std::map<Key, Histogram> histograms_ ABSL_GUARDED_BY(mu_);
 };
-
-// 0.0005 to 60, in seconds: 16 bounds in steps of about 1, 2.5 and 5.
-std::vector<double> DurationBuckets();
-// 1, 2, 4, ..., 4096.
-std::vector<double> SizeBuckets();
 
 }  // namespace distill
 

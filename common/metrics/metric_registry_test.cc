@@ -6,11 +6,13 @@
 #include <cmath>
 #include <latch>
 #include <limits>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/metrics/catalogue.h"
 
 namespace distill {
 namespace {
@@ -18,9 +20,26 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr double kBounds[] = {1, 2.5};
+constexpr MetricRow kRows[] = {
+    {.name = "distill_x_requests_total", .kind = MetricKind::kCounter, .help = "Requests."},
+    {.name = "distill_x_items", .labels = {"model"}, .help = "h"},
+    {.name = "distill_x_seconds", .kind = MetricKind::kHistogram, .bounds = kBounds, .help = "h"},
+    {.name = "distill_x_own_total",
+     .kind = MetricKind::kCounter,
+     .labels = {"a", "b"},
+     .help = "h"},
+};
+constexpr Metric kRequests{0}, kItems{1}, kSeconds{2}, kOwn{3};
+
+// Serves what `rows` say, and nothing of the process.
+MetricRegistryOptions Of(std::span<const MetricRow> rows = kRows) {
+  return {.proc = "/nowhere", .catalogue = rows};
+}
+
 TEST(MetricRegistry, ACounterIsServedFromZeroAndAddsUp) {
-  MetricRegistry registry;
-  Counter* requests = registry.AddCounter("distill_x_requests_total", "Requests.");
+  MetricRegistry registry(Of());
+  Counter* requests = registry.AddCounter(kRequests);
   EXPECT_THAT(registry.Serialize(), HasSubstr("# HELP distill_x_requests_total Requests.\n"
                                               "# TYPE distill_x_requests_total counter\n"
                                               "distill_x_requests_total 0\n"));
@@ -30,17 +49,17 @@ TEST(MetricRegistry, ACounterIsServedFromZeroAndAddsUp) {
 }
 
 TEST(MetricRegistry, ACounterIgnoresWhatIsNotAboveZero) {
-  MetricRegistry registry;
-  Counter* counter = registry.AddCounter("distill_x_total", "h");
+  MetricRegistry registry(Of());
+  Counter* counter = registry.AddCounter(kRequests);
   counter->Add(2);
   counter->Add(-1);
   counter->Add(std::nan(""));
-  EXPECT_THAT(registry.Serialize(), HasSubstr("\ndistill_x_total 2\n"));
+  EXPECT_THAT(registry.Serialize(), HasSubstr("\ndistill_x_requests_total 2\n"));
 }
 
 TEST(MetricRegistry, AGaugeShowsTheLastValueSet) {
-  MetricRegistry registry;
-  Gauge* gauge = registry.AddGauge("distill_x_items", "h", {{"model", "a"}});
+  MetricRegistry registry(Of());
+  Gauge* gauge = registry.AddGauge(kItems, {{"model", "a"}});
   gauge->Set(7);
   gauge->Set(-0.25);
   EXPECT_THAT(registry.Serialize(), HasSubstr("# TYPE distill_x_items gauge\n"
@@ -48,8 +67,8 @@ TEST(MetricRegistry, AGaugeShowsTheLastValueSet) {
 }
 
 TEST(MetricRegistry, AHistogramCountsUpToAndWithEachBound) {
-  MetricRegistry registry;
-  Histogram* histogram = registry.AddHistogram("distill_x_seconds", "h", {}, {1, 2.5});
+  MetricRegistry registry(Of());
+  Histogram* histogram = registry.AddHistogram(kSeconds);
   for (double v : {0.5, 1.0, 2.0, 9.0, std::nan("")}) histogram->Observe(v);
   EXPECT_THAT(registry.Serialize(), HasSubstr("# TYPE distill_x_seconds histogram\n"
                                               "distill_x_seconds_count 4\n"
@@ -59,38 +78,48 @@ TEST(MetricRegistry, AHistogramCountsUpToAndWithEachBound) {
                                               "distill_x_seconds_bucket{le=\"+Inf\"} 4\n"));
 }
 
-TEST(MetricRegistry, TheSameNameAndLabelsGiveTheSameHandle) {
-  MetricRegistry registry;
-  EXPECT_EQ(registry.AddCounter("c_total", "h", {{"a", "1"}, {"b", "2"}}),
-            registry.AddCounter("c_total", "other", {{"b", "2"}, {"a", "1"}}));
-  EXPECT_NE(registry.AddCounter("c_total", "h", {{"a", "1"}}),
-            registry.AddCounter("c_total", "h", {{"a", "2"}}));
-  EXPECT_EQ(registry.AddGauge("g", "h"), registry.AddGauge("g", "h"));
-  EXPECT_EQ(registry.AddHistogram("s", "h", {}, {1, 2}),
-            registry.AddHistogram("s", "h", {}, {1, 2}));
+TEST(MetricRegistry, TheSameMetricAndLabelsGiveTheSameHandle) {
+  MetricRegistry registry(Of());
+  EXPECT_EQ(registry.AddCounter(kOwn, {{"a", "1"}, {"b", "2"}}),
+            registry.AddCounter(kOwn, {{"b", "2"}, {"a", "1"}}));
+  EXPECT_NE(registry.AddCounter(kOwn, {{"a", "1"}, {"b", "2"}}),
+            registry.AddCounter(kOwn, {{"a", "1"}, {"b", "3"}}));
+  EXPECT_EQ(registry.AddGauge(kItems, {{"model", "a"}}),
+            registry.AddGauge(kItems, {{"model", "a"}}));
+  EXPECT_EQ(registry.AddHistogram(kSeconds), registry.AddHistogram(kSeconds));
 }
 
 TEST(MetricRegistry, LabelValuesAreEscaped) {
-  MetricRegistry registry;
-  registry.AddGauge("g", "h", {{"model", "a\"b\\c\nd"}});
-  EXPECT_THAT(registry.Serialize(), HasSubstr("g{model=\"a\\\"b\\\\c\\nd\"} 0\n"));
+  MetricRegistry registry(Of());
+  registry.AddGauge(kItems, {{"model", "a\"b\\c\nd"}});
+  EXPECT_THAT(registry.Serialize(), HasSubstr("distill_x_items{model=\"a\\\"b\\\\c\\nd\"} 0\n"));
 }
 
-TEST(MetricRegistryDeathTest, BrokenInvariantsNameTheMetric) {
-  MetricRegistry registry;
-  registry.AddCounter("used", "h");
-  registry.AddHistogram("sized", "h", {}, {1, 2});
-  EXPECT_DEATH(registry.AddGauge("used", "h"), "'used': is already there as another kind");
-  EXPECT_DEATH(registry.AddHistogram("used", "h", {}, {1}), "'used': is already there as another");
-  EXPECT_DEATH(registry.AddHistogram("sized", "h", {{"a", "b"}}, {1, 3}), "with other bounds");
-  EXPECT_DEATH(registry.AddGauge("a-b", "h"), "'a-b': is not a name that Prometheus allows");
-  EXPECT_DEATH(registry.AddGauge("a", "h", {{"b-c", ""}}), "has a label that");
-  EXPECT_DEATH(registry.AddGauge("a", "h", {{"le", ""}}), "has a label that");
-  EXPECT_DEATH(registry.AddGauge("process_open_fds", "h"), "registry's own");
+TEST(MetricRegistryDeathTest, WhatIsNotAsInTheCatalogueNamesTheMetric) {
+  MetricRegistry registry(Of());
+  EXPECT_DEATH(registry.AddGauge(kRequests), "'distill_x_requests_total': is of another kind");
+  EXPECT_DEATH(registry.AddHistogram(kRequests), "'distill_x_requests_total': is of another kind");
+  EXPECT_DEATH(registry.AddCounter(kRequests, {{"a", ""}}),
+               "'distill_x_requests_total': has other");
+  EXPECT_DEATH(registry.AddGauge(kItems), "'distill_x_items': has other labels");
+  EXPECT_DEATH(registry.AddGauge(kItems, {{"modul", ""}}), "'distill_x_items': has other labels");
+  EXPECT_DEATH(registry.AddGauge(Metric{4}), "'4': is not in the catalogue");
+  EXPECT_DEATH(MetricRegistry().AddGauge(Metric::kProcessOpenFds), "by the registry itself");
+}
+
+TEST(MetricRegistryDeathTest, RowsThatPrometheusDoesNotAllowNameTheMetric) {
+  static constexpr MetricRow kBad[] = {
+      {.name = "a-b"}, {.name = "a", .labels = {"b-c"}}, {.name = "a", .labels = {"le"}}};
+  MetricRegistry registry(Of(kBad));
+  EXPECT_DEATH(registry.AddGauge(Metric{0}), "'a-b': is not a name that Prometheus allows");
+  EXPECT_DEATH(registry.AddGauge(Metric{1}, {{"b-c", ""}}), "has a label that");
+  EXPECT_DEATH(registry.AddGauge(Metric{2}, {{"le", ""}}), "has a label that");
   const double inf = std::numeric_limits<double>::infinity();
   for (const std::vector<double>& bounds :
        {std::vector<double>{}, {1, 1}, {2, 1}, {1, inf}, {std::nan("")}}) {
-    EXPECT_DEATH(registry.AddHistogram("a", "h", {}, bounds), "needs finite bounds that rise");
+    const MetricRow row{.name = "a", .kind = MetricKind::kHistogram, .bounds = bounds};
+    MetricRegistry one(Of({&row, 1}));
+    EXPECT_DEATH(one.AddHistogram(Metric{0}), "needs finite bounds that rise");
   }
 }
 
@@ -111,49 +140,34 @@ TEST(MetricRegistry, ProcessMetricsAreThoseOfTheMoment) {
 }
 
 TEST(MetricRegistry, WithoutProcTheRestIsServed) {
-  MetricRegistry registry({.proc = "/nowhere"});
-  registry.AddGauge("g", "h")->Set(1);
-  EXPECT_EQ(registry.Serialize(), "# HELP g h\n# TYPE g gauge\ng 1\n");
+  MetricRegistry registry(Of());
+  registry.AddCounter(kRequests)->Add();
+  EXPECT_EQ(registry.Serialize(),
+            "# HELP distill_x_requests_total Requests.\n"
+            "# TYPE distill_x_requests_total counter\n"
+            "distill_x_requests_total 1\n");
 }
 
 TEST(MetricRegistry, ThreadsMayAddCountAndServeAtOnce) {
-  MetricRegistry registry({.proc = "/nowhere"});
+  MetricRegistry registry(Of());
   std::latch start(4);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&registry, &start, t] {
       start.arrive_and_wait();
       for (int i = 0; i < 500; ++i) {
-        registry.AddCounter("all_total", "h")->Add();
-        registry.AddCounter("own_total", "h", {{"t", absl::StrCat(t)}, {"i", absl::StrCat(i)}})
-            ->Add();
-        registry.AddHistogram("s", "h", {}, {1, 2})->Observe(1);
+        registry.AddCounter(kRequests)->Add();
+        registry.AddCounter(kOwn, {{"a", absl::StrCat(t)}, {"b", absl::StrCat(i)}})->Add();
+        registry.AddHistogram(kSeconds)->Observe(1);
         if (i % 100 == 0) registry.Serialize();
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   const std::string page = registry.Serialize();
-  EXPECT_THAT(page, HasSubstr("\nall_total 2000\n"));
-  EXPECT_THAT(page, HasSubstr("own_total{i=\"499\",t=\"3\"} 1\n"));
-  EXPECT_THAT(page, HasSubstr("s_count 2000\n"));
-}
-
-TEST(MetricBuckets, DurationsAreSixteenFromHalfAMillisecondToAMinute) {
-  const std::vector<double> bounds = DurationBuckets();
-  ASSERT_EQ(bounds.size(), 16u);
-  EXPECT_EQ(bounds.front(), 0.0005);
-  EXPECT_EQ(bounds.back(), 60);
-  for (size_t i = 1; i < bounds.size(); ++i) {
-    EXPECT_GE(bounds[i] / bounds[i - 1], 1.99);
-    EXPECT_LE(bounds[i] / bounds[i - 1], 2.51);
-  }
-}
-
-TEST(MetricBuckets, SizesArePowersOfTwoUpTo4096) {
-  const std::vector<double> bounds = SizeBuckets();
-  ASSERT_EQ(bounds.size(), 13u);
-  for (int i = 0; i < 13; ++i) EXPECT_EQ(bounds[i], 1 << i);
+  EXPECT_THAT(page, HasSubstr("\ndistill_x_requests_total 2000\n"));
+  EXPECT_THAT(page, HasSubstr("own_total{a=\"3\",b=\"499\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("distill_x_seconds_count 2000\n"));
 }
 
 }  // namespace

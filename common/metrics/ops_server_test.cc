@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/metrics/catalogue.h"
 
 namespace distill {
 namespace {
@@ -83,7 +84,7 @@ class OpsServerTest : public testing::Test {
 };
 
 TEST_F(OpsServerTest, MetricsAreTheRegistrysPageOfTheMoment) {
-  Gauge* gauge = registry_.AddGauge("distill_x", "h");
+  Gauge* gauge = registry_.AddGauge(Metric::kTeacherQueueItems);
   auto server = Start();
   for (int value : {3, 4}) {
     gauge->Set(value);
@@ -91,16 +92,18 @@ TEST_F(OpsServerTest, MetricsAreTheRegistrysPageOfTheMoment) {
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
     EXPECT_THAT(answer,
                 HasSubstr("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
-    EXPECT_THAT(answer, HasSubstr(absl::StrCat("\ndistill_x ", value, "\n")));
+    EXPECT_THAT(answer, HasSubstr(absl::StrCat("\ndistill_teacher_queue_items ", value, "\n")));
     EXPECT_THAT(answer, HasSubstr(absl::StrCat("\r\nContent-Length: ", Body(answer).size())));
   }
 }
 
 TEST_F(OpsServerTest, ALargePageArrivesWhole) {
-  for (int i = 0; i < 60000; ++i) registry_.AddGauge("distill_x", "h", {{"i", absl::StrCat(i)}});
+  for (int i = 0; i < 30000; ++i) {
+    registry_.AddGauge(Metric::kStudentLearningRate, {{"run", absl::StrCat(i)}});
+  }
   const std::string body = Body(Ask(*Start(), "GET", "/metrics"));
   EXPECT_GT(body.size(), 1u << 20);
-  EXPECT_THAT(body, HasSubstr("\ndistill_x{i=\"59999\"} 0\n"));
+  EXPECT_THAT(body, HasSubstr("\ndistill_student_learning_rate{run=\"29999\"} 0\n"));
 }
 
 TEST_F(OpsServerTest, ProbesSayOkOrWhyNot) {
@@ -210,7 +213,7 @@ TEST_F(OpsServerTest, StoppingDoesNotWaitForCivetWebsPoll) {
 }
 
 TEST_F(OpsServerTest, ManyMayAskAtOnceUntilItStops) {
-  Counter* counter = registry_.AddCounter("distill_x_total", "h");
+  Counter* counter = registry_.AddCounter(Metric::kTeacherItems);
   auto server = Start();
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
@@ -223,7 +226,7 @@ TEST_F(OpsServerTest, ManyMayAskAtOnceUntilItStops) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_THAT(Ask(*server, "GET", "/metrics"), HasSubstr("\ndistill_x_total 160\n"));
+  EXPECT_THAT(Ask(*server, "GET", "/metrics"), HasSubstr("\ndistill_teacher_items_total 160\n"));
 }
 
 }  // namespace
