@@ -32,6 +32,7 @@ class Grammar {
     AddOnRunDirectory();
     AddLabel();
     AddConfig();
+    AddMetrics();
   }
 
   Command Parse(std::vector<std::string> arguments) {
@@ -124,6 +125,15 @@ class Grammar {
         ->expected(1);
   }
 
+  void AddMetrics() {
+    metrics_ = app_.add_subcommand("metrics", "What the processes tell Prometheus");
+    metrics_->require_subcommand(1);
+    list_ = metrics_->add_subcommand("list", "Every metric: its type, labels, unit and meaning");
+    CLI::Option* json = list_->add_flag("--json", metrics_list_command_.json, "Machine-readable");
+    list_->add_flag("--markdown", metrics_list_command_.markdown, "The tables of docs/metrics.md")
+        ->excludes(json);
+  }
+
   Command Parsed() {
     if (run_->parsed()) {
       if (seed_option_->count() > 0) run_command_.seed = seed_;
@@ -138,6 +148,7 @@ class Grammar {
     }
     if (digest_->parsed()) return digest_command_;
     if (show_->parsed()) return show_command_;
+    if (list_->parsed()) return metrics_list_command_;
     return validate_command_;
   }
 
@@ -165,7 +176,7 @@ class Grammar {
   std::string Usage(const CLI::ParseError& error, const std::vector<std::string>& given) {
     CLI::App* app = Innermost(given);
     std::string text = absl::StrCat("distillctl: ", error.what(), "\n");
-    const bool bare = app == &app_ || app == config_;  // a command is due
+    const bool bare = app == &app_ || app == config_ || app == metrics_;  // a command is due
     for (const std::string& word : given) {
       if (!bare || word == app->get_name() || word.rfind('-', 0) == 0) continue;
       text = absl::StrCat("distillctl: there is no command '", word, "'\n");
@@ -193,7 +204,8 @@ class Grammar {
   }
 
   CLI::App app_;
-  CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_;
+  CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_,
+      *metrics_, *list_;
   CLI::Option *seed_option_, *label_seed_option_;
   uint64_t seed_ = 0;
   RunCommand run_command_;
@@ -204,6 +216,7 @@ class Grammar {
   DigestCommand digest_command_;
   ConfigShowCommand show_command_;
   ConfigValidateCommand validate_command_;
+  MetricsListCommand metrics_list_command_;
 };
 
 }  // namespace

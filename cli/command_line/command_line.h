@@ -75,6 +75,11 @@ struct ConfigValidateCommand {
   std::string config;
   std::vector<std::string> settings;
 };
+struct MetricsListCommand {
+  // At most one.
+  bool json = false;
+  bool markdown = false;
+};
 
 // Nothing to do but print: help and version on stdout with exit code 0, a usage
 // error on stderr with exit code 2.
@@ -83,8 +88,9 @@ struct PrintAndExit {
   ExitCode code = ExitCode::kDone;
 };
 
-using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand,
-                             DigestCommand, ConfigShowCommand, ConfigValidateCommand, PrintAndExit>;
+using Command =
+    std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand, DigestCommand,
+                 ConfigShowCommand, ConfigValidateCommand, MetricsListCommand, PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.

@@ -45,6 +45,16 @@ TEST(CommandLine, ConfigShowsAndValidates) {
   EXPECT_THAT(std::get<ConfigValidateCommand>(validate).settings, ElementsAre("seed=2"));
 }
 
+TEST(CommandLine, MetricsAreListedForPeopleMachinesOrThePageButNotForTwo) {
+  EXPECT_FALSE(std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list"})).json);
+  EXPECT_TRUE(std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list", "--json"})).json);
+  EXPECT_TRUE(
+      std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list", "--markdown"})).markdown);
+  EXPECT_EQ(Printed({"metrics", "list", "--json", "--markdown"}).code, ExitCode::kUsage);
+  EXPECT_EQ(Printed({"metrics"}).code, ExitCode::kUsage);
+  EXPECT_THAT(Printed({"metrics", "lsit"}).text, HasSubstr("Did you mean 'list'?"));
+}
+
 TEST(CommandLine, LabelNamesThePlanTheRunTheTeachersFolderAndWhereTheSetGoes) {
   const auto label = std::get<LabelCommand>(
       ParseCommandLine({"label", "f", "--run=r", "--run-dir=d", "--out=o", "--teachers=h:1,h:2",

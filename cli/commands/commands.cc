@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "cli/commands/metrics_list.h"
 #include "cli/commands/model_digest.h"
 #include "cli/label_recording/record_labels.h"
 #include "cli/local_run/local_run.h"
@@ -24,6 +25,7 @@
 #include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
 #include "common/config/config_writer.h"
+#include "common/metrics/catalogue.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
@@ -305,6 +307,13 @@ ExitCode Do(const CommandTools& tools, const ConfigValidateCommand& command) {
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
   Say(absl::StrCat(command.config, " is valid: ", plan->runs_size(),
                    " runs (data files were not opened)"));
+  return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools&, const MetricsListCommand& command) {
+  Print(command.json       ? MetricsJson(Catalogue())
+        : command.markdown ? MetricsMarkdown(Catalogue())
+                           : MetricsText(Catalogue()));
   return ExitCode::kDone;
 }
 

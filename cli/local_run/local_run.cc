@@ -70,7 +70,7 @@ class LocalRun {
     // Without a coordinator of its own the list may be that of another distillctl.
     if (coordinator_address_.empty()) return outcome;
     processes_.clear();
-    if (const absl::Status status = directory_.WriteProcesses(processes_); !status.ok()) {
+    if (const absl::Status status = WriteLists(); !status.ok()) {
       tools_.say(std::string(status.message()));
     }
     return outcome;
@@ -135,7 +135,13 @@ class LocalRun {
       entry.ops_address = json.value("ops_address", "");
     }
     processes_.push_back(entry);
-    return directory_.WriteProcesses(processes_);
+    return WriteLists();
+  }
+
+  // Of what runs now, for people and for Prometheus.
+  absl::Status WriteLists() {
+    RETURN_IF_ERROR(directory_.WriteProcesses(processes_));
+    return directory_.WriteMetricsTargets(plan_.name(), processes_);
   }
 
   // An address of plan_.processes.bind_host with a free port.
@@ -253,7 +259,7 @@ class LocalRun {
     if (entry == processes_.end()) return std::nullopt;
     const std::string role = entry->role;
     processes_.erase(entry);
-    const absl::Status written = directory_.WriteProcesses(processes_);
+    const absl::Status written = WriteLists();
     if (!written.ok()) tools_.say(std::string(written.message()));
     if (role != kCoordinator) {
       // With the plan's end processes leave by themselves.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kPlanFile[] = "config.resolved.yaml";
 constexpr char kProcessesFile[] = "processes.json";
+constexpr char kTargetsFile[] = "metrics_targets.json";
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 using Json = nlohmann::ordered_json;
@@ -93,6 +94,17 @@ absl::Status RunDirectory::WriteProcesses(const std::vector<ProcessEntry>& proce
                         {"ops_port", PortOf(process.ops_address)}});
   }
   return WriteFileAtomically(*files_, FilePath(kProcessesFile), list.dump(2) + "\n");
+}
+
+absl::Status RunDirectory::WriteMetricsTargets(const std::string& plan,
+                                               const std::vector<ProcessEntry>& processes) {
+  Json list = Json::array();
+  for (const ProcessEntry& process : processes) {
+    if (process.ops_address.empty()) continue;
+    list.push_back(Json{{"targets", Json::array({process.ops_address})},
+                        {"labels", Json{{"plan", plan}, {"process", process.name}}}});
+  }
+  return WriteFileAtomically(*files_, FilePath(kTargetsFile), list.dump(2) + "\n");
 }
 
 absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {

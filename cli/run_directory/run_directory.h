@@ -3,6 +3,7 @@
 //   config.resolved.yaml   the plan with every default
 //   coordinator.sqlite     the coordinator's journal
 //   processes.json         what runs now on this machine
+//   metrics_targets.json   of these, what Prometheus can scrape
 //   logs/<process>.log     what each process said
 //   <run>/                 metrics, checkpoints, export
 //   report.json report.md  the outcome
@@ -52,6 +53,10 @@ class RunDirectory {
 
   // processes.json: a list, with "port" and "ops_port" beside the addresses.
   absl::Status WriteProcesses(const std::vector<ProcessEntry>& processes);
+  // metrics_targets.json, in the form of Prometheus' file_sd: the ops ports, each with the
+  // labels `plan` and `process`.
+  absl::Status WriteMetricsTargets(const std::string& plan,
+                                   const std::vector<ProcessEntry>& processes);
   // Empty where there is no such file.
   absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
 

@@ -68,6 +68,29 @@ TEST(RunDirectoryTest, ProcessesAreListedWithTheirPorts) {
   EXPECT_EQ((*read)[0].ops_address, "127.0.0.1:5001");
 }
 
+TEST(RunDirectoryTest, PrometheusFindsTheProcessesThatServeMetrics) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  const ProcessEntry distillctl{"distillctl", "distillctl", 0, 41, "", ""};
+  const ProcessEntry teacher{"teacher_server", "teacher-1", 1, 42, "h:5000", "h:5001"};
+  ASSERT_TRUE(directory.WriteMetricsTargets("small", {distillctl, teacher}).ok());
+  EXPECT_EQ(*files.Read("/runs/a/metrics_targets.json", 10000), R"([
+  {
+    "targets": [
+      "h:5001"
+    ],
+    "labels": {
+      "plan": "small",
+      "process": "teacher-1"
+    }
+  }
+]
+)");
+  ASSERT_TRUE(directory.WriteMetricsTargets("small", {distillctl}).ok());
+  EXPECT_EQ(*files.Read("/runs/a/metrics_targets.json", 10000), "[]\n");
+}
+
 TEST(RunDirectoryTest, AListThatSomebodyEditedDoesNotCrash) {
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");

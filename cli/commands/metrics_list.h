@@ -1,0 +1,22 @@
+// The catalogue of metrics as `distillctl metrics list` prints it.
+#ifndef CLI_COMMANDS_METRICS_LIST_H_
+#define CLI_COMMANDS_METRICS_LIST_H_
+
+#include <span>
+#include <string>
+
+#include "common/metrics/catalogue.h"
+
+namespace distill {
+
+// For people: name, kind and labels, then what it is, a metric a paragraph.
+std::string MetricsText(std::span<const MetricRow> rows);
+// A list of {name, type, of, labels, unit, buckets, help, more}, pretty-printed; `of` is
+// "every process" or a kind of process. `buckets` are there for histograms only.
+std::string MetricsJson(std::span<const MetricRow> rows);
+// A heading and a table for each kind of process, as they stand in docs/metrics.md.
+std::string MetricsMarkdown(std::span<const MetricRow> rows);
+
+}  // namespace distill
+
+#endif  // CLI_COMMANDS_METRICS_LIST_H_
