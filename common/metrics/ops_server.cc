@@ -52,6 +52,7 @@ void Wake(const std::string& address) {
   const absl::StatusOr<sockaddr_in> to = ParseListen(address);
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
+  // NOLINTNEXTLINE(bugprone-unused-return-value): where it fails, the flag is read 2 s later.
   connect(fd, reinterpret_cast<const sockaddr*>(&*to), sizeof(*to));
   close(fd);
 }

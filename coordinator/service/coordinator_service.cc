@@ -181,7 +181,7 @@ grpc::ServerUnaryReactor* CoordinatorServiceImpl::GetPlan(Context* context,
                                                           v1::PlanStatus* response) {
   return Answer(driver_, context, [=](Coordinator& coordinator, absl::Time) {
     absl::StatusOr<v1::PlanStatus> status = coordinator.GetPlan();
-    if (status.ok()) *response = *std::move(status);
+    if (status.ok()) *response = std::move(*status);
     return status.status();
   });
 }
@@ -200,7 +200,7 @@ grpc::ServerUnaryReactor* CoordinatorServiceImpl::UpdateSchedule(
     v1::UpdateScheduleResponse* response) {
   return Answer(driver_, context, [=](Coordinator& coordinator, absl::Time now) {
     absl::StatusOr<v1::ScheduleVersion> version = coordinator.UpdateSchedule(*request, now);
-    if (version.ok()) *response->mutable_version() = *std::move(version);
+    if (version.ok()) *response->mutable_version() = std::move(*version);
     return version.status();
   });
 }
@@ -211,7 +211,7 @@ grpc::ServerUnaryReactor* CoordinatorServiceImpl::CommitCheckpoint(
   return Answer(driver_, context, [=](Coordinator& coordinator, absl::Time now) {
     absl::StatusOr<v1::CommitCheckpointResponse> answer =
         coordinator.CommitCheckpoint(*request, now);
-    if (answer.ok()) *response = *std::move(answer);
+    if (answer.ok()) *response = std::move(*answer);
     return answer.status();
   });
 }

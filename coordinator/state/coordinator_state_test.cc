@@ -430,7 +430,7 @@ std::vector<Update> RandomHistory(uint64_t seed) {
   std::vector<Update> history;
   const std::vector<std::string> runs = {"student", "teacher", "baseline"};
   for (int i = 0; i < 600; ++i) {
-    const std::string run = runs[pick(3)];
+    const std::string& run = runs[pick(3)];
     const CoordinatorState::Run* known = state.FindRun(run);
     const uint64_t generation = known == nullptr ? 1 : known->generation;
     const int64_t step = pick(400);

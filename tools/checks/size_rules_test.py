@@ -1,5 +1,6 @@
 import unittest
 
+from tools.checks import function_sizes
 from tools.checks import size_rules
 
 
@@ -20,6 +21,26 @@ class SizeRulesTest(unittest.TestCase):
         self.assertEqual(1, len(size_rules.problems("a/b.cc", line)))
         self.assertEqual([], size_rules.problems("a/b_test.cc", line))
         self.assertEqual([], size_rules.problems("tests/fault/b.cc", line))
+
+    def test_a_function_at_its_limit_passes_and_one_line_more_does_not(self):
+        def function(lines):
+            return "namespace a {\nvoid F(int x) {\n" + "x();\n" * (lines - 2) + "}\n}\n"
+        self.assertEqual([], size_rules.problems("a/b.cc", function(70)))
+        found = size_rules.problems("a/b.cc", function(71))
+        self.assertEqual(1, len(found))
+        self.assertIn("F has 71 lines", found[0])
+
+    def test_a_listed_function_may_not_grow_and_is_taken_off_as_it_shrinks(self):
+        path, name = next(iter(size_rules.LONG_FUNCTIONS))
+        allowed = size_rules.LONG_FUNCTIONS[path, name]
+        for lines, count in [(allowed - 1, 1), (allowed, 0), (allowed + 1, 1)]:
+            text = "int %s(int x) {\n%s}\n" % (name, "x();\n" * (lines - 2))
+            self.assertEqual(count, len(size_rules.problems(path, text)), lines)
+
+    def test_lines_of_functions_are_told_from_those_of_classes_and_initializers(self):
+        text = ("class A {\n public:\n  A() : a_{1}, b_(F({2})) {\n  }\n  int G() const { return 1; }\n};\n"
+                "// void X() {\nconst int k[] = {\n1,\n};\nTEST(T, Works) {\n  auto f = [] {\n  };\n}\n")
+        self.assertEqual([("A", 2), ("G", 1), ("T.Works", 4)], function_sizes.sizes(text))
 
 
 if __name__ == "__main__":
