@@ -19,9 +19,8 @@ struct ThreadExecutor::State {
   bool HasWorkOrStopped() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
     return !dispatcher.has_value() && (stopped || !queue.empty());
   }
-  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
-    return running == 0 && !dispatcher.has_value();
-  }
+  // Then no caller runs a closure either: the last thread waits for that.
+  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex) { return running == 0; }
   bool MayDispatch() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
     return options.threads == 1 && !stopped && !busy && !dispatcher.has_value() && queue.empty();
   }

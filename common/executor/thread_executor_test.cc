@@ -140,7 +140,7 @@ TEST(ThreadExecutorDispatch, WhatIsScheduledMeanwhileRunsAfterwardsInOrderAndNev
               order.push_back(3 * turn);
               for (int i = 1; i <= 2; ++i) {
                 const auto next = [&order, number = 3 * turn + i] { order.push_back(number); };
-                ASSERT_TRUE((i == 1 ? executor.Schedule(next) : executor.Dispatch(next)).ok());
+                ASSERT_TRUE((i == 1 ? executor.Dispatch(next) : executor.Schedule(next)).ok());
                 EXPECT_EQ(order.back(), 3 * turn);
               }
             })
@@ -202,6 +202,7 @@ TEST(ThreadExecutorDispatch, ManyCallersRunEachClosureOnceAndNoTwoAtOnce) {
       for (int i = 0; i < 5000; ++i) {
         const auto closure = [&] {
           EXPECT_EQ(inside.fetch_add(1), 0);
+          std::this_thread::yield();
           ++runs;
           inside.fetch_sub(1);
         };
