@@ -18,6 +18,36 @@
 #include "student_worker/worker/student_worker.h"
 
 namespace distill {
+namespace {
+
+// All but what lives in RunStudentWorker.
+SessionTools ToolsOf(const ProcessFlags& flags, ProcessRuntime& runtime) {
+  SessionTools tools;
+  tools.worker = flags.name;
+  tools.incarnation = runtime.incarnation();
+  tools.run_dir = flags.run_dir;
+  tools.bind_host = flags.bind_host;
+  tools.transport = runtime.transport();
+  tools.clock = &runtime.clock();
+  tools.timers = &runtime.timers();
+  tools.random = runtime.random();
+  return tools;
+}
+
+AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime) {
+  AttendanceOptions options;
+  options.coordinator = flags.coordinator;
+  options.transport = runtime.transport();
+  options.hello.set_role(v1::STUDENT_WORKER);
+  options.hello.set_worker(flags.name);
+  options.hello.set_incarnation(runtime.incarnation());
+  options.hello.set_address(flags.bind_host);
+  options.hello.set_process_id(getpid());
+  options.hello.set_ops_address(runtime.ops_address());
+  return options;
+}
+
+}  // namespace
 
 absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdown) {
   ASSIGN_OR_RETURN(const std::unique_ptr<ProcessRuntime> runtime,
@@ -39,18 +69,10 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   ThreadExecutor label_sets({.name = "label sets", .threads = 1, .max_queued = 64});
   std::shared_ptr<Attendance> attendance;
 
-  SessionTools tools;
-  tools.worker = flags.name;
-  tools.incarnation = runtime->incarnation();
-  tools.run_dir = flags.run_dir;
-  tools.bind_host = flags.bind_host;
-  tools.transport = runtime->transport();
+  SessionTools tools = ToolsOf(flags, *runtime);
   tools.files = &files;
-  tools.clock = &runtime->clock();
-  tools.timers = &runtime->timers();
   tools.label_executor = &labels;
   tools.reading_executor = &label_sets;
-  tools.random = runtime->random();
   tools.coordinator = client.get();
   tools.observer = &metrics;
   tools.report = [&](const v1::Progress& progress, const std::string& run_id) {
@@ -61,15 +83,6 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   };
   StudentWorker worker(flags.name, client.get(), Sessions(tools));
 
-  AttendanceOptions options;
-  options.coordinator = flags.coordinator;
-  options.transport = runtime->transport();
-  options.hello.set_role(v1::STUDENT_WORKER);
-  options.hello.set_worker(flags.name);
-  options.hello.set_incarnation(runtime->incarnation());
-  options.hello.set_address(flags.bind_host);
-  options.hello.set_process_id(getpid());
-  options.hello.set_ops_address(runtime->ops_address());
   AttendanceEvents events;
   events.on_directive = [&](const v1::Directive& directive) { worker.OnDirective(directive); };
   events.on_welcome = [&] {
@@ -89,8 +102,9 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
         "again"));
   });
   const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
-  ASSIGN_OR_RETURN(attendance, Attendance::Start(options, events, &runtime->timers(),
-                                                 &runtime->clock(), runtime->random()));
+  ASSIGN_OR_RETURN(attendance,
+                   Attendance::Start(OptionsOf(flags, *runtime), events, &runtime->timers(),
+                                     &runtime->clock(), runtime->random()));
   absl::Status status = runtime->NotifyStarted(flags.bind_host);
   if (status.ok()) status = worker.Run();
   runtime->SetState(ProcessRuntime::State::kDraining, "stopping");

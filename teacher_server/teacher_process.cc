@@ -207,6 +207,29 @@ AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& run
   return options;
 }
 
+AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Serves* serves,
+                          ShutdownSignal* shutdown) {
+  const auto log = [runtime, &flags](const std::string& line) {
+    LogLine(runtime->clock(), flags.name, line);
+  };
+  AttendanceEvents events;
+  events.on_directive = [serves, shutdown](const v1::Directive& directive) {
+    if (directive.has_serve()) serves->OnOrder(directive.serve());
+    if (directive.has_stop()) shutdown->Request("the coordinator said stop");
+  };
+  events.on_welcome = [log, serves, &flags] {
+    log("attends the coordinator at " + flags.coordinator);
+    serves->Report();
+  };
+  events.on_lost = [log](const absl::Status& status) {
+    log("lost the coordinator: " + std::string(status.message()));
+  };
+  events.on_given_up = [shutdown](const absl::Status& status) {
+    shutdown->Request("no coordinator", status);
+  };
+  return events;
+}
+
 }  // namespace
 
 absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdown) {
@@ -239,25 +262,11 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   server->SetServing(true);
 
   Serves serves(flags, runtime.get(), &loader, &device, &labels);
-  AttendanceEvents events;
-  events.on_directive = [&](const v1::Directive& directive) {
-    if (directive.has_serve()) serves.OnOrder(directive.serve());
-    if (directive.has_stop()) shutdown.Request("the coordinator said stop");
-  };
-  events.on_welcome = [&] {
-    LogLine(runtime->clock(), flags.name, "attends the coordinator at " + flags.coordinator);
-    serves.Report();
-  };
-  events.on_lost = [&](const absl::Status& status) {
-    LogLine(runtime->clock(), flags.name, "lost the coordinator: " + std::string(status.message()));
-  };
-  events.on_given_up = [&](const absl::Status& status) {
-    shutdown.Request("no coordinator", status);
-  };
   std::shared_ptr<Attendance> attendance;
   if (flags.serve.empty()) {
     ASSIGN_OR_RETURN(attendance,
-                     Attendance::Start(OptionsOf(flags, *runtime, server->address()), events,
+                     Attendance::Start(OptionsOf(flags, *runtime, server->address()),
+                                       EventsOf(flags, runtime.get(), &serves, &shutdown),
                                        &runtime->timers(), &runtime->clock(), runtime->random()));
     serves.set_attendance(attendance);
     serves.Report();

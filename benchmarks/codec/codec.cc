@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Answer>> Encode(const TensorView& logits, const s
 absl::Status Decode(const Answer& answer, int64_t batches) {
   const auto bytes = std::as_bytes(std::span(answer.payload->view()));
   for (int64_t i = 0; i < batches; ++i) {
-    RETURN_IF_ERROR(DecodeSoftLabels(answer.section, bytes, answer.payload, answer.head).status());
+    RETURN_IF_ERROR(DecodeSoftLabels(answer.section, bytes, answer.head, answer.payload).status());
   }
   return absl::OkStatus();
 }
@@ -111,26 +111,28 @@ std::string InName(std::string codec) {
   return codec;
 }
 
+std::vector<Set> Sets() {
+  return {{"c10", "normal", 10, {"dense_fp32", "dense_fp16", "log_prob_u8", "top_k/5"}},
+          {"c1000",
+           "normal",
+           1000,
+           {"dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8/32", "top_k", "sampled"}},
+          {"c128k", "language_model", 128000, {"top_k", "top_k/37", "sampled"}},
+          // Features of a hidden state.
+          {"h512", "normal", 512, {"hidden_fp16"}}};
+}
+
 absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   SystemClock clock;
   PosixFileSystem files;
   // There are some thirty ways.
   const absl::Duration turn = options.turn / 10;
-  const std::vector<Set> sets = {
-      {"c10", "normal", 10, {"dense_fp32", "dense_fp16", "log_prob_u8", "top_k/5"}},
-      {"c1000",
-       "normal",
-       1000,
-       {"dense_fp32", "dense_fp16", "dense_bf16", "log_prob_u8/32", "top_k", "sampled"}},
-      {"c128k", "language_model", 128000, {"top_k", "top_k/37", "sampled"}},
-      // Features of a hidden state.
-      {"h512", "normal", 512, {"hidden_fp16"}}};
   std::vector<std::unique_ptr<Answer>> answers;
   std::vector<std::string> names;
   std::vector<Variant> variants;
   BenchReport report;
   report.name = "codec";
-  for (const Set& set : sets) {
+  for (const Set& set : Sets()) {
     LogitsSource source;
     source.generator = set.generator;
     source.classes = set.classes;

@@ -52,8 +52,8 @@ absl::StatusOr<SoftLabels> JoinHidden(std::span<const SoftLabelsPart> parts) {
 
 absl::StatusOr<SoftLabels> DecodeHidden(const v1::Section& section,
                                         std::span<const std::byte> payload,
-                                        const std::shared_ptr<const void>& owner,
-                                        const std::shared_ptr<const LabelHead>& head) {
+                                        const std::shared_ptr<const LabelHead>& head,
+                                        const std::shared_ptr<const void>& owner) {
   if (head == nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(
         section.codec(), " labels are nothing without the teacher's head; ask for it first"));
@@ -84,15 +84,15 @@ int64_t ClassesOf(const SoftLabels& labels) {
 
 absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
                                             std::span<const std::byte> payload,
-                                            const std::shared_ptr<const void>& owner,
-                                            const std::shared_ptr<const LabelHead>& head) {
+                                            const std::shared_ptr<const LabelHead>& head,
+                                            const std::shared_ptr<const void>& owner) {
   // Of a name that is unknown the other says what is wrong, with the output's name.
   const auto codec = FindCodec(section.codec());
   if (!codec.ok() || (*codec)->layout() == LabelLayout::kDense) {
     return DecodeSection(section, payload, owner);
   }
   if ((*codec)->layout() == LabelLayout::kHidden)
-    return DecodeHidden(section, payload, owner, head);
+    return DecodeHidden(section, payload, head, owner);
   ASSIGN_OR_RETURN(SparseLabels labels, DecodeSparseSection(section, payload, RowContext()));
   if (labels.width == labels.classes && labels.weights.empty()) {
     return MakeTensorView(ElementType::kFloat32, {labels.rows, labels.classes},

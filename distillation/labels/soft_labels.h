@@ -30,8 +30,8 @@ int64_t ClassesOf(const SoftLabels& labels);
 // DecodeSection.
 absl::StatusOr<SoftLabels> DecodeSoftLabels(const v1::Section& section,
                                             std::span<const std::byte> payload,
-                                            const std::shared_ptr<const void>& owner = nullptr,
-                                            const std::shared_ptr<const LabelHead>& head = nullptr);
+                                            const std::shared_ptr<const LabelHead>& head = nullptr,
+                                            const std::shared_ptr<const void>& owner = nullptr);
 
 // Row i is row places[i] of the whole.
 struct SoftLabelsPart {

@@ -32,7 +32,7 @@ absl::StatusOr<SoftLabels> RoundTrip(const std::string& name, int64_t rows,
   EXPECT_TRUE(encoded.ok()) << encoded.status();
   const auto section = SectionFor("logits", **codec, rows, classes, *encoded, 0);
   EXPECT_TRUE(section.ok()) << section.status();
-  return DecodeSoftLabels(*section, std::as_bytes(std::span(encoded->bytes)), nullptr, head);
+  return DecodeSoftLabels(*section, std::as_bytes(std::span(encoded->bytes)), head);
 }
 
 // Of 20 features and 3 classes.

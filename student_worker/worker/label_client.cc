@@ -447,7 +447,7 @@ absl::StatusOr<std::shared_ptr<const StepLabels>> LabelClient::Decode(
                      DecodeSoftLabels(section,
                                       std::as_bytes(std::span<const char>(
                                           received->payload.data(), received->payload.size())),
-                                      received, head_));
+                                      head_, received));
     if (RowsOf(values) != rows || ClassesOf(values) != int64_t{options_.open.classes()}) {
       return absl::DataLossError(absl::StrCat("output ", section.output(), " has another shape"));
     }

@@ -7,10 +7,7 @@ from tools.checks import function_sizes
 MAX_FUNCTION_LINES = 70
 # A ratchet: functions that were over the limit when it came, with their lines. They may
 # shrink, and then their number here shrinks too; nothing is added.
-LONG_FUNCTIONS = {
-    ("student_worker/student_process.cc", "RunStudentWorker"): 77,
-    ("teacher_server/teacher_process.cc", "RunTeacherServer"): 76,
-}
+LONG_FUNCTIONS = {}
 
 MAX_LINES = {"_main.cc": 60, ".h": 250, ".cc": 500, ".cu": 500}
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
