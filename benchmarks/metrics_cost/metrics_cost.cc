@@ -31,6 +31,7 @@
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/student_metrics.h"
 #include "student_worker/training/trainer.h"
+#include "student_worker/worker/event_log.h"
 #include "student_worker/worker/step_log.h"
 #include "teacher_server/teacher_metrics.h"
 
@@ -201,7 +202,7 @@ class SwitchedClock final : public Clock {
   bool on_ = false;
 };
 
-// What a training session does after a step: its record to the log and to the metrics.
+// What a training session does after a step: its record to the logs and to the metrics.
 class StepAccounting {
  public:
   static absl::StatusOr<std::unique_ptr<StepAccounting>> Create(const std::string& directory,
@@ -210,6 +211,10 @@ class StepAccounting {
     ASSIGN_OR_RETURN(accounting->log_,
                      StepLog::Open(accounting->files_, JoinPath(directory, "metrics.rank0.jsonl"),
                                    /*first_step=*/0));
+    EventLogOptions options;
+    options.folder = directory;
+    options.examples_per_step = rows;
+    ASSIGN_OR_RETURN(accounting->events_, EventLog::Open(accounting->files_, *clock, options));
     return accounting;
   }
 
@@ -228,6 +233,7 @@ class StepAccounting {
     record.answers = {1, 0.0123, 0.0012, 0.0001, 0.0087, 0.0003};
     for (int phase = 0; phase < kPhases; ++phase) spent_[phase] += record.phases[phase];
     RETURN_IF_ERROR(log_->Append(record));
+    RETURN_IF_ERROR(events_->OnStep(record));
     metrics_.OnStep("distilled", record, rows_);
     return absl::OkStatus();
   }
@@ -242,6 +248,7 @@ class StepAccounting {
   MetricRegistry registry_;
   StudentMetrics metrics_;
   std::unique_ptr<StepLog> log_;
+  std::unique_ptr<EventLog> events_;
   PhaseDurations spent_{};
 };
 

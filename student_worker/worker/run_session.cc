@@ -19,6 +19,7 @@
 #include "student_worker/collectives/gloo_collectives.h"
 #include "student_worker/training/trainer.h"
 #include "student_worker/worker/checkpointing.h"
+#include "student_worker/worker/event_log.h"
 #include "student_worker/worker/label_client.h"
 #include "student_worker/worker/recorded_labels.h"
 #include "student_worker/worker/rendezvous_store.h"
@@ -121,13 +122,25 @@ class Session {
     RETURN_IF_ERROR(RecordLabelledSubset());
     RETURN_IF_ERROR(StartLabels());
     Listen();
-    ASSIGN_OR_RETURN(log_, StepLog::Open(*tools_.files,
-                                         JoinPath(JoinPath(tools_.run_dir, world_.run_id()),
-                                                  absl::StrCat("metrics.rank", rank_, ".jsonl")),
-                                         first_step_));
+    RETURN_IF_ERROR(OpenRecords());
     reported_at_ = tools_.clock->MonotonicNow();
     reported_step_ = first_step_;
     phases_.Take();
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenRecords() {
+    EventLogOptions options;
+    options.folder = JoinPath(tools_.run_dir, world_.run_id());
+    ASSIGN_OR_RETURN(
+        log_, StepLog::Open(*tools_.files,
+                            JoinPath(options.folder, absl::StrCat("metrics.rank", rank_, ".jsonl")),
+                            first_step_));
+    if (rank_ != 0) return absl::OkStatus();
+    options.generation = world_.generation();
+    options.first_step = first_step_;
+    options.examples_per_step = run_.training().global_batch_size();
+    ASSIGN_OR_RETURN(events_, EventLog::Open(*tools_.files, *tools_.clock, options));
     return absl::OkStatus();
   }
 
@@ -324,6 +337,7 @@ class Session {
     waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
     last_ = result;
     RETURN_IF_ERROR(log_->Append(record));
+    if (events_ != nullptr) RETURN_IF_ERROR(events_->OnStep(record));
     tools_.observer->OnStep(world_.run_id(), record,
                             run_.training().global_batch_size() / world_.members_size());
     const absl::Duration now = tools_.clock->MonotonicNow();
@@ -389,11 +403,13 @@ class Session {
       note_ = absl::StrFormat("validation accuracy %.4f after %d steps", validation_accuracy_,
                               steps_done);
       tools_.observer->OnValidation(world_.run_id(), validation_accuracy_);
+      if (events_ != nullptr) events_->OnValidation(steps_done, validation_accuracy_);
       phases_.Enter(former);
     }
     if (due(training.checkpoint_every_steps())) {
       const absl::Duration begin = tools_.clock->MonotonicNow();
       const Phase former = phases_.Enter(Phase::kCheckpoint);
+      if (events_ != nullptr) RETURN_IF_ERROR(events_->BeforeCheckpoint());
       RETURN_IF_ERROR(SaveCheckpoint(tools_, control_, *trainer_, *collectives_, steps_done));
       phases_.Enter(former);
       tools_.observer->OnCheckpoint(world_.run_id(), tools_.clock->MonotonicNow() - begin);
@@ -419,6 +435,8 @@ class Session {
   // As the observer heard last, by role.
   std::map<std::string, LabelSource::Counters> labels_told_;
   std::unique_ptr<StepLog> log_;
+  // On rank 0.
+  std::unique_ptr<EventLog> events_;
 
   StepResult last_;
   absl::Duration reported_at_;
