@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
+#include "cli/report/html_report.h"
 #include "cli/report/report.h"
 #include "cli/report/verdicts.h"
 #include "common/status/status_macros.h"
@@ -34,6 +35,9 @@ absl::Status WriteReport(const LocalRunTools& tools, RunDirectory& directory,
       WriteFileAtomically(*tools.files, directory.FilePath("report.json"), ReportToJson(report)));
   RETURN_IF_ERROR(WriteFileAtomically(*tools.files, directory.FilePath("report.md"),
                                       RenderMarkdown(report, runs)));
+  RETURN_IF_ERROR(WriteFileAtomically(
+      *tools.files, directory.FilePath("report.html"),
+      RenderHtml(report, runs, ReadRecords(*tools.files, directory.path(), plan))));
   RETURN_IF_ERROR(tools.files->RemoveTree(evaluation));
   tools.say(RenderTable(report, runs));
   return absl::OkStatus();

@@ -47,8 +47,8 @@ struct Outcome {
   std::string message;
 };
 
-// Evaluates the exports of a finished plan, writes report.json and report.md, and says the
-// table. `began`: when the plan was submitted, by the monotonic clock. Blocks; the
+// Evaluates the exports of a finished plan, writes report.json, report.md and report.html,
+// and says the table. `began`: when the plan was submitted, by the monotonic clock. Blocks; the
 // evaluating process dies with the calling thread.
 Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
                       const v1::PlanConfig& plan, absl::Duration began);

@@ -16,35 +16,13 @@
 namespace distill {
 namespace {
 
-constexpr int kColumns = 7;
 constexpr size_t kMaxLine = 100;
-using Row = std::array<std::string, kColumns>;
 
 // 12345678 -> "12,345,678".
 std::string Grouped(uint64_t value) {
   std::string digits = absl::StrCat(value);
   for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
   return digits;
-}
-
-Row Header(const v1::Report& report) {
-  return {"model",       "test accuracy", absl::StrCat("agrees with ", report.reference()),
-          "parameters",  "multiply-adds", "file bytes",
-          "latency (ms)"};
-}
-
-std::vector<Row> Rows(const v1::Report& report, const std::vector<std::string>& run_order) {
-  std::vector<Row> rows;
-  for (const std::string& run : run_order) {
-    const auto it = report.models().find(run);
-    if (it == report.models().end()) continue;
-    const v1::ModelReport& model = it->second;
-    rows.push_back({run, absl::StrFormat("%.4f", model.test_accuracy()),
-                    absl::StrFormat("%.4f", model.agreement()), Grouped(model.parameters()),
-                    Grouped(model.multiply_adds()), Grouped(model.file_bytes()),
-                    absl::StrFormat("%.3f", model.latency_ms())});
-  }
-  return rows;
 }
 
 // (run, what bounded it) where that was judged.
@@ -75,12 +53,29 @@ std::string Wrapped(const std::string& text) {
   return out;
 }
 
-std::string Summary(const v1::Report& report) {
+}  // namespace
+
+std::vector<ReportRow> ReportRows(const v1::Report& report,
+                                  const std::vector<std::string>& run_order) {
+  std::vector<ReportRow> rows = {{"model", "test accuracy",
+                                  absl::StrCat("agrees with ", report.reference()), "parameters",
+                                  "multiply-adds", "file bytes", "latency (ms)"}};
+  for (const std::string& run : run_order) {
+    const auto it = report.models().find(run);
+    if (it == report.models().end()) continue;
+    const v1::ModelReport& model = it->second;
+    rows.push_back({run, absl::StrFormat("%.4f", model.test_accuracy()),
+                    absl::StrFormat("%.4f", model.agreement()), Grouped(model.parameters()),
+                    Grouped(model.multiply_adds()), Grouped(model.file_bytes()),
+                    absl::StrFormat("%.3f", model.latency_ms())});
+  }
+  return rows;
+}
+
+std::string ReportSummary(const v1::Report& report) {
   return absl::StrFormat("plan %s, seed %d, configuration %.12s, %.0f s", report.plan(),
                          report.seed(), report.config_digest(), report.job_seconds());
 }
-
-}  // namespace
 
 // By hand, because protobuf writes 64-bit integers as strings, which no script expects.
 std::string ReportToJson(const v1::Report& report) {
@@ -118,21 +113,20 @@ absl::StatusOr<v1::Report> ReportFromJson(const std::string& json) {
 }
 
 std::string RenderTable(const v1::Report& report, const std::vector<std::string>& run_order) {
-  std::vector<Row> rows = Rows(report, run_order);
-  rows.insert(rows.begin(), Header(report));
-  std::array<size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (int c = 0; c < kColumns; ++c) widths[c] = std::max(widths[c], row[c].size());
+  const std::vector<ReportRow> rows = ReportRows(report, run_order);
+  std::array<size_t, kReportColumns> widths{};
+  for (const ReportRow& row : rows) {
+    for (int c = 0; c < kReportColumns; ++c) widths[c] = std::max(widths[c], row[c].size());
   }
   std::string table;
-  for (const Row& row : rows) {
+  for (const ReportRow& row : rows) {
     std::string line = absl::StrFormat("%-*s", static_cast<int>(widths[0]), row[0]);
-    for (int c = 1; c < kColumns; ++c) {
+    for (int c = 1; c < kReportColumns; ++c) {
       absl::StrAppendFormat(&line, "  %*s", static_cast<int>(widths[c]), row[c]);
     }
     absl::StrAppend(&table, line, "\n");
   }
-  absl::StrAppend(&table, Summary(report), "\n");
+  absl::StrAppend(&table, ReportSummary(report), "\n");
   for (const auto& [run, verdict] : Verdicts(report, run_order)) {
     absl::StrAppend(&table, Wrapped(absl::StrCat(run, ": ", verdict)), "\n");
   }
@@ -140,12 +134,13 @@ std::string RenderTable(const v1::Report& report, const std::vector<std::string>
 }
 
 std::string RenderMarkdown(const v1::Report& report, const std::vector<std::string>& run_order) {
-  std::string out = absl::StrCat("# ", report.plan(), "\n\n", Summary(report), "\n\n");
-  absl::StrAppend(&out, "| ", absl::StrJoin(Header(report), " | "), " |\n|---");
-  for (int c = 1; c < kColumns; ++c) absl::StrAppend(&out, "|---:");
+  const std::vector<ReportRow> rows = ReportRows(report, run_order);
+  std::string out = absl::StrCat("# ", report.plan(), "\n\n", ReportSummary(report), "\n\n");
+  absl::StrAppend(&out, "| ", absl::StrJoin(rows[0], " | "), " |\n|---");
+  for (int c = 1; c < kReportColumns; ++c) absl::StrAppend(&out, "|---:");
   absl::StrAppend(&out, "|\n");
-  for (const Row& row : Rows(report, run_order)) {
-    absl::StrAppend(&out, "| ", absl::StrJoin(row, " | "), " |\n");
+  for (size_t i = 1; i < rows.size(); ++i) {
+    absl::StrAppend(&out, "| ", absl::StrJoin(rows[i], " | "), " |\n");
   }
   const auto verdicts = Verdicts(report, run_order);
   if (!verdicts.empty()) absl::StrAppend(&out, "\n");

@@ -2,6 +2,7 @@
 #ifndef CLI_REPORT_REPORT_H_
 #define CLI_REPORT_REPORT_H_
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,14 @@ std::string ReportToJson(const v1::Report& report);
 // INVALID_ARGUMENT names what does not fit; unknown fields are let pass, since a
 // newer version may have written them.
 absl::StatusOr<v1::Report> ReportFromJson(const std::string& json);
+
+// The table's heading, then a row for each run of `run_order` that has a model report.
+constexpr int kReportColumns = 7;
+using ReportRow = std::array<std::string, kReportColumns>;
+std::vector<ReportRow> ReportRows(const v1::Report& report,
+                                  const std::vector<std::string>& run_order);
+// Plan, seed, configuration and time, in a line.
+std::string ReportSummary(const v1::Report& report);
 
 // Rows in the order of `run_order`; runs without a model report are left out.
 // ASCII, no line longer than 100 columns. Ends with each run's verdict, where it has one.

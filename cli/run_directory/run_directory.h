@@ -6,7 +6,7 @@
 //   metrics_targets.json   of these, what Prometheus can scrape
 //   logs/<process>.log     what each process said
 //   <run>/                 metrics, checkpoints, export
-//   report.json report.md  the outcome
+//   report.json report.md report.html  the outcome
 #ifndef CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 #define CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 

@@ -24,4 +24,17 @@ std::string EventRecord(const tensorboard::Event& event) {
   return record.Take();
 }
 
+bool TakeEventRecord(std::string_view& bytes, tensorboard::Event& event) {
+  ByteReader reader(bytes);
+  const uint64_t length = reader.U64();
+  const uint32_t length_crc = reader.U32();
+  if (!reader.ok() || length_crc != MaskedCrc(bytes.substr(0, sizeof(length)))) return false;
+  const std::string_view message = reader.Bytes(length);
+  const uint32_t crc = reader.U32();
+  if (!reader.ok() || crc != MaskedCrc(message)) return false;
+  if (!event.ParseFromArray(message.data(), static_cast<int>(message.size()))) return false;
+  bytes.remove_prefix(bytes.size() - reader.left());
+  return true;
+}
+
 }  // namespace distill

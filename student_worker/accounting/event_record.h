@@ -3,6 +3,7 @@
 #define STUDENT_WORKER_ACCOUNTING_EVENT_RECORD_H_
 
 #include <string>
+#include <string_view>
 
 #include "student_worker/accounting/tensorboard_event.pb.h"
 
@@ -13,6 +14,10 @@ namespace distill {
 // the CRC-32C, rotated right by 15 bits, plus 0xa282ead8 ("masked": a CRC over bytes that hold
 // their own CRC would be weak). Layout: tensorflow/core/lib/io/record_writer.h.
 std::string EventRecord(const tensorboard::Event& event);
+
+// Takes the first record off `bytes`. False, and nothing is taken, where there is no whole and
+// sound one: at the end, or behind what a killed process left.
+bool TakeEventRecord(std::string_view& bytes, tensorboard::Event& event);
 
 }  // namespace distill
 

@@ -63,5 +63,22 @@ TEST(EventRecordTest, AZeroIsWrittenToo) {
             "7765696768741500000000d8868afe");
 }
 
+TEST(EventRecordTest, RecordsAreTakenBackUntilOneIsTornOrDamaged) {
+  Event event;
+  event.set_step(5);
+  const std::string record = EventRecord(event);
+  for (size_t bad = 0; bad < record.size(); ++bad) {
+    std::string damaged = record + record;
+    damaged[record.size() + bad] ^= 1;
+    const std::string torn = record + record.substr(0, bad);
+    for (std::string_view bytes : {std::string_view(damaged), std::string_view(torn)}) {
+      Event read;
+      ASSERT_TRUE(TakeEventRecord(bytes, read));
+      EXPECT_EQ(read.step(), 5);
+      EXPECT_FALSE(TakeEventRecord(bytes, read)) << bad;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace distill

@@ -178,7 +178,7 @@ TEST_F(EventLogTest, ACheckpointEndsAPointAndWritesAll) {
   auto log = Open(0);
   Take(*log, 0, 13);
   ASSERT_TRUE(log->BeforeCheckpoint().ok());
-  EXPECT_THAT(ShownSteps(), ElementsAre(10, 13));
+  ASSERT_THAT(ShownSteps(), ElementsAre(10, 13));
   EXPECT_EQ(Shown()[1].second["loss/total"], 11);
 }
 
