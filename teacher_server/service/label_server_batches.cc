@@ -95,6 +95,7 @@ void LabelServer::OnResult(uint64_t work_id, absl::StatusOr<InferenceResult> res
     status = CheckCopies(*result, work.outputs, examples);
   }
   if (status.ok()) {
+    work.waited += result->waited;
     work.compute += result->compute;
     AnswerAll(work, requests, *result);
   } else {
@@ -150,8 +151,8 @@ void LabelServer::Complete(uint64_t work_id) {
   batcher.Complete(work->batch.id, compute, clock_->MonotonicNow());
   if (observer_ != nullptr) {
     observer_->OnFill(work->batch.fill, work->batch.padding);
-    observer_->OnBatch(work->batch.reason, work->batch.examples, work->batch.queue_time,
-                       work->compute);
+    observer_->OnBatch(work->batch.reason, work->batch.examples,
+                       work->batch.queue_time + work->waited, work->compute);
   }
 }
 

@@ -134,6 +134,8 @@ struct LabelServer::Work {
   absl::Duration started;
   absl::Duration assemble;
 
+  // Of all groups so far.
+  absl::Duration waited;
   absl::Duration compute;
   bool failed = false;
 };

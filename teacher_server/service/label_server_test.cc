@@ -38,12 +38,14 @@ struct Observer final : ServingObserver {
   void OnAnswered(absl::StatusCode code, int64_t, absl::Duration) override {
     answered.insert(code);
   }
-  void OnBatch(BatchReason, int64_t examples, absl::Duration, absl::Duration) override {
+  void OnBatch(BatchReason, int64_t examples, absl::Duration waited, absl::Duration) override {
     batches.push_back(examples);
+    queues.push_back(waited);
   }
   void OnQueue(int64_t examples, size_t) override { queue = examples; }
   std::multiset<absl::StatusCode> answered;
   std::vector<int64_t> batches;
+  std::vector<absl::Duration> queues;
   int64_t queue = 0;
 };
 
@@ -243,6 +245,7 @@ TEST_F(LabelServerTest, WaitingForTheRunnerIsWaitingInTheQueue) {
   Run();
   EXPECT_EQ(student->stages[1].queue(), 0.5);
   EXPECT_EQ(student->stages[2].queue(), 0.75);
+  EXPECT_THAT(observer_.queues, ElementsAre(absl::Milliseconds(500), absl::Milliseconds(750)));
 }
 
 TEST_F(LabelServerTest, ExactRequestsRunAlone) {
