@@ -101,45 +101,8 @@ class ReplicatedTrainer final : public Trainer {
 
   absl::StatusOr<StepResult> Step(int64_t step, const StepValues& values,
                                   const TeacherLabels& labels) override {
-    phases_->Enter(Phase::kWaitData);
-    ASSIGN_OR_RETURN(const std::vector<ExampleView> slice, Slice(step));
-    ASSIGN_OR_RETURN(const at::Tensor examples, Examples(slice));
-    ASSIGN_OR_RETURN(const ObjectiveInputs inputs, Inputs(step, slice, values, labels));
-
-    phases_->Enter(Phase::kForward);
-    reducer_->BeforeForward();
-    ASSIGN_OR_RETURN(const at::Tensor logits, model_->Forward(examples));
-    std::vector<double> weights;
-    for (const TermInfo& term : objective_.terms()) weights.push_back(WeightOf(term, values));
-    ASSIGN_OR_RETURN(const ObjectiveValue value, objective_.Evaluate(logits, inputs, weights));
-
-    phases_->Enter(Phase::kBackward);
-    std::vector<double> sums;
-    at::Tensor scaled;
-    RETURN_IF_ERROR(CallTorch("loss", [&] {
-      sums.push_back(value.loss.item<double>());
-      // The reducer takes the mean over ranks; the loss is a sum over them.
-      scaled = value.loss.mul(collectives_->size());
-    }));
-    sums.insert(sums.end(), value.terms.begin(), value.terms.end());
-    RETURN_IF_ERROR(reducer_->Backward(scaled));
-
-    phases_->Enter(Phase::kAllReduce);
-    RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
-    ASSIGN_OR_RETURN(const StepResult result, Result(step, sums, inputs));
-
-    phases_->Enter(Phase::kOptimizer);
-    const std::optional<double> max_norm =
-        run_.training().has_gradient_clip_norm()
-            ? std::optional<double>(run_.training().gradient_clip_norm())
-            : std::nullopt;
-    const auto norm = ClipGradientNorm(model_->Parameters(), names_, max_norm);
-    if (!norm.ok()) {
-      return absl::Status(
-          absl::IsDataLoss(norm.status()) ? absl::StatusCode::kInternal : norm.status().code(),
-          absl::StrCat("step ", step, ": ", std::string(norm.status().message())));
-    }
-    RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
+    absl::StatusOr<StepResult> result = Work(step, values, labels);
+    // Only now: to free the examples can take as long as a part of the work does.
     phases_->Enter(Phase::kOther);
     return result;
   }
@@ -239,6 +202,50 @@ class ReplicatedTrainer final : public Trainer {
   }
 
  private:
+  absl::StatusOr<StepResult> Work(int64_t step, const StepValues& values,
+                                  const TeacherLabels& labels) {
+    phases_->Enter(Phase::kWaitData);
+    ASSIGN_OR_RETURN(const std::vector<ExampleView> slice, Slice(step));
+    ASSIGN_OR_RETURN(const at::Tensor examples, Examples(slice));
+    ASSIGN_OR_RETURN(const ObjectiveInputs inputs, Inputs(step, slice, values, labels));
+
+    phases_->Enter(Phase::kForward);
+    reducer_->BeforeForward();
+    ASSIGN_OR_RETURN(const at::Tensor logits, model_->Forward(examples));
+    std::vector<double> weights;
+    for (const TermInfo& term : objective_.terms()) weights.push_back(WeightOf(term, values));
+    ASSIGN_OR_RETURN(const ObjectiveValue value, objective_.Evaluate(logits, inputs, weights));
+
+    phases_->Enter(Phase::kBackward);
+    std::vector<double> sums;
+    at::Tensor scaled;
+    RETURN_IF_ERROR(CallTorch("loss", [&] {
+      sums.push_back(value.loss.item<double>());
+      // The reducer takes the mean over ranks; the loss is a sum over them.
+      scaled = value.loss.mul(collectives_->size());
+    }));
+    sums.insert(sums.end(), value.terms.begin(), value.terms.end());
+    RETURN_IF_ERROR(reducer_->Backward(scaled));
+
+    phases_->Enter(Phase::kAllReduce);
+    RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
+    ASSIGN_OR_RETURN(const StepResult result, Result(step, sums, inputs));
+
+    phases_->Enter(Phase::kOptimizer);
+    const std::optional<double> max_norm =
+        run_.training().has_gradient_clip_norm()
+            ? std::optional<double>(run_.training().gradient_clip_norm())
+            : std::nullopt;
+    const auto norm = ClipGradientNorm(model_->Parameters(), names_, max_norm);
+    if (!norm.ok()) {
+      return absl::Status(
+          absl::IsDataLoss(norm.status()) ? absl::StatusCode::kInternal : norm.status().code(),
+          absl::StrCat("step ", step, ": ", std::string(norm.status().message())));
+    }
+    RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
+    return result;
+  }
+
   absl::StatusOr<at::Tensor> Examples(const std::vector<ExampleView>& slice) {
     std::vector<uint64_t> ids;
     std::vector<uint64_t> seeds;
