@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -66,12 +67,35 @@ def _pids_of(path):
 
 
 class LocalPlan:
-    """One run directory, and the distillctl that runs there, if any."""
+    """One run directory, and the distillctl that runs there, if any.
 
-    def __init__(self, name):
+    That one starts the programs beside it. `teacher_flags` are for its teacher servers, in addition.
+    """
+
+    def __init__(self, name, teacher_flags=()):
+        self._distillctl = DISTILLCTL
         self.path = os.path.join(tempfile.mkdtemp(prefix="distill-"), name)
         self._output = self.path + ".output"
         self._process = None
+        if teacher_flags:
+            self._add_to_teachers(teacher_flags)
+
+    def _add_to_teachers(self, flags):
+        """Puts a script before the teacher server, and a distillctl that starts it."""
+        programs = os.path.join(os.path.dirname(self.path), "bin")
+        os.mkdir(programs)
+        built = os.path.dirname(os.path.dirname(os.path.realpath(DISTILLCTL)))
+        for program in ("coordinator/coordinator", "student_worker/student_worker",
+                        "student_worker/evaluate"):
+            os.symlink(os.path.join(built, program),
+                       os.path.join(programs, os.path.basename(program)))
+        teacher_server = os.path.join(programs, "teacher_server")
+        with open(teacher_server, "w", encoding="utf-8") as script:
+            script.write("#!/bin/sh\nexec %s \"$@\" %s\n" % (
+                shlex.quote(os.path.join(built, "teacher_server/teacher_server")),
+                shlex.join(flags)))
+        os.chmod(teacher_server, 0o755)
+        self._distillctl = shutil.copy(DISTILLCTL, programs)  # it looks beside its real path
 
     def run(self, *settings, config=SMALL):
         return self._start("run", config, "--run-dir", self.path, *settings)
@@ -82,7 +106,7 @@ class LocalPlan:
     def _start(self, *arguments):
         with open(self._output, "ab") as output:
             self._process = subprocess.Popen(
-                [DISTILLCTL, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                [self._distillctl, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
         return self
 
@@ -194,23 +218,16 @@ class LocalPlan:
         shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
 
-class LocalPlanTest(unittest.TestCase):
+class PlanTest(unittest.TestCase):
     """Prints what every plan of a failing test saw; leaves nothing running."""
-
-    undisturbed = None
 
     @classmethod
     def setUpClass(cls):
         # Bazel ends a test that is late with SIGTERM: clean up then too.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        cls.undisturbed = LocalPlan("undisturbed")
-        cls.addClassCleanup(cls.undisturbed.close)
-        code = cls.undisturbed.run().wait()
-        if code != 0:
-            raise AssertionError("exit code %d\n%s" % (code, cls.undisturbed.story()))
 
-    def plan(self, name):
-        plan = LocalPlan(name)
+    def plan(self, name, **options):
+        plan = LocalPlan(name, **options)
         self.addCleanup(plan.close)
         self._plans.append(plan)
         return plan
@@ -227,6 +244,21 @@ class LocalPlanTest(unittest.TestCase):
 
     def assert_ends_with(self, plan, code):
         self.assertEqual(plan.wait(), code, plan.story())
+
+
+class LocalPlanTest(PlanTest):
+    """Beside a run of small.yaml that nobody disturbs."""
+
+    undisturbed = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.undisturbed = LocalPlan("undisturbed")
+        cls.addClassCleanup(cls.undisturbed.close)
+        code = cls.undisturbed.run().wait()
+        if code != 0:
+            raise AssertionError("exit code %d\n%s" % (code, cls.undisturbed.story()))
 
     def assert_same_weights(self, plan):
         """As those of the undisturbed run, bit for bit, for every run of the plan."""
