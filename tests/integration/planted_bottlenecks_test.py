@@ -133,7 +133,11 @@ class PlantedBottlenecksTest(PlanTest):
     def shares(self, plan, run):
         """Of the wall time, by phase; those that have a name miss at most 3 % of it."""
         wall, phases = 0, collections.Counter()
-        for record in plan.steps(run)[1:]:  # as the verdict: all but the first
+        records = plan.steps(run)[1:]  # as the verdict: all but the first
+        # A busy machine may interrupt one step, for longer than all others take to write their
+        # records.
+        records.remove(max(records, key=lambda record: record["other_seconds"]))
+        for record in records:
             for field, seconds in record.items():
                 if field == "wall_seconds":
                     wall += seconds
@@ -163,9 +167,9 @@ class PlantedBottlenecksTest(PlanTest):
         plan = self.start("others", [
             run("small", [16], 1),
             run("large", [4096, 4096], 1),
-            run("input", [1], 30, data_set="pictures", batch=128, more=VIEW),
+            run("input", [1], 60, data_set="pictures", batch=128, more=VIEW),
             run("student", STUDENT, 50, more=taught_by("small")),
-            run("teacher", [16], 15, more=taught_by("large")),
+            run("teacher", [16], 20, more=taught_by("large")),
         ])
         verdicts = self.verdicts(plan)
         for name in ("input", "student", "teacher"):
