@@ -16,8 +16,8 @@ BATCH = 64
 STEP_BYTES = 4 * CLASSES * BATCH  # the labels of a step, dense_fp32
 
 # Each case is planted three times over what decides it (student_worker/accounting/verdict.h), as
-# others may use the machine too. A student's step is about 40 ms of work; its labels are 16 KiB.
-STUDENT = [3072, 2048]
+# others may use the machine too. A student's step is about 30 ms of work; its labels are 16 KiB.
+STUDENT = [2048, 2048]
 # A second for the labels of a step, and half of one for an ask's way there and back.
 THIN = {"bytes_per_second": STEP_BYTES}
 LONG = {"latency": 0.25}
@@ -160,15 +160,15 @@ class PlantedBottlenecksTest(PlanTest):
 
     def test_the_same_link_without_a_limit_leaves_the_students_own_work(self):
         # So many steps that one late answer does not count.
-        verdict, _ = self.through_link("wide", 50)
+        verdict, _ = self.through_link("wide", 40)
         self.assertRegex(verdict, "^student-bound: .* labels come in time")
 
     def test_the_others_are_named_too(self):
         plan = self.start("others", [
             run("small", [16], 1),
             run("large", [4096, 4096], 1),
-            run("input", [1], 60, data_set="pictures", batch=128, more=VIEW),
-            run("student", STUDENT, 50, more=taught_by("small")),
+            run("input", [1], 40, data_set="pictures", batch=128, more=VIEW),
+            run("student", STUDENT, 40, more=taught_by("small")),
             run("teacher", [16], 20, more=taught_by("large")),
         ])
         verdicts = self.verdicts(plan)
