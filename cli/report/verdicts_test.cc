@@ -54,6 +54,16 @@ TEST_F(VerdictsTest, EachRunGetsItsOwn) {
   EXPECT_EQ(report_.models().at("distilled").steps(), 3);
 }
 
+TEST_F(VerdictsTest, TheBytesOfALabelAreOfTheRunsCodecAndData) {
+  v1::DataSetConfig* data = plan_.add_data_sets();
+  data->set_name("data");
+  data->set_classes(10);
+  plan_.mutable_runs(1)->set_data_set("data");
+  plan_.mutable_runs(1)->mutable_labels()->add_codecs("dense_fp16");
+  Write("distilled", 0, R"("wait_teacher_seconds":1,"answers":{"count":1,"total":1.0})");
+  EXPECT_THAT(Of("distilled"), HasSubstr("a label of dense_fp16 takes 24 bytes"));
+}
+
 TEST_F(VerdictsTest, AllRanksCount) {
   Write("distilled", 0, R"("forward_seconds":1)");
   Write("distilled", 1, R"("wait_data_seconds":1)");

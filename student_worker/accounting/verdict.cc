@@ -54,7 +54,18 @@ Bound BoundOfLabels(const AnswerTimes& answers, double teacher) {
   return teacher >= kMinTeacherShare * answers.total ? Bound::kTeacher : Bound::kNetwork;
 }
 
-std::string OnLabels(Bound bound, const AnswerTimes& answers, double teacher) {
+std::string FewerBytes(const LabelTraffic& labels) {
+  if (labels.codec.empty()) return ", or choose a smaller one of labels.codecs";
+  if (labels.smaller.empty()) {
+    return absl::StrCat("; a label of ", labels.codec, " takes ", labels.bytes, " bytes");
+  }
+  return absl::StrCat(", or make ", labels.smaller, " the first of labels.codecs: a label takes ",
+                      labels.smaller_bytes, " bytes then, and ", labels.bytes, " in ",
+                      labels.codec);
+}
+
+std::string OnLabels(Bound bound, const AnswerTimes& answers, double teacher,
+                     const LabelTraffic& labels) {
   if (bound == Bound::kLabels) {
     return "on waiting for labels, and how much of that is the teacher's was not recorded: "
            "compare distill_teacher_stage_duration_seconds with it";
@@ -63,8 +74,8 @@ std::string OnLabels(Bound bound, const AnswerTimes& answers, double teacher) {
   const double share = teacher / answers.total;
   if (bound == Bound::kNetwork) {
     return absl::StrCat("on waiting for labels, and only ", Percent(share), " of ", ask,
-                        " is the teacher's work: raise labels.window_steps to hide the way, or "
-                        "choose a smaller one of labels.codecs");
+                        " is the teacher's work: raise labels.window_steps to hide the way",
+                        FewerBytes(labels));
   }
   const double queue = teacher > 0 ? answers.queue / teacher : 0;
   return absl::StrCat("on waiting for labels, and ", Percent(std::min(1.0, share)), " of ", ask,
@@ -86,7 +97,7 @@ std::string OnOwnWork(const Shares& shares, bool has_labels) {
 
 }  // namespace
 
-Verdict Judge(const RunAccounting& run) {
+Verdict Judge(const RunAccounting& run, const LabelTraffic& labels) {
   Verdict verdict;
   if (run.wall <= absl::ZeroDuration()) {
     verdict.sentence = "not known what bounds it: no step was recorded";
@@ -118,7 +129,7 @@ Verdict Judge(const RunAccounting& run) {
       name = verdict.bound == Bound::kTeacher   ? "teacher-bound"
              : verdict.bound == Bound::kNetwork ? "network-bound"
                                                 : "label-bound";
-      why = OnLabels(verdict.bound, answers, teacher);
+      why = OnLabels(verdict.bound, answers, teacher, labels);
       break;
     case Bound::kCoordinator:
       name = "coordinator-bound";

@@ -2,6 +2,7 @@
 #ifndef STUDENT_WORKER_ACCOUNTING_VERDICT_H_
 #define STUDENT_WORKER_ACCOUNTING_VERDICT_H_
 
+#include <cstdint>
 #include <string>
 
 #include "student_worker/accounting/run_accounting.h"
@@ -44,7 +45,16 @@ struct Verdict {
   std::string sentence;
 };
 
-Verdict Judge(const RunAccounting& run);
+// What a label of the run is on its way, in bytes. No codec: not known. `smaller`: what would
+// suit the run too, if anything.
+struct LabelTraffic {
+  std::string codec;
+  uint64_t bytes = 0;
+  std::string smaller;
+  uint64_t smaller_bytes = 0;
+};
+
+Verdict Judge(const RunAccounting& run, const LabelTraffic& labels = {});
 
 }  // namespace distill
 

@@ -14,6 +14,7 @@
 namespace distill {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -73,6 +74,19 @@ TEST(Verdict, AnAskThatTheTeacherHardlyAccountsForIsTheNetworks) {
               StartsWith("network-bound: 42% of the time is spent on waiting for labels, and only "
                          "12% of an ask's 20.0 ms is the teacher's work: raise "
                          "labels.window_steps"));
+}
+
+TEST(Verdict, TheNetworksNamesTheBytesOfALabelAndASmallerCodecThatSuits) {
+  const auto sentence = [](const LabelTraffic& labels) {
+    return Judge(Planted({{Phase::kWaitTeacher, 42}}, Asks(0.12, 0.6)), labels).sentence;
+  };
+  EXPECT_THAT(
+      sentence({"dense_fp32", 4000, "top_k/16", 96}),
+      EndsWith("to hide the way, or make top_k/16 the first of labels.codecs: a label takes "
+               "96 bytes then, and 4000 in dense_fp32"));
+  EXPECT_THAT(sentence({"dense_fp16", 24, "", 0}),
+              EndsWith("to hide the way; a label of dense_fp16 takes 24 bytes"));
+  EXPECT_THAT(sentence({}), EndsWith("or choose a smaller one of labels.codecs"));
 }
 
 TEST(Verdict, EachStageOfTheTeacherIsItsWork) {
