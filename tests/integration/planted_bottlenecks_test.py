@@ -150,7 +150,7 @@ class PlantedBottlenecksTest(PlanTest):
 
     def test_a_thin_link_to_the_teacher_is_the_networks(self):
         verdict, wait = self.through_link("thin", 6, **THIN)
-        self.assertRegex(verdict, "^network-bound: ")
+        self.assertRegex(verdict, "^network-bound: .* and %d in dense_fp32" % (4 * CLASSES))
         self.assertGreater(wait, SURE_WAIT_SHARE)
 
     def test_a_long_way_to_the_teacher_is_the_networks(self):
