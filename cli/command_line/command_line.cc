@@ -118,11 +118,17 @@ class Grammar {
     show_ = config_->add_subcommand("show", "Print the plan with every default filled in");
     show_->add_option("config", show_command_.config, "YAML or JSON")->required();
     show_->add_option("--set", show_command_.settings, "Override a field")->take_all()->expected(1);
+    show_->add_flag("--origin", show_command_.origin,
+                    "Say of each value where it comes from: the file, --set, or default");
     validate_ = config_->add_subcommand("validate", "List everything that is wrong with a plan");
     validate_->add_option("config", validate_command_.config, "YAML or JSON")->required();
     validate_->add_option("--set", validate_command_.settings, "Override a field")
         ->take_all()
         ->expected(1);
+    explain_ = config_->add_subcommand("explain", "What a field means, and its default");
+    explain_->add_option("field", explain_command_.field,
+                         "Its path, or the end of it; without it the top level");
+    reference_ = config_->add_subcommand("reference", "All fields, as docs/configuration.md");
   }
 
   void AddMetrics() {
@@ -149,6 +155,8 @@ class Grammar {
     if (digest_->parsed()) return digest_command_;
     if (show_->parsed()) return show_command_;
     if (list_->parsed()) return metrics_list_command_;
+    if (explain_->parsed()) return explain_command_;
+    if (reference_->parsed()) return ConfigReferenceCommand();
     return validate_command_;
   }
 
@@ -204,8 +212,8 @@ class Grammar {
   }
 
   CLI::App app_;
-  CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_,
-      *metrics_, *list_;
+  CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_;
+  CLI::App *explain_, *reference_, *metrics_, *list_;
   CLI::Option *seed_option_, *label_seed_option_;
   uint64_t seed_ = 0;
   RunCommand run_command_;
@@ -217,6 +225,7 @@ class Grammar {
   ConfigShowCommand show_command_;
   ConfigValidateCommand validate_command_;
   MetricsListCommand metrics_list_command_;
+  ConfigExplainCommand explain_command_;
 };
 
 }  // namespace

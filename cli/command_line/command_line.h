@@ -70,6 +70,8 @@ struct DigestCommand {
 struct ConfigShowCommand {
   std::string config;
   std::vector<std::string> settings;
+  // Say of each value where it comes from.
+  bool origin = false;
 };
 struct ConfigValidateCommand {
   std::string config;
@@ -80,6 +82,11 @@ struct MetricsListCommand {
   bool json = false;
   bool markdown = false;
 };
+struct ConfigExplainCommand {
+  // A path, or the end of one; empty: the top level.
+  std::string field;
+};
+struct ConfigReferenceCommand {};
 
 // Nothing to do but print: help and version on stdout with exit code 0, a usage
 // error on stderr with exit code 2.
@@ -90,7 +97,8 @@ struct PrintAndExit {
 
 using Command =
     std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand, DigestCommand,
-                 ConfigShowCommand, ConfigValidateCommand, MetricsListCommand, PrintAndExit>;
+                 ConfigShowCommand, ConfigValidateCommand, ConfigExplainCommand,
+                 ConfigReferenceCommand, MetricsListCommand, PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.

@@ -41,6 +41,14 @@ TEST(CommandLine, CommandsOnARunDirectory) {
 
 TEST(CommandLine, ConfigShowsAndValidates) {
   EXPECT_EQ(std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f"})).config, "f");
+  EXPECT_FALSE(std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f"})).origin);
+  EXPECT_TRUE(
+      std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f", "--origin"})).origin);
+  EXPECT_EQ(std::get<ConfigExplainCommand>(ParseCommandLine({"config", "explain", "a.b"})).field,
+            "a.b");
+  EXPECT_EQ(std::get<ConfigExplainCommand>(ParseCommandLine({"config", "explain"})).field, "");
+  EXPECT_TRUE(
+      std::holds_alternative<ConfigReferenceCommand>(ParseCommandLine({"config", "reference"})));
   const Command validate = ParseCommandLine({"config", "validate", "f", "--set", "seed=2"});
   EXPECT_THAT(std::get<ConfigValidateCommand>(validate).settings, ElementsAre("seed=2"));
 }

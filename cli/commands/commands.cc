@@ -21,6 +21,7 @@
 #include "cli/label_recording/record_labels.h"
 #include "cli/local_run/local_run.h"
 #include "cli/plan_file/plan_file.h"
+#include "cli/plan_reference/plan_reference.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
@@ -314,6 +315,18 @@ ExitCode Do(const CommandTools&, const MetricsListCommand& command) {
   Print(command.json       ? MetricsJson(Catalogue())
         : command.markdown ? MetricsMarkdown(Catalogue())
                            : MetricsText(Catalogue()));
+  return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools&, const ConfigExplainCommand& command) {
+  const auto text = ExplainField(command.field);
+  if (!text.ok()) return Fail(text.status(), ExitCode::kUsage);
+  Print(*text);
+  return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools&, const ConfigReferenceCommand&) {
+  Print(ConfigurationPage());
   return ExitCode::kDone;
 }
 

@@ -24,7 +24,8 @@ std::string Refusal(const std::vector<std::string>& settings) {
 
 TEST(PlanFile, EveryExampleIsValid) {
   PosixFileSystem files;
-  for (const char* example : {"fashion_mnist", "fashion_mnist_recorded", "small", "own_data"}) {
+  for (const char* example : {"fashion_mnist", "fashion_mnist_recorded", "small", "own_data",
+                              "tabular", "two_teachers"}) {
     const auto plan =
         ReadPlan(files, std::string("examples/") + example + ".yaml", {}, std::nullopt);
     EXPECT_TRUE(plan.ok()) << example << ": " << plan.status();
