@@ -113,7 +113,7 @@ class PlantedBottlenecksTest(PlanTest):
         return {run: model["verdict"] for run, model in models.items()}
 
     def through_link(self, name, steps, window_steps=4, **slowness):
-        """The verdict of a run whose labels come by a link, and the share that it waits for them."""
+        """The verdict of a run whose labels come by a link, and its share of waiting for them."""
         plan = None
         link = SlowLink(lambda: plan.processes()["teacher-0"]["address"], **slowness)
         self.addCleanup(link.close)
