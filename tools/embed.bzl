@@ -1,8 +1,10 @@
 """Text files as constants of a program."""
 
 def embedded_text(name, files, visibility = None):
-    """A cc_library with the header <package>/<name>.h: in namespace distill, for each file of
-    `files`, {constant: path}, its content as a std::string_view."""
+    """A cc_library with the header <package>/<name>.h.
+
+    It has, in namespace distill, for each of `files`, {constant: path}, the file's content
+    as a std::string_view."""
     parts = ["echo '#pragma once'", "echo '#include <string_view>'", "echo 'namespace distill {'"]
     for constant, path in files.items():
         parts += [

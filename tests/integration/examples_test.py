@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from tests.support.local_plan import LocalPlan, LocalPlanTest
+from tests.support.local_plan import LocalPlanTest
 
 
 class ExamplesTest(LocalPlanTest):
