@@ -21,11 +21,11 @@
 #include "cli/label_recording/record_labels.h"
 #include "cli/local_run/local_run.h"
 #include "cli/plan_file/plan_file.h"
+#include "cli/plan_file/plan_origins.h"
 #include "cli/plan_reference/plan_reference.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
-#include "common/config/config_writer.h"
 #include "common/metrics/catalogue.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
@@ -295,10 +295,10 @@ ExitCode Do(const CommandTools& tools, const DigestCommand& command) {
 }
 
 ExitCode Do(const CommandTools& tools, const ConfigShowCommand& command) {
-  const auto plan = ReadPlan(*tools.files, command.config, command.settings, std::nullopt,
-                             tools.working_directory);
-  if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  Print(RenderYaml(*plan));
+  const auto read = ReadPlanWithOrigins(*tools.files, command.config, command.settings,
+                                        std::nullopt, tools.working_directory);
+  if (!read.ok()) return Fail(read.status(), ExitCode::kConfiguration);
+  Print(ShowPlan(read->plan, read->origins, command.origin));
   return ExitCode::kDone;
 }
 

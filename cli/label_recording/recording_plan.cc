@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/config/nearest_name.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/data/data_set.h"
@@ -26,6 +27,13 @@ auto FindNamed(const Messages& messages, const std::string& name) -> decltype(&m
     if (message.name() == name) return &message;
   }
   return nullptr;
+}
+
+template <typename Messages>
+std::vector<std::string> Names(const Messages& messages) {
+  std::vector<std::string> names;
+  for (const auto& message : messages) names.push_back(message.name());
+  return names;
 }
 
 absl::StatusOr<const v1::TeacherConfig*> FindTeacher(const v1::RunConfig& run,
@@ -80,7 +88,8 @@ absl::StatusOr<RecordingPlan> PlanRecording(FileSystem& files, const v1::PlanCon
                                             const RecordingRequest& request) {
   const v1::RunConfig* run = FindNamed(plan.runs(), request.run);
   if (run == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("the plan has no run '", request.run, "'"));
+    return absl::InvalidArgumentError(absl::StrCat("the plan has no run '", request.run, "'",
+                                                   SuggestName(request.run, Names(plan.runs()))));
   }
   ASSIGN_OR_RETURN(const v1::TeacherConfig* teacher, FindTeacher(*run, request.role));
   if (teacher->run().empty()) {

@@ -57,6 +57,8 @@ TEST_F(RecordingPlanTest, ViewsWithoutEndAreRefusedWithTheWayOut) {
 TEST_F(RecordingPlanTest, WhatIsNotThereIsNamed) {
   EXPECT_THAT(std::string(Refusal({"pupil", "", "/plan/runs", 64}).message()),
               HasSubstr("the plan has no run 'pupil'"));
+  EXPECT_THAT(std::string(Refusal({"studnet", "", "/plan/runs", 64}).message()),
+              HasSubstr("did you mean student?"));
   EXPECT_THAT(std::string(Refusal({"teacher", "", "/plan/runs", 64}).message()),
               HasSubstr("run 'teacher' has no teacher"));
   EXPECT_THAT(std::string(Refusal({"student", "x", "/plan/runs", 64}).message()),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/plan_file/plan_origins.h"
 #include "common/config/config_reader.h"
 #include "common/config/position_map.h"
 #include "common/status/status_macros.h"
@@ -61,6 +62,15 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
                                         const std::vector<std::string>& settings,
                                         std::optional<uint64_t> seed,
                                         const std::string& working_directory) {
+  ASSIGN_OR_RETURN(PlanWithOrigins read,
+                   ReadPlanWithOrigins(files, path, settings, seed, working_directory));
+  return std::move(read.plan);
+}
+
+absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std::string& path,
+                                                    const std::vector<std::string>& settings,
+                                                    std::optional<uint64_t> seed,
+                                                    const std::string& working_directory) {
   const auto text = files.Read(path, kMaxPlanBytes);
   if (!text.ok()) {
     return absl::Status(text.status().code(),
@@ -73,7 +83,10 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
   for (const std::string& setting : settings) {
     RETURN_IF_ERROR(ApplySetting(setting, &plan, &positions));
   }
-  if (seed.has_value()) plan.set_seed(*seed);
+  if (seed.has_value()) {
+    plan.set_seed(*seed);
+    positions.Set("seed", {"--seed", 0, 0});
+  }
   const bool relative = !working_directory.empty() && path.rfind('/', 0) != 0;
   const std::string folder = ParentDirectory(relative ? JoinPath(working_directory, path) : path);
   for (v1::DataSetConfig& data_set : *plan.mutable_data_sets()) {
@@ -85,7 +98,11 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
       if (!set.empty() && set[0] != '/') teacher.set_recorded_labels(JoinPath(folder, set));
     }
   }
-  return ResolveAndCheck(std::move(plan), positions);
+  PlanWithOrigins read;
+  ASSIGN_OR_RETURN(read.plan, ResolveAndCheck(plan, positions));
+  read.origins = std::move(positions);
+  NoteReplacedZeros(plan, read.plan, &read.origins);
+  return read;
 }
 
 absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan) {

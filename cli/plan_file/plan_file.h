@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/config/position_map.h"
 #include "common/files/file_system.h"
 #include "proto/run_config.pb.h"
 
@@ -24,6 +25,17 @@ absl::StatusOr<v1::PlanConfig> ReadPlan(FileSystem& files, const std::string& pa
                                         const std::vector<std::string>& settings,
                                         std::optional<uint64_t> seed,
                                         const std::string& working_directory = "");
+
+// The same, with where each value was written: "file:line:column", "--set field=value" or
+// "--seed". A field that is not in `origins` has its default.
+struct PlanWithOrigins {
+  v1::PlanConfig plan;
+  PositionMap origins;
+};
+absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std::string& path,
+                                                    const std::vector<std::string>& settings,
+                                                    std::optional<uint64_t> seed,
+                                                    const std::string& working_directory = "");
 
 // Whether every data file of the plan is there; NOT_FOUND lists all that are not, one a
 // line, "field: path: reason". What is in them is checked by who loads them.

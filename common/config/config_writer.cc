@@ -3,12 +3,12 @@
 #include <google/protobuf/descriptor.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <charconv>
 #include <map>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/config/position_map.h"
 
 namespace distill {
 namespace {
@@ -56,74 +56,110 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field, int
 
 #undef DISTILL_GET
 
-void EmitMessage(const Message& message, YAML::Emitter* out);
+class Writer {
+ public:
+  Writer(const YamlNotes& notes, YAML::Emitter* out) : notes_(notes), out_(*out) {}
 
-void EmitValue(const Message& message, const FieldDescriptor* field, int index,
-               YAML::Emitter* out) {
-  const Reflection* reflection = message.GetReflection();
-  if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-    return EmitMessage(index == kSingular ? reflection->GetMessage(message, field)
-                                          : reflection->GetRepeatedMessage(message, field, index),
-                       out);
-  }
-  const bool quoted = field->cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
-                      ScalarText(message, field, index).find_first_of("\n\t") != std::string::npos;
-  if (quoted) *out << YAML::DoubleQuoted;
-  *out << ScalarText(message, field, index);
-}
-
-void EmitMap(const Message& message, const FieldDescriptor* field, YAML::Emitter* out) {
-  const Reflection* reflection = message.GetReflection();
-  const FieldDescriptor* key = field->message_type()->map_key();
-  const FieldDescriptor* value = field->message_type()->map_value();
-  std::map<std::string, const Message*> sorted;
-  for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-    const Message& pair = reflection->GetRepeatedMessage(message, field, i);
-    sorted[ScalarText(pair, key, kSingular)] = &pair;
-  }
-  *out << YAML::BeginMap;
-  for (const auto& [name, pair] : sorted) {
-    *out << YAML::Key << name << YAML::Value;
-    EmitValue(*pair, value, kSingular, out);
-  }
-  *out << YAML::EndMap;
-}
-
-void EmitList(const Message& message, const FieldDescriptor* field, YAML::Emitter* out) {
-  const bool flow = field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
-  if (flow) *out << YAML::Flow;
-  *out << YAML::BeginSeq;
-  for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
-    EmitValue(message, field, i, out);
-  }
-  *out << YAML::EndSeq;
-}
-
-void EmitMessage(const Message& message, YAML::Emitter* out) {
-  std::vector<const FieldDescriptor*> fields;
-  message.GetReflection()->ListFields(message, &fields);
-  std::sort(fields.begin(), fields.end(),
-            [](const auto* a, const auto* b) { return a->index() < b->index(); });
-  if (fields.empty()) *out << YAML::Flow;
-  *out << YAML::BeginMap;
-  for (const FieldDescriptor* field : fields) {
-    *out << YAML::Key << field->name() << YAML::Value;
-    if (field->is_map()) {
-      EmitMap(message, field, out);
-    } else if (field->is_repeated()) {
-      EmitList(message, field, out);
-    } else {
-      EmitValue(message, field, kSingular, out);
+  void EmitMessage(const Message& message, const std::string& path) {
+    const std::vector<const FieldDescriptor*> fields = Fields(message, path);
+    if (fields.empty()) out_ << YAML::Flow;
+    out_ << YAML::BeginMap;
+    for (const FieldDescriptor* field : fields) {
+      const std::string child = ChildPath(path, field->name());
+      out_ << YAML::Key << field->name() << YAML::Value;
+      if (field->is_map()) {
+        EmitMap(message, field, child);
+      } else if (field->is_repeated()) {
+        EmitList(message, field, child);
+      } else {
+        EmitValue(message, field, kSingular, child);
+      }
     }
+    out_ << YAML::EndMap;
   }
-  *out << YAML::EndMap;
-}
+
+ private:
+  // Those that are written, in order of declaration.
+  std::vector<const FieldDescriptor*> Fields(const Message& message, const std::string& path) {
+    std::vector<const FieldDescriptor*> fields;
+    for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
+      const FieldDescriptor* field = message.GetDescriptor()->field(i);
+      const bool set = field->is_repeated() ? message.GetReflection()->FieldSize(message, field) > 0
+                                            : message.GetReflection()->HasField(message, field);
+      const bool plain = !field->is_repeated() && !field->has_presence();
+      if (set || (plain && notes_.show_zero && notes_.show_zero(ChildPath(path, field->name())))) {
+        fields.push_back(field);
+      }
+    }
+    return fields;
+  }
+
+  void EmitValue(const Message& message, const FieldDescriptor* field, int index,
+                 const std::string& path) {
+    const Reflection* reflection = message.GetReflection();
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+      return EmitMessage(index == kSingular ? reflection->GetMessage(message, field)
+                                            : reflection->GetRepeatedMessage(message, field, index),
+                         path);
+    }
+    const std::string text = ScalarText(message, field, index);
+    const bool quoted = field->cpp_type() == FieldDescriptor::CPPTYPE_STRING &&
+                        text.find_first_of("\n\t") != std::string::npos;
+    if (quoted) out_ << YAML::DoubleQuoted;
+    out_ << text;
+    if (index == kSingular) EmitComment(path);
+  }
+
+  void EmitMap(const Message& message, const FieldDescriptor* field, const std::string& path) {
+    const Reflection* reflection = message.GetReflection();
+    const FieldDescriptor* key = field->message_type()->map_key();
+    const FieldDescriptor* value = field->message_type()->map_value();
+    std::map<std::string, const Message*> sorted;
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      const Message& pair = reflection->GetRepeatedMessage(message, field, i);
+      sorted[ScalarText(pair, key, kSingular)] = &pair;
+    }
+    out_ << YAML::BeginMap;
+    for (const auto& [name, pair] : sorted) {
+      out_ << YAML::Key << name << YAML::Value;
+      EmitValue(*pair, value, kSingular, ChildPath(path, name));
+    }
+    out_ << YAML::EndMap;
+  }
+
+  void EmitList(const Message& message, const FieldDescriptor* field, const std::string& path) {
+    const bool flow = field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
+    if (flow) out_ << YAML::Flow;
+    out_ << YAML::BeginSeq;
+    for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
+      EmitValue(message, field, i, ElementPath(path, i));
+    }
+    out_ << YAML::EndSeq;
+    if (flow) EmitComment(path);
+  }
+
+  void EmitComment(const std::string& path) {
+    if (!notes_.comment) return;
+    std::string text = notes_.comment(path);
+    if (text.empty()) return;
+    // On one line, whatever a setting holds.
+    for (char& c : text) {
+      if (static_cast<unsigned char>(c) < ' ') c = ' ';
+    }
+    out_ << YAML::Comment(text);
+  }
+
+  const YamlNotes& notes_;
+  YAML::Emitter& out_;
+};
 
 }  // namespace
 
-std::string RenderYaml(const Message& message) {
+std::string RenderYaml(const Message& message) { return RenderYaml(message, YamlNotes()); }
+
+std::string RenderYaml(const Message& message, const YamlNotes& notes) {
   YAML::Emitter out;
-  EmitMessage(message, &out);
+  Writer(notes, &out).EmitMessage(message, "");
   return absl::StrCat(out.c_str(), "\n");
 }
 

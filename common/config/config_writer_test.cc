@@ -68,6 +68,39 @@ TEST(RenderYaml, IsReadBackToAnEqualMessage) {
   ExpectReadsBack(plan);
 }
 
+TEST(RenderYaml, PutsCommentsBehindValuesAndWritesTheZerosThatAreAskedFor) {
+  testing::Plan plan;
+  plan.set_name("demo");
+  testing::Run* run = plan.add_runs();
+  run->set_name("a");
+  run->mutable_training()->set_steps(3);
+  run->add_widths(3);
+  run->add_widths(4);
+  (*plan.mutable_weights())["b"].set_value(1);
+  YamlNotes notes;
+  notes.comment = [](const std::string& path) { return path == "name" ? "two\nlines" : path; };
+  notes.show_zero = [](const std::string& path) {
+    return path == "seed" || path == "runs[0].training.exact" || path == "runs[0].training.clip";
+  };
+  const std::string text = RenderYaml(plan, notes);
+  EXPECT_EQ(text, R"(name: demo  # two lines
+seed: 0  # seed
+runs:
+  - name: a  # runs[0].name
+    training:
+      steps: 3  # runs[0].training.steps
+      exact: false  # runs[0].training.exact
+    widths: [3, 4]  # runs[0].widths
+weights:
+  b:
+    value: 1  # weights.b.value
+)");
+  testing::Plan back;
+  PositionMap positions;
+  ASSERT_TRUE(ParseConfig(text, "rendered", &back, &positions).ok());
+  EXPECT_EQ(back.DebugString(), plan.DebugString());
+}
+
 TEST(RenderYaml, AnEmptyMessageIsAnEmptyMapping) {
   EXPECT_EQ(RenderYaml(testing::Plan()), "{}\n");
   ExpectReadsBack(testing::Plan());

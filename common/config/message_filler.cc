@@ -157,15 +157,6 @@ std::string StoreScalar(const YAML::Node& node, const FieldDescriptor* field, in
 
 }  // namespace
 
-std::string ChildPath(std::string_view parent, std::string_view field) {
-  return parent.empty() ? std::string(field)
-                        : absl::StrCat(std::string(parent), ".", std::string(field));
-}
-
-std::string ElementPath(std::string_view repeated, int index) {
-  return absl::StrCat(std::string(repeated), "[", index, "]");
-}
-
 std::vector<std::string> FieldNames(const Descriptor* descriptor) {
   std::vector<std::string> names;
   for (int i = 0; i < descriptor->field_count(); ++i) names.push_back(descriptor->field(i)->name());

@@ -15,9 +15,6 @@
 
 namespace distill {
 
-// "name[2]" and "name.key" paths, one way everywhere.
-std::string ChildPath(std::string_view parent, std::string_view field);
-std::string ElementPath(std::string_view repeated, int index);
 // The fields of a message, in order of declaration.
 std::vector<std::string> FieldNames(const google::protobuf::Descriptor* descriptor);
 

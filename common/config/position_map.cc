@@ -19,6 +19,15 @@ std::string SourcePosition::ToString() const {
   return line == 0 ? file : absl::StrCat(file, ":", line, ":", column);
 }
 
+std::string ChildPath(std::string_view parent, std::string_view field) {
+  return parent.empty() ? std::string(field)
+                        : absl::StrCat(std::string(parent), ".", std::string(field));
+}
+
+std::string ElementPath(std::string_view repeated, int index) {
+  return absl::StrCat(std::string(repeated), "[", index, "]");
+}
+
 void PositionMap::Set(std::string_view path, SourcePosition position) {
   positions_.insert_or_assign(std::string(path), std::move(position));
 }
@@ -39,6 +48,11 @@ const SourcePosition* PositionMap::PositionOf(std::string_view path) const {
     if (path.empty()) return nullptr;
     path = Parent(path);
   }
+}
+
+const SourcePosition* PositionMap::Written(std::string_view path) const {
+  const auto it = positions_.find(path);
+  return it == positions_.end() ? nullptr : &it->second;
 }
 
 absl::Status ProblemsToStatus(const std::vector<FieldProblem>& problems,

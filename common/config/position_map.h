@@ -30,6 +30,10 @@ struct FieldProblem {
   std::string message;
 };
 
+// "parent.field" and "repeated[2]", one way everywhere.
+std::string ChildPath(std::string_view parent, std::string_view field);
+std::string ElementPath(std::string_view repeated, int index);
+
 class PositionMap {
  public:
   void Set(std::string_view path, SourcePosition position);
@@ -38,6 +42,8 @@ class PositionMap {
   // The position of `path`, or of the nearest enclosing field that was written,
   // so that a field left out is reported where it belongs. Null: none is known.
   const SourcePosition* PositionOf(std::string_view path) const;
+  // The position of `path` itself; null: it was not written.
+  const SourcePosition* Written(std::string_view path) const;
 
  private:
   std::map<std::string, SourcePosition, std::less<>> positions_;

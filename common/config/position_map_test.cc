@@ -33,5 +33,13 @@ TEST(ProblemsToStatus, ListsAllProblemsInOrderEachWithItsPosition) {
   EXPECT_EQ(std::string(status.message()), "p.yaml:2:1: a.x: bad\n--set b=1: b: worse\nc: ?");
 }
 
+TEST(PositionMap, AFieldThatWasNotWrittenHasOnlyThePlaceOfWhatEnclosesIt) {
+  PositionMap positions;
+  positions.Set("runs[0]", {"p.yaml", 2, 3});
+  EXPECT_EQ(positions.Written("runs[0]")->line, 2);
+  EXPECT_EQ(positions.Written("runs[0].name"), nullptr);
+  EXPECT_EQ(positions.PositionOf("runs[0].name")->line, 2);
+}
+
 }  // namespace
 }  // namespace distill

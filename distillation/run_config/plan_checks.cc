@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/config/nearest_name.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/label_codec.h"
 #include "distillation/order/order.h"
@@ -112,9 +113,9 @@ class Finder {
   }
 
   void CheckRun(const std::string& path, const v1::RunConfig& run) {
-    Require(
-        FindByName(plan_.data_sets(), run.data_set()) != nullptr, path + ".data_set",
-        absl::StrCat("there is no data set '", run.data_set(), "'; ", Known(plan_.data_sets())));
+    Require(FindByName(plan_.data_sets(), run.data_set()) != nullptr, path + ".data_set",
+            absl::StrCat("there is no data set '", run.data_set(), "'; ",
+                         Known(run.data_set(), plan_.data_sets())));
     const absl::Status model = capabilities_.check_model(run.model());
     Require(model.ok(), path + ".model", std::string(model.message()));
     if (run.has_labelled_subset()) {
@@ -140,8 +141,8 @@ class Finder {
       if (IsRecorded(teacher) && teacher.run().empty()) continue;
       const v1::RunConfig* source = FindByName(plan_.runs(), teacher.run());
       if (source == nullptr) {
-        Add(where + ".run",
-            absl::StrCat("there is no run '", teacher.run(), "'; ", Known(plan_.runs())));
+        Add(where + ".run", absl::StrCat("there is no run '", teacher.run(), "'; ",
+                                         Known(teacher.run(), plan_.runs())));
         continue;
       }
       const v1::DataSetConfig* ours = FindByName(plan_.data_sets(), run.data_set());
@@ -194,11 +195,15 @@ class Finder {
       if (teacher.role() != role) continue;
       Require(FindByName(teacher.outputs(), output) != nullptr, path + ".output",
               absl::StrCat("teacher '", role, "' gives no output '", output, "'; ",
-                           Known(teacher.outputs())));
+                           Known(output, teacher.outputs())));
       return;
     }
-    Add(path + ".teacher", absl::StrCat("the run has no teacher in the role '", role,
-                                        "'; add it to teachers, or name one of those"));
+    std::vector<std::string> roles;
+    for (const v1::TeacherConfig& teacher : run.teachers()) roles.push_back(teacher.role());
+    Add(path + ".teacher",
+        absl::StrCat("the run has no teacher in the role '", role,
+                     "'; add it to teachers, or name one of those", roles.empty() ? "" : "; ",
+                     roles.empty() ? "" : KnownNames(role, roles)));
   }
 
   void CheckSchedules(const std::string& path, const v1::RunConfig& run) {
@@ -320,12 +325,17 @@ class Finder {
     return nullptr;
   }
 
+  // "known: a, b; did you mean b?"
+  static std::string KnownNames(const std::string& name, const std::vector<std::string>& known) {
+    const std::string nearest = NearestName(name, known);
+    return absl::StrCat("known: ", absl::StrJoin(known, ", "),
+                        nearest.empty() ? "" : absl::StrCat("; did you mean ", nearest, "?"));
+  }
   template <typename Messages>
-  static std::string Known(const Messages& messages) {
-    return absl::StrCat("known: ",
-                        absl::StrJoin(messages, ", ", [](std::string* out, const auto& m) {
-                          absl::StrAppend(out, m.name());
-                        }));
+  static std::string Known(const std::string& name, const Messages& messages) {
+    std::vector<std::string> known;
+    for (const auto& message : messages) known.push_back(message.name());
+    return KnownNames(name, known);
   }
 
   const v1::PlanConfig& plan_;

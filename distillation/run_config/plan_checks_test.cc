@@ -86,6 +86,19 @@ TEST(PlanChecks, NamesAreCheckedAndUnique) {
   EXPECT_THAT(Paths(plan), ElementsAre("runs[1].name"));
 }
 
+TEST(PlanChecks, AMisspeltReferenceIsAnsweredWithTheNearestName) {
+  v1::PlanConfig plan = Example();
+  v1::RunConfig* run = plan.mutable_runs(2);
+  run->set_data_set("fashion_mnits");
+  run->mutable_teachers(0)->set_run("techer");
+  run->mutable_objective(1)->mutable_soft_kl()->set_teacher("teachr");
+  const auto problems = FindPlanProblems(plan, Capabilities());
+  ASSERT_EQ(problems.size(), 3u);
+  EXPECT_THAT(problems[0].message, HasSubstr("did you mean fashion_mnist?"));
+  EXPECT_THAT(problems[1].message, HasSubstr("known: teacher, alone, distilled; did you mean"));
+  EXPECT_THAT(problems[2].message, HasSubstr("did you mean teacher?"));
+}
+
 TEST(PlanChecks, WhatIsReferredToMustExist) {
   v1::PlanConfig plan = Example();
   plan.mutable_runs(0)->set_data_set("mnist");
