@@ -232,10 +232,9 @@ class StepAccounting {
     // As of one teacher.
     record.answers = {1, 0.0123, 0.0012, 0.0001, 0.0087, 0.0003};
     for (int phase = 0; phase < kPhases; ++phase) spent_[phase] += record.phases[phase];
-    RETURN_IF_ERROR(log_->Append(record));
     RETURN_IF_ERROR(events_->OnStep(record));
     metrics_.OnStep("distilled", record, rows_);
-    return absl::OkStatus();
+    return log_->Append(std::move(record));
   }
   const PhaseDurations& spent() const { return spent_; }
 

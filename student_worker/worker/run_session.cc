@@ -336,10 +336,10 @@ class Session {
     for (auto& [role, client] : labels_) record.answers += client->TakeAnswerTimes();
     waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
     last_ = result;
-    RETURN_IF_ERROR(log_->Append(record));
     if (events_ != nullptr) RETURN_IF_ERROR(events_->OnStep(record));
     tools_.observer->OnStep(world_.run_id(), record,
                             run_.training().global_batch_size() / world_.members_size());
+    RETURN_IF_ERROR(log_->Append(std::move(record)));
     const absl::Duration now = tools_.clock->MonotonicNow();
     const bool last = step + 1 == run_.training().steps();
     // The coordinator grants by what it hears: a run of short steps says where it is
@@ -409,6 +409,7 @@ class Session {
     if (due(training.checkpoint_every_steps())) {
       const absl::Duration begin = tools_.clock->MonotonicNow();
       const Phase former = phases_.Enter(Phase::kCheckpoint);
+      RETURN_IF_ERROR(log_->Flush());
       if (events_ != nullptr) RETURN_IF_ERROR(events_->BeforeCheckpoint());
       RETURN_IF_ERROR(SaveCheckpoint(tools_, control_, *trainer_, *collectives_, steps_done));
       phases_.Enter(former);

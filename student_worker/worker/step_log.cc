@@ -1,9 +1,11 @@
 #include "student_worker/worker/step_log.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status/status_macros.h"
+#include "student_worker/accounting/phase_clock.h"
 
 namespace distill {
 namespace {
@@ -39,8 +41,26 @@ absl::StatusOr<std::unique_ptr<StepLog>> StepLog::Open(FileSystem& files, const 
   return std::unique_ptr<StepLog>(new StepLog(std::move(file)));
 }
 
-absl::Status StepLog::Append(const StepRecord& record) {
-  return file_->Append(absl::StrCat(ToJsonLine(record), "\n"));
+StepLog::~StepLog() {
+  // Where this fails, the session has failed before or is over.
+  Flush().IgnoreError();
+}
+
+absl::Status StepLog::Append(StepRecord record) {
+  unwritten_time_ += Total(record.phases);
+  unwritten_.push_back(std::move(record));
+  if (unwritten_.size() < kMostUnwritten && unwritten_time_ < kWriteEvery) return absl::OkStatus();
+  return Flush();
+}
+
+absl::Status StepLog::Flush() {
+  if (unwritten_.empty()) return absl::OkStatus();
+  std::string lines;
+  for (const StepRecord& record : unwritten_) absl::StrAppend(&lines, ToJsonLine(record), "\n");
+  // Once: after an error the file may end in a part of them.
+  unwritten_.clear();
+  unwritten_time_ = absl::ZeroDuration();
+  return file_->Append(lines);
 }
 
 }  // namespace distill

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 
+#include "absl/time/time.h"
 #include "common/files/fake_file_system.h"
+#include "student_worker/accounting/phase_clock.h"
+#include "student_worker/accounting/step_record.h"
 
 namespace distill {
 namespace {
@@ -39,6 +42,49 @@ TEST(StepLogTest, ATornLastLineIsCutOff) {
   ASSERT_TRUE((*files.OpenForAppend(kPath))->Append("{\"step\":3,\"lo").ok());
   Write(files, 3, 5);
   EXPECT_EQ(Lines(files), 5);
+}
+
+StepRecord Took(int64_t step, absl::Duration time) {
+  StepRecord record;
+  record.step = step;
+  record.phases[static_cast<int>(Phase::kForward)] = time;
+  return record;
+}
+
+TEST(StepLogTest, ShortStepsAreWrittenTogether) {
+  FakeFileSystem files;
+  auto log = StepLog::Open(files, kPath, 0);
+  ASSERT_TRUE(log.ok()) << log.status();
+  const auto most = static_cast<int64_t>(StepLog::kMostUnwritten);
+  for (int64_t step = 0; step < most - 1; ++step) {
+    ASSERT_TRUE((*log)->Append(Took(step, absl::Milliseconds(1))).ok());
+  }
+  EXPECT_EQ(Lines(files), 0);
+  ASSERT_TRUE((*log)->Append(Took(most - 1, absl::Milliseconds(1))).ok());
+  EXPECT_EQ(Lines(files), most);
+}
+
+TEST(StepLogTest, NoRecordWaitsForMuchLongerThanItsStepTook) {
+  FakeFileSystem files;
+  auto log = StepLog::Open(files, kPath, 0);
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_TRUE((*log)->Append(Took(0, StepLog::kWriteEvery / 2)).ok());
+  EXPECT_EQ(Lines(files), 0);
+  ASSERT_TRUE((*log)->Append(Took(1, StepLog::kWriteEvery / 2)).ok());
+  EXPECT_EQ(Lines(files), 2);
+  ASSERT_TRUE((*log)->Append(Took(2, StepLog::kWriteEvery)).ok());
+  EXPECT_EQ(Lines(files), 3);
+}
+
+TEST(StepLogTest, ACheckpointFindsAllRecordsWritten) {
+  FakeFileSystem files;
+  auto log = StepLog::Open(files, kPath, 0);
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_TRUE((*log)->Append(Took(0, absl::Milliseconds(1))).ok());
+  ASSERT_TRUE((*log)->Flush().ok());
+  EXPECT_EQ(Lines(files), 1);
+  ASSERT_TRUE((*log)->Flush().ok());
+  EXPECT_EQ(Lines(files), 1);
 }
 
 }  // namespace
