@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/synchronization/notification.h"
 #include "common/bytes/aligned_bytes.h"
+#include "common/bytes/byte_slices.h"
 #include "common/digest/crc32c.h"
 #include "common/rpc/framing.h"
 #include "common/rpc/status_conversion.h"
@@ -25,24 +27,33 @@ namespace {
 // What one end does with a message before it sends and after it received it.
 class Handling {
  public:
-  Handling(size_t bytes, bool copy_and_checksum)
-      : bytes_(std::make_shared<const std::string>(bytes, 'x')), work_(copy_and_checksum) {}
+  Handling(size_t bytes, RawWork work)
+      : bytes_(std::make_shared<const std::string>(bytes, 'x')),
+        crc32c_(Crc32c(*bytes_)),
+        work_(work) {}
 
   grpc::ByteBuffer Make() const {
     std::shared_ptr<const std::string> bytes = bytes_;
-    if (work_) {
-      bytes = std::make_shared<const std::string>(*bytes_);
-      Consume(Crc32c(*bytes));
-    }
+    if (work_ == RawWork::kMatched) bytes = std::make_shared<const std::string>(*bytes_);
+    if (work_ != RawWork::kNone) Consume(Crc32c(*bytes));
     const grpc::Slice slice = OwnedSlice(*bytes, bytes);
     return grpc::ByteBuffer(&slice, 1);
   }
 
   void Take(const grpc::ByteBuffer& message) const {
-    if (!work_) return;
+    if (work_ == RawWork::kNone) return;
     std::vector<grpc::Slice> slices;
     ABSL_RAW_CHECK(message.Dump(&slices).ok(), "a message without slices");
     AlignedBytes copy(message.Length());
+    if (work_ == RawWork::kLeast) {
+      ByteSlices views;
+      for (const grpc::Slice& slice : slices) {
+        views.slices.emplace_back(reinterpret_cast<const char*>(slice.begin()), slice.size());
+      }
+      const std::span<std::byte> to(reinterpret_cast<std::byte*>(copy.data()), copy.size());
+      ABSL_RAW_CHECK(CopyChecked(views, crc32c_, to), "a message that arrived damaged");
+      return;
+    }
     size_t at = 0;
     for (const grpc::Slice& slice : slices) {
       std::memcpy(copy.data() + at, slice.begin(), slice.size());
@@ -59,15 +70,16 @@ class Handling {
   }
 
   const std::shared_ptr<const std::string> bytes_;
-  const bool work_;
+  const uint32_t crc32c_;
+  const RawWork work_;
 };
 
 // Reads, and answers each message with one of its own; a write at a time.
 class RawServer final : public grpc::ServerGenericBidiReactor {
  public:
   explicit RawServer(const RawStreamOptions& options)
-      : requests_(options.request_bytes, options.copy_and_checksum),
-        answers_(options.answer_bytes, options.copy_and_checksum) {
+      : requests_(options.request_bytes, options.work),
+        answers_(options.answer_bytes, options.work) {
     StartRead(&in_);
   }
 
@@ -120,8 +132,8 @@ class RawService final : public grpc::CallbackGenericService {
 class RawClient final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   RawClient(const RawStreamOptions& options, int64_t requests)
-      : requests_(options.request_bytes, options.copy_and_checksum),
-        answers_(options.answer_bytes, options.copy_and_checksum),
+      : requests_(options.request_bytes, options.work),
+        answers_(options.answer_bytes, options.work),
         window_(std::min<int64_t>(options.window, requests)),
         unanswered_(requests),
         unsent_(requests) {}

@@ -16,14 +16,22 @@
 
 namespace distill {
 
+// What both ends do with each message.
+enum class RawWork {
+  kNone,
+  // What a stream with checksums has to do that hands out whole messages: the sender computes the
+  // CRC-32C where the message is kept, the receiver on copying it out of gRPC's slices.
+  kLeast,
+  // The sender copies it and computes its CRC-32C, and then the receiver does.
+  kMatched,
+};
+
 struct RawStreamOptions {
   size_t request_bytes = 0;
   size_t answer_bytes = 0;
   // Unanswered requests of one stream.
   int window = 1;
-  // Both ends copy each message once (the sender from where it is kept, the receiver out of
-  // gRPC's slices into memory of its own) and compute its CRC-32C.
-  bool copy_and_checksum = false;
+  RawWork work = RawWork::kNone;
 };
 
 // Answers every method. `options` as the client's.
