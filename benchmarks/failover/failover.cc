@@ -130,9 +130,12 @@ absl::Status MeasureUnequal(const BenchOptions& options, Clock* clock, BenchRepo
   for (int i = 0; i < kTeachers; ++i) {
     RETURN_IF_ERROR(fleet.Add(i == 0 ? kSecondsPerRow : kSecondsPerRow * 4));
   }
-  Series sum{.name = "sum"};
-  Series together{.name = "together"};
-  Series again{.name = "together_again"};
+  Series sum;
+  sum.name = "sum";
+  Series together;
+  together.name = "together";
+  Series again;
+  again.name = "together_again";
   for (int round = 0; round < options.rounds; ++round) {
     double alone = 0;
     for (const TeacherEndpoint& one : fleet.endpoints()) {

@@ -21,7 +21,7 @@ constexpr size_t kMaxLine = 100;
 // 12345678 -> "12,345,678".
 std::string Grouped(uint64_t value) {
   std::string digits = absl::StrCat(value);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, 1, ',');
   return digits;
 }
 

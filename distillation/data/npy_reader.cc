@@ -277,7 +277,7 @@ TensorView AlignedView(std::string bytes, size_t size, size_t alignment) {
   return view;
 }
 
-absl::StatusOr<TensorView> Parse(std::string bytes) {
+absl::StatusOr<TensorView> Parse(std::string&& bytes) {
   ASSIGN_OR_RETURN(const Extent extent, FindHeader(bytes));
   ASSIGN_OR_RETURN(Header header,
                    HeaderParser(std::string_view(bytes).substr(extent.begin, extent.length)).Run());
@@ -311,7 +311,7 @@ absl::StatusOr<TensorView> Parse(std::string bytes) {
   return view;
 }
 
-absl::StatusOr<TensorView> Decode(std::string bytes, const std::string& sha256) {
+absl::StatusOr<TensorView> Decode(std::string&& bytes, const std::string& sha256) {
   if (!sha256.empty()) {
     const std::string actual = Sha256Hex(bytes);
     if (actual != sha256) {

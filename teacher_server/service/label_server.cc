@@ -78,7 +78,7 @@ void LabelServer::Serve(Serving serving) {
     }
     model->gives_copies =
         !record.ids.empty() &&
-        !CheckCopies({{record.logits}, {}}, {record.output}, record.examples).ok();
+        !CheckCopies({{record.logits}, {}, {}}, {record.output}, record.examples).ok();
     model->canary = CanaryOf(std::move(record), bounds.max_batch_examples, interval);
     if (model->canary.proven()) {
       StartServing(std::move(model));
