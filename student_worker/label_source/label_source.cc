@@ -77,7 +77,6 @@ void LabelSource::StreamOpened(const std::string& name, const std::string& numer
   }
   numerics_class_ = numerics_class;
   endpoint.state = EndpointState::kOpen;
-  endpoint.draining = false;
   endpoint.load = TeacherLoad();
   int64_t most_asked = 0;
   for (const auto& [other, its] : endpoints_) most_asked = std::max(most_asked, its.load.asked());
@@ -214,6 +213,8 @@ void LabelSource::OpenStreams(absl::Duration now) {
   for (auto& [name, endpoint] : endpoints_) {
     if (endpoint.state != EndpointState::kClosed || !endpoint.breaker.MayAsk(now)) continue;
     endpoint.state = EndpointState::kOpening;
+    // Of this stream: it may drain before it is told of as open.
+    endpoint.draining = false;
     actions_.push_back(OpenStream{endpoint.endpoint});
   }
 }

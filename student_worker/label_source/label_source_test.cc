@@ -487,5 +487,14 @@ TEST(LabelSource, ADrainingTeacherAnswersWhatItHasAndIsAskedNothingMore) {
   EXPECT_TRUE(driver.Of<AskLabels>().empty());
 }
 
+TEST(LabelSource, ATeacherThatDrainsBeforeItsStreamIsToldOfIsAskedNothing) {
+  Driver driver(Steps(10));
+  driver.source.SetEndpoints(Teachers(1), kNow);
+  driver.source.StreamDraining("t0", kNow);
+  driver.source.StreamOpened("t0", "class", kNow);
+  driver.Collect();
+  EXPECT_TRUE(driver.Of<AskLabels>().empty());
+}
+
 }  // namespace
 }  // namespace distill
