@@ -30,12 +30,18 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
   return proto;
 }
 
+bool AnyHidden(const v1::Open& open) {
+  return std::any_of(open.codecs().begin(), open.codecs().end(), IsHiddenCodec);
+}
+
 LabelSourceOptions SourceOptions(const LabelClientOptions& options,
                                  std::function<std::vector<uint64_t>(int64_t)> keys_of) {
   LabelSourceOptions source = options.source;
   if (options.by_example) source.keys_of = std::move(keys_of);
   source.examples_per_step = std::max<int64_t>(1, options.rows);
   source.max_asks_per_teacher = kRequestCredit;
+  // The source hears of no stream before the head is there, which may take as long as an ask.
+  if (AnyHidden(options.open)) source.no_teacher_timeout += source.request_timeout;
   return source;
 }
 
@@ -65,10 +71,6 @@ bool Join(const std::string& codec, const std::string& other) {
   const auto two = FindCodec(other);
   return one.ok() && two.ok() && (*one)->layout() == (*two)->layout() &&
          (*one)->layout() != LabelLayout::kSparse;
-}
-
-bool AnyHidden(const v1::Open& open) {
-  return std::any_of(open.codecs().begin(), open.codecs().end(), IsHiddenCodec);
 }
 
 // `positions` ascend.

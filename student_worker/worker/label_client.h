@@ -31,7 +31,8 @@
 namespace distill {
 
 struct LabelClientOptions {
-  // Everything but examples_per_step, max_asks_per_teacher and keys_of.
+  // Everything but examples_per_step, max_asks_per_teacher and keys_of. Where `open` names a
+  // hidden codec, no_teacher_timeout is longer by request_timeout: for the head.
   LabelSourceOptions source;
   TransportOptions transport;
   // Everything but the credit.

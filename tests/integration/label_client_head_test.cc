@@ -279,6 +279,18 @@ TEST_F(LabelClientHeadTest, WhileOneIsAskedForTheHeadTheOtherIsNotAskedForItOrFo
   EXPECT_EQ(good.head_asks(), 1);
 }
 
+TEST_F(LabelClientHeadTest, TheHeadMayTakeLongerThanARunWaitsForATeacherThatServes) {
+  HeadTeacher silent(HeadTeacher::Fault::kSilent), good;
+  LabelClientOptions options = Options();
+  options.source.request_timeout = absl::Seconds(3);
+  options.source.no_teacher_timeout = absl::Seconds(2);
+  Start(options);
+  SetTeachers({{"silent", silent.address()}});
+  ASSERT_TRUE(silent.AwaitHeadAsk());
+  SetTeachers({{"silent", silent.address()}, {"good", good.address()}});
+  ExpectSteps(0, 1);
+}
+
 TEST_F(LabelClientHeadTest, AHeadThatIsNoneOfTheRunsIsRefusedWithItsTeacher) {
   using Fault = HeadTeacher::Fault;
   HeadTeacher good;
@@ -304,7 +316,8 @@ TEST_F(LabelClientHeadTest, AHeadThatIsTooLargeIsNotTakenInAndTheRunEndsWithTheR
   HeadTeacher teacher;
   LabelClientOptions options = Options();
   options.heads = std::make_shared<LabelHeads>(/*max_bytes=*/59);
-  options.source.no_teacher_timeout = absl::Seconds(3);
+  options.source.request_timeout = absl::Seconds(1);
+  options.source.no_teacher_timeout = absl::Seconds(2);
   Start(options);
   SetTeachers({{"teacher", teacher.address()}});
   // 4 * 5 * (2 + 1) bytes.
