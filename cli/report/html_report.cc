@@ -20,6 +20,9 @@ namespace {
 
 // More than a chart is wide, in pixels.
 constexpr size_t kMaxPoints = 400;
+// Colours of page.css; those from the first one on are for terms that are neither hard nor soft.
+constexpr int kFirstFree = 4;
+constexpr int kColours = 8;
 
 std::string Escaped(std::string_view text) {
   return absl::StrReplaceAll(
@@ -40,11 +43,12 @@ struct Chart {
 
 std::vector<Chart> ChartsOf(const Curves& curves) {
   Chart losses{"loss, and its terms before weighting", {{"loss/total", "total", 1}}};
-  int colour = 4;
+  int next = kFirstFree;
   for (const auto& [tag, points] : curves) {
     if (!tag.starts_with("loss/") || tag == "loss/total") continue;
     const std::string term = tag.substr(5);
-    losses.lines.push_back({tag, term, term == "hard" ? 2 : term == "soft" ? 3 : colour});
+    losses.lines.push_back({tag, term, term == "hard" ? 2 : term == "soft" ? 3 : next});
+    if (losses.lines.back().colour == next) next = next == kColours ? kFirstFree : next + 1;
   }
   return {{"validation accuracy", {{"eval/validation_accuracy", "accuracy", 1}}},
           losses,

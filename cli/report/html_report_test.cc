@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/files/fake_file_system.h"
@@ -64,6 +67,28 @@ TEST_F(HtmlReportTest, ALineWithoutAPointAtAStepHasNullThere) {
   EXPECT_THAT(chart["series"][0]["values"], ElementsAre(2, 1.5));
   EXPECT_EQ(chart["series"][1]["label"], "soft");
   EXPECT_THAT(chart["series"][1]["values"], ElementsAre(nullptr, 0.25));
+}
+
+TEST_F(HtmlReportTest, TheTermsOfALossHaveColoursOfTheirOwnThatThePageKnows) {
+  const std::vector<std::string> terms = {"from_conv", "from_wide", "hard", "soft", "x", "y", "z"};
+  for (const std::string& term : terms) {
+    records_["teacher"].curves["loss/" + term] = {{10, 1}};
+  }
+  const auto colours = [&] {
+    std::set<int> found;
+    const nlohmann::json charts = Charts();
+    for (const auto& series : charts[0]["series"]) found.insert(series["colour"].get<int>());
+    return found;
+  };
+  EXPECT_THAT(colours(), SizeIs(1 + terms.size()));
+  // More than there are colours: some come again.
+  for (int i = 0; i < 9; ++i) {
+    records_["teacher"].curves["loss/more" + std::to_string(i)] = {{10, 1}};
+  }
+  const std::string page = Render();
+  for (const int colour : colours()) {
+    EXPECT_THAT(page, HasSubstr("--series-" + std::to_string(colour) + ": #"));
+  }
 }
 
 TEST_F(HtmlReportTest, WhatIsNotFiniteIsAGap) {
