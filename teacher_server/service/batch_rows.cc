@@ -23,11 +23,11 @@ struct Encoded {
   std::string parameters;
 };
 
-// The runner's own memory is sent where it is the payload and `labels` are the whole of it: of
-// a part, all would stay in memory and only the part be counted.
+// The runner's own memory is sent where it is the payload, can be held, and `labels` are the whole
+// of it: of a part, all would stay in memory and only the part be counted.
 absl::StatusOr<Encoded> Encode(const TensorView& labels, bool whole, const LabelCodec& codec,
                                const RowContext& context) {
-  if (whole && codec.payload_is_the_labels()) {
+  if (whole && labels.owner != nullptr && codec.payload_is_the_labels()) {
     RETURN_IF_ERROR(CheckLabelsToEncode(labels));
     const std::string_view bytes(reinterpret_cast<const char*>(labels.bytes.data()),
                                  labels.bytes.size());

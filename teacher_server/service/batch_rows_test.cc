@@ -85,6 +85,13 @@ TEST(BatchRowsTest, AnAnswerThatIsTheWholeResultIsSentFromTheRunnersMemoryAndAPa
   whole->payload.clear();
   EXPECT_TRUE(owner.expired()) << "the part keeps nothing";
 
+  const TensorView kept = Floats({1, 2}, {1, 2});
+  result.outputs = {kept};
+  result.outputs[0].owner = nullptr;
+  const auto borrowed = EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32(), {});
+  ASSERT_TRUE(borrowed.ok());
+  EXPECT_NE(borrowed->payload[0].owner, nullptr) << "what nobody holds is copied";
+
   result.outputs = {Floats({1, 2}, {1, std::numeric_limits<float>::infinity()})};
   EXPECT_EQ(EncodeRows(result, {"logits"}, 0, 1, {"logits"}, Fp32(), {}).status().code(),
             absl::StatusCode::kDataLoss);
