@@ -12,9 +12,9 @@ namespace distill {
 
 // `labels` decoded by `codec`, which has refused values that are not finite. DATA_LOSS names a
 // row that is constant: refuse the teacher. Codecs that round to whole steps make sound rows
-// constant, draws say nothing of values, and all
-// units of a hidden state may be off; theirs are not looked at. Rows that are copies of one
-// another are the server's to find: only it can tell a model that gives them by nature.
+// constant, draws say nothing of values, and all units of a hidden state may be off; theirs are not
+// looked at. Rows that are copies of one another are the server's to find: only it can tell a model
+// that gives them by nature.
 absl::Status CheckAnswer(const SoftLabels& labels, std::string_view codec);
 
 }  // namespace distill

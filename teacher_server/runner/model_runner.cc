@@ -115,7 +115,8 @@ class ModelRunner final : public Runner {
     for (const std::string& output : batch.outputs) {
       if (output == "logits" || (output == kHiddenOutput && description_.head != nullptr)) continue;
       return absl::InvalidArgumentError(absl::StrCat(
-          "the model has no output '", output, "'; it has 'logits' and '", kHiddenOutput, "'"));
+          "the model has no output '", output, "'; it has 'logits'",
+          description_.head == nullptr ? "" : absl::StrCat(" and '", kHiddenOutput, "'")));
     }
     absl::MutexLock lock(&mu_);
     if (in_flight_ == max_in_flight_) {
