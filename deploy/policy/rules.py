@@ -8,7 +8,7 @@ from deploy.policy import flags as flag_rules
 from deploy.policy.network import EDGES, egress_edges, ingress_edges
 from deploy.policy.rendering import quantity, selects, title
 
-# Seconds from SIGTERM to the end, at most; drain_test.py holds them to the sources.
+# Seconds from SIGTERM to the end, at most; rules_test.py holds them to the sources.
 DRAIN_SECONDS = {"coordinator": 2, "teacher": 30, "student": 20, "plan": 5}
 MARGIN_SECONDS = 5
 COUNTS = {"Namespace": 1, "ServiceAccount": 4, "ConfigMap": 2, "Service": 2, "PersistentVolumeClaim": 1,
