@@ -451,6 +451,9 @@ def pod_monitor(r):
             continue
         if not selects(spec["selector"], each.labels):
             found.append("the PodMonitor misses %s" % each)
+        job = each.labels.get(spec.get("jobLabel"), "")
+        if not job.startswith("distill"):
+            found.append("%s is scraped as job '%s', not distill..., which DistillTargetDown looks for" % (each, job))
         for endpoint in spec["podMetricsEndpoints"]:
             if each.port(endpoint["port"]) is None or endpoint["path"] != "/metrics":
                 found.append("%s has no %s at port %s" % (each, endpoint["path"], endpoint["port"]))

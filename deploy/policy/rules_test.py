@@ -36,7 +36,7 @@ def _monitoring(r):
     metadata = {"name": "m", "namespace": namespace, "labels": labels}
     r.objects.append({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "PodMonitor", "metadata": metadata,
-        "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": "distillery"}},
+        "spec": {"jobLabel": "app.kubernetes.io/name", "selector": {"matchLabels": {"app.kubernetes.io/name": "distillery"}},
                  "podMetricsEndpoints": [{"port": "ops", "path": "/metrics"}]}})
     peer = {"namespaceSelector": {"matchExpressions": [{"key": "k", "operator": "In", "values": ["v"]}]},
             "podSelector": {"matchExpressions": [
@@ -215,6 +215,7 @@ PLANTED = [
     ("K-48", "base", add(container("plan"), ["envFrom"], {"secretRef": {"name": "x"}}), "secret as environment"),
     ("K-48", "base", put(container("plan"), ["env"], [{"name": "X", "valueFrom": {"secretKeyRef": {}}}]), "X is a secret"),
     ("K-51", "base", put(container("teacher"), ["volumeMounts", 0, "readOnly"], None), "may write"),
+    ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"].pop("jobLabel"), "not distill"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "has no /metrics"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["selector"]["matchLabels"].update(a="b"), "misses"),
     ("K-59", "base", put(container("teacher"), ["ports", 1, "containerPort"], 7100), "serves metrics where"),
