@@ -133,6 +133,8 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   // Where somebody waits for it and nobody in time has been asked.
   void AskForHead(absl::Duration now);
   void OnHead(const std::string& name, const ReceivedLabels& received, absl::Duration now);
+  // To the source, once the head is there.
+  void OfferWaiting(absl::Duration now);
   void LoseForHead(const std::string& name, const absl::Status& why, bool lied, absl::Duration now);
   absl::StatusOr<std::shared_ptr<const StepLabels>> Decode(
       const std::shared_ptr<const ReceivedLabels>& received, const std::string& codec,

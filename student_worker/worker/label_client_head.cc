@@ -34,6 +34,7 @@ void LabelClient::AskForHead(absl::Duration now) {
                 /*lied=*/false, now);
   }
   head_ask_.reset();
+  if (head_ != nullptr) return OfferWaiting(now);
   for (auto& [name, teacher] : teachers_) {
     if (!teacher.waits_for_head) continue;
     head_ask_ = HeadAsk{name, teacher.serial, now + options_.source.request_timeout};
@@ -56,10 +57,17 @@ void LabelClient::OnHead(const std::string& name, const ReceivedLabels& received
       int64_t{options_.open.classes()});
   if (!head.ok()) return LoseForHead(name, head.status(), /*lied=*/true, now);
   head_ask_.reset();
-  head_ = options_.heads->Keep(options_.open.fingerprint(), *std::move(head));
-  for (auto& [waiting, teacher] : teachers_) {
+  // A stream that opened meanwhile may have found one that the process had asked for: that stays.
+  if (head_ == nullptr) {
+    head_ = options_.heads->Keep(options_.open.fingerprint(), *std::move(head));
+  }
+  OfferWaiting(now);
+}
+
+void LabelClient::OfferWaiting(absl::Duration now) {
+  for (auto& [name, teacher] : teachers_) {
     if (!std::exchange(teacher.waits_for_head, false)) continue;
-    source_.StreamOpened(waiting, teacher.numerics_class, now);
+    source_.StreamOpened(name, teacher.numerics_class, now);
   }
 }
 
