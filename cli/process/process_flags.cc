@@ -40,9 +40,12 @@ const char* DescriptionOf(ProcessKind kind) {
 // What is wrong with an address that others are to connect to; empty: nothing.
 std::string WhyNotReachable(const std::string& address) {
   const size_t colon = address.rfind(':');
+  const std::string host = colon == std::string::npos ? "" : address.substr(0, colon);
+  // What one listens on to be reached by all, and what is a URL.
+  const bool none =
+      host.empty() || host == "0.0.0.0" || host == "[::]" || host.find('/') != std::string::npos;
   int port = 0;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535) {
+  if (!none && absl::SimpleAtoi(address.substr(colon + 1), &port) && port > 0 && port <= 65535) {
     return "";
   }
   return "'" + address +

@@ -47,7 +47,8 @@ TEST(ProcessFlagsTest, ATeacherServerIsReachedWhereItListensUnlessToldOtherwise)
 }
 
 TEST(ProcessFlagsTest, AnAddressThatNobodyCanConnectToIsNotToldToOthers) {
-  for (const std::string address : {"h", ":5", "h:", "h:0", "h:65536", "h:-1", "h:x"}) {
+  for (const std::string address :
+       {"h", ":5", "h:", "h:0", "h:65536", "h:-1", "h:x", "0.0.0.0:5", "[::]:5", "https://h:5"}) {
     const auto parsed =
         ParseProcessFlags(ProcessKind::kTeacherServer,
                           {"--run-dir=/r", "--coordinator=h:1", "--advertise=" + address});
