@@ -78,10 +78,14 @@ std::string MetricsJson(std::span<const MetricRow> rows) {
 }
 
 std::string MetricsMarkdown(std::span<const MetricRow> rows) {
-  std::string text;
+  std::string text =
+      "# Metrics of each process\n\n<!-- Printed by `distillctl metrics list --markdown` from "
+      "common/metrics/catalogue.cc; do not edit. -->\n\nHow they are served, what to look at "
+      "first, "
+      "and how to add one: [metrics](metrics.md).\n";
   for (const MetricOwner owner : {MetricOwner::kEveryProcess, MetricOwner::kCoordinator,
                                   MetricOwner::kTeacherServer, MetricOwner::kStudentWorker}) {
-    absl::StrAppend(&text, text.empty() ? "" : "\n", Heading(owner),
+    absl::StrAppend(&text, "\n", Heading(owner),
                     "\n\n| name | type | labels | unit | |\n| --- | --- | --- | --- | --- |\n");
     for (const MetricRow& row : rows) {
       if (row.owner == owner) absl::StrAppend(&text, MarkdownRow(row));

@@ -14,7 +14,7 @@ std::string MetricsText(std::span<const MetricRow> rows);
 // A list of {name, type, of, labels, unit, buckets, help, more}, pretty-printed; `of` is
 // "every process" or a kind of process. `buckets` are there for histograms only.
 std::string MetricsJson(std::span<const MetricRow> rows);
-// A heading and a table for each kind of process, as they stand in docs/metrics.md.
+// docs/metrics_list.md: a heading and a table for each kind of process.
 std::string MetricsMarkdown(std::span<const MetricRow> rows);
 
 }  // namespace distill

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
 
 namespace distill {
 namespace {
@@ -22,7 +25,13 @@ constexpr MetricRow kRows[] = {
      .more = "`queue` only"}};
 
 TEST(MetricsList, MarkdownHasATableForEachKindOfProcess) {
-  EXPECT_EQ(MetricsMarkdown(kRows), R"(## Of every process
+  EXPECT_EQ(MetricsMarkdown(kRows), R"(# Metrics of each process
+
+<!-- Printed by `distillctl metrics list --markdown` from common/metrics/catalogue.cc; do not edit. -->
+
+How they are served, what to look at first, and how to add one: [metrics](metrics.md).
+
+## Of every process
 
 | name | type | labels | unit | |
 | --- | --- | --- | --- | --- |
@@ -77,6 +86,15 @@ TEST(MetricsList, TheProductsTableIsListedWhole) {
     EXPECT_THAT(page, HasSubstr(std::string("| `") + row.name + "` | "));
   }
   EXPECT_EQ(nlohmann::json::parse(MetricsJson(Catalogue())).size(), Catalogue().size());
+}
+
+TEST(MetricsList, ThePageInDocsIsTheOnePrinted) {
+  std::ifstream in("docs/metrics_list.md");
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_TRUE(text.str() == MetricsMarkdown(Catalogue()))
+      << "docs/metrics_list.md is not what common/metrics/catalogue.cc says; write it anew:\n"
+      << "  distillctl metrics list --markdown > docs/metrics_list.md";
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Every metric that any process serves: the one place with its name, kind, labels, unit,
 // buckets and help. MetricRegistry takes them from here, so a metric that is not in the
-// table cannot be served. `distillctl metrics list` prints the table and docs/metrics.md
-// holds it; deploy/monitoring/drift_test compares rules, boards and that page with it.
+// table cannot be served. `distillctl metrics list` prints the table, docs/metrics_list.md
+// is what it prints, and deploy/monitoring/drift_test.py holds rules, boards and pages to it.
 #ifndef COMMON_METRICS_CATALOGUE_H_
 #define COMMON_METRICS_CATALOGUE_H_
 
@@ -89,7 +89,7 @@ struct MetricRow {
   std::span<const double> bounds{};
   // Served beside the values.
   const char* help = "";
-  // What else a reader of docs/metrics.md should know, in Markdown; often empty.
+  // What else a reader of docs/metrics_list.md should know, in Markdown; often empty.
   const char* more = "";
 };
 
