@@ -2,6 +2,7 @@
 
 The rows' numbers are those of the platform checklist that the project holds itself to."""
 
+import json
 import re
 
 from deploy.policy import flags as flag_rules
@@ -13,7 +14,7 @@ DRAIN_SECONDS = {"coordinator": 2, "teacher": 30, "student": 20, "plan": 5}
 MARGIN_SECONDS = 5
 COUNTS = {"Namespace": 1, "ServiceAccount": 4, "ConfigMap": 2, "Service": 2, "PersistentVolumeClaim": 1,
           "Deployment": 1, "StatefulSet": 1, "Job": 2, "PodDisruptionBudget": 2, "NetworkPolicy": 6}
-MORE = {"prod": {"PriorityClass": 3}, "monitoring": {"PodMonitor": 1, "NetworkPolicy": 1}}
+MORE = {"prod": {"PriorityClass": 3}, "monitoring": {"PodMonitor": 1, "NetworkPolicy": 1, "PrometheusRule": 1, "ConfigMap": 1}}
 # Served by the three newest minors, and longer.
 API_VERSIONS = {"v1", "apps/v1", "batch/v1", "policy/v1", "networking.k8s.io/v1", "scheduling.k8s.io/v1"}
 LABELS = ["app.kubernetes.io/" + each for each in ("name", "instance", "version", "component", "part-of", "managed-by")]
@@ -99,10 +100,16 @@ def api_versions(r):
     return ["%s is of %s" % (title(thing), thing["apiVersion"]) for thing in r.objects if thing["apiVersion"] not in known]
 
 
+def boards(r):
+    return [thing for thing in r.of("ConfigMap") if "grafana_dashboard" in thing["metadata"].get("labels", {})]
+
+
 def config_maps(r):
     found = []
     for thing in r.of("ConfigMap"):
         name = thing["metadata"]["name"]
+        if thing in boards(r):
+            continue  # Grafana reads it, no pod of ours
         if not re.search(r"-[0-9a-z]{10}$", name):
             found.append("ConfigMap/%s has no hash in its name" % name)
     return found
@@ -460,6 +467,26 @@ def pod_monitor(r):
     return found
 
 
+def rules_and_boards(r):
+    """Alerts, and boards where Grafana's sidecar looks, each once and under a name that stays."""
+    if r.name != "monitoring":
+        return []
+    found = []
+    alerts = [rule for thing in r.of("PrometheusRule") for group in thing["spec"]["groups"]
+              for rule in group["rules"] if "alert" in rule]
+    found += [] if alerts else ["there are no alerts"]
+    uids = []
+    for thing in boards(r):
+        if thing["metadata"]["labels"]["grafana_dashboard"] != "1":
+            found.append("%s: the sidecar takes grafana_dashboard: \"1\"" % title(thing))
+        if re.search(r"-[0-9a-z]{10}$", thing["metadata"]["name"]):
+            found.append("%s: an older one would stay beside it" % title(thing))
+        uids += [json.loads(text).get("uid") for text in thing["data"].values()]
+    if not uids or None in uids or len(set(uids)) < len(uids):
+        found.append("boards have no uids of their own: %s" % uids)
+    return found
+
+
 def program_flags(r, programs):
     """`programs`: name to the flags it takes, see flags.py."""
     found = []
@@ -506,6 +533,7 @@ RULES = [
     ("K-48", "no secret in the environment", secrets),
     ("K-51", "teachers read models, and cannot write them", models_read_only),
     ("K-56", "monitoring: the PodMonitor takes every role", pod_monitor),
+    ("K-57", "monitoring: alerts, and boards for Grafana's sidecar", rules_and_boards),
     ("K-59", "metrics are not on the data port", ops_port_alone),
 ]
 

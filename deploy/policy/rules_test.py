@@ -38,6 +38,13 @@ def _monitoring(r):
         "apiVersion": "monitoring.coreos.com/v1", "kind": "PodMonitor", "metadata": metadata,
         "spec": {"jobLabel": "app.kubernetes.io/name", "selector": {"matchLabels": {"app.kubernetes.io/name": "distillery"}},
                  "podMetricsEndpoints": [{"port": "ops", "path": "/metrics"}]}})
+    r.objects.append({
+        "apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": dict(metadata),
+        "spec": {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}})
+    r.objects.append({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"run.json": '{"uid": "u"}', "other.json": '{"uid": "v"}'},
+        "metadata": {"name": "dashboards", "namespace": namespace, "labels": {**labels, "grafana_dashboard": "1"}}})
+    # The last one: rows below take it away.
     peer = {"namespaceSelector": {"matchExpressions": [{"key": "k", "operator": "In", "values": ["v"]}]},
             "podSelector": {"matchExpressions": [
                 {"key": "app.kubernetes.io/name", "operator": "In", "values": ["prometheus"]}]}}
@@ -132,6 +139,7 @@ PLANTED = [
     ("K-06", "base", put(thing("PodDisruptionBudget", "teacher"), ["apiVersion"], "policy/v1beta1"), "policy/v1beta1"),
     ("K-06", "base", lambda r: _monitoring(r) or setattr(r, "name", "base"), "monitoring.coreos.com/v1"),
     ("K-07", "base", put(thing("ConfigMap", "plan"), ["metadata", "name"], "plan"), "no hash"),
+    ("K-07", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], None), "no hash"),
     ("K-09", "dev-cpu", put(container("teacher"), ["resources", "limits", "memory"], "1Gi"), "add up to"),
     ("K-09", "dev-cpu", put(spec("student"), ["parallelism"], 1), "1 of student"),
     ("K-11", "base", put(container("student"), ["livenessProbe"], None), "livenessProbe is not on the ops port"),
@@ -218,6 +226,11 @@ PLANTED = [
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"].pop("jobLabel"), "not distill"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "has no /metrics"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["selector"]["matchLabels"].update(a="b"), "misses"),
+    ("K-57", "monitoring", lambda r: r.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"].pop(), "no alerts"),
+    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], "yes"), "sidecar takes"),
+    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], None), "no uids"),
+    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "name"], "dashboards-0123456789"), "an older one"),
+    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["data", "other.json"], '{"uid": "u"}'), "no uids"),
     ("K-59", "base", put(container("teacher"), ["ports", 1, "containerPort"], 7100), "serves metrics where"),
 ]
 PLANTED_ROWS = {row for row, _, _, _ in PLANTED}

@@ -1,0 +1,160 @@
+"""Rules, board, runbooks and pages name metrics and labels that the processes have.
+
+The second half plants each kind of drift and sees it named."""
+
+import glob
+import json
+import os
+import subprocess
+import unittest
+
+import yaml
+
+from deploy.monitoring import drift
+
+HERE = "deploy/monitoring"
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def data(path):
+    return yaml.safe_load(read(path))
+
+
+class Tree(unittest.TestCase):
+
+    def setUp(self):
+        listed = subprocess.run(["cli/distillctl", "metrics", "list", "--json"], capture_output=True, timeout=60, check=True)
+        self.known = drift.Known(json.loads(listed.stdout))
+        self.rules = data(HERE + "/rules/distillery.yml")
+        self.rule_problems = drift.rules_problems(self.rules, self.known)
+
+    def test_rules_name_what_is_there(self):
+        self.assertEqual(self.rule_problems, [])
+        self.assertGreater(len(drift.alerts(self.rules)), 10)
+
+    def test_boards_name_what_is_there(self):
+        boards = glob.glob(HERE + "/dashboards/*.json")
+        self.assertGreater(len(boards), 0)
+        for path in boards:
+            board = json.loads(read(path))
+            self.assertGreater(len(list(drift.queries(board))), 10)
+            self.assertEqual(drift.board_problems(board, self.known), [], path)
+
+    def test_every_alert_has_its_runbook_and_three_tests(self):
+        self.assertEqual(drift.runbook_problems(self.rules, read("docs/runbooks.md")), [])
+        tests = {os.path.basename(path)[:-len(".yml")]: data(path) for path in glob.glob(HERE + "/rules/tests/*.yml")}
+        self.assertEqual(drift.case_problems(self.rules, tests), [])
+        self.assertEqual(sorted(set(tests) - set(drift.alerts(self.rules))), [], "tests of no alert")
+
+    def test_pages_name_what_is_there_and_every_metric_is_documented(self):
+        for page in ("docs/runbooks.md", "docs/metrics.md", "docs/metrics_list.md"):
+            self.assertEqual(drift.page_problems(read(page), self.known), [], page)
+        self.assertEqual(drift.documented_problems(read("docs/metrics_list.md"), self.known), [])
+
+
+CATALOGUE = [
+    {"name": "distill_steps_total", "type": "counter", "labels": ["run"]},
+    {"name": "distill_phase_seconds_total", "type": "counter", "labels": ["run", "phase"]},
+    {"name": "distill_wait_seconds", "type": "histogram", "labels": ["stage"]},
+]
+
+
+class Planted(unittest.TestCase):
+
+    def setUp(self):
+        self.known = drift.Known(CATALOGUE)
+
+    def found(self, text, shown=()):
+        return drift.query_problems(text, self.known, shown)
+
+    def test_right_queries_pass(self):
+        for text in (
+                'sum by (plan, run) (rate(distill_steps_total{run=~"a (by) {b}",instance="x"}[5m])) > 0',
+                "sum(rate(distill_steps_total[5m])) by (run)",
+                "histogram_quantile(0.99, sum by (le, stage) (rate(distill_wait_seconds_bucket[$__rate_interval])))",
+                "rate(distill_wait_seconds_sum[5m]) / rate(distill_wait_seconds_count[5m])",
+                "sum by (phase) (distill_phase_seconds_total) / ignoring (phase) group_left () clamp_min(up, 1e-9)",
+                'up{job=~"distill.*"} == 0 unless on (plan) count by (plan) (distill_steps_total offset 15m)',
+                "changes(max by (run) (distill_steps_total)[$__rate_interval:]) > bool 0",
+                "sum without (phase) (distill_phase_seconds_total)"):
+            self.assertEqual(self.found(text), [], text)
+
+    def test_a_metric_that_is_not_there_is_named_wherever_it_stands(self):
+        for text in ("distill_stops_total", "sum(rate(distill_stops_total[5m])) / 2",
+                     "distill_steps_total unless on (run) distill_stops_total",
+                     "time() - max by (run) (distill_stops_total offset 5m)"):
+            self.assertEqual(self.found(text), ["there is no metric distill_stops_total"], text)
+
+    def test_a_label_that_the_metric_lacks_is_named_wherever_it_stands(self):
+        for text in ('distill_steps_total{phase="x"}', "sum by (phase) (rate(distill_steps_total[5m]))",
+                     "sum(rate(distill_steps_total[5m])) by (phase)", "max without (phase) (distill_steps_total)",
+                     "distill_phase_seconds_total and on (phase) distill_steps_total",
+                     "max by (phase) (distill_phase_seconds_total - on (run) group_right () distill_steps_total)"):
+            self.assertEqual(self.found(text), ["distill_steps_total has no label phase"], text)
+        self.assertEqual(self.found("sum by (le) (rate(distill_wait_seconds_count[5m]))"),
+                         ["distill_wait_seconds_count has no label le"])
+        self.assertEqual(self.found("distill_steps_total / ignoring (code) distill_steps_total"),
+                         ["joins by label code, which nothing in it has"])
+
+    def test_a_histogram_is_used_by_its_parts_only(self):
+        self.assertRegex(self.found("rate(distill_wait_seconds[5m])")[0], "is a histogram: use distill_wait_seconds_bucket")
+        self.assertEqual(self.found("distill_steps_total_count"), ["there is no metric distill_steps_total_count"])
+
+    def test_a_legend_shows_labels_of_the_result(self):
+        self.assertEqual(self.found("sum by (run) (distill_phase_seconds_total)", ["phase"]),
+                         ["shows label phase, which the result lacks"])
+        self.assertEqual(self.found("distill_phase_seconds_total", ["phase"]), [])
+
+    def test_what_cannot_be_read_is_said(self):
+        for text in ("sum(distill_steps_total", "distill_steps_total)", "{run=\"x\"}", "distill_steps_total{", "a ? b", "1 + 1"):
+            self.assertEqual(len(self.found(text)), 1, text)
+
+    def test_recorded_names_have_the_labels_that_they_keep(self):
+        rules = {"groups": [{"rules": [
+            {"record": "run:steps:rate5m", "expr": "sum by (run) (rate(distill_steps_total[5m]))"},
+            {"alert": "A", "expr": "sum by (plan) (run:steps:rate5m) > 1", "annotations": {"summary": "{{ $labels.plan }}"}},
+            {"alert": "B", "expr": "run:stops:rate5m > 1", "annotations": {"summary": "{{ $labels.run }}"}},
+            {"alert": "C", "expr": "run:steps:rate5m > 1", "annotations": {"summary": "{{ $labels.plan }}"}}]}]}
+        self.assertEqual(drift.rules_problems(rules, self.known), [
+            "A: run:steps:rate5m has no label plan", "B: there is no metric run:stops:rate5m",
+            "C: shows label plan, which the result lacks"])
+
+    def test_an_alert_without_runbook_or_test_is_named_and_a_runbook_without_alert(self):
+        rules = {"groups": [{"rules": [
+            {"alert": "Old", "expr": "1", "annotations": {"runbook_url": "docs/runbooks.md#old"}},
+            {"alert": "New", "expr": "1", "annotations": {"runbook_url": "docs/runbooks.md#old"}}]}]}
+        self.assertEqual(drift.runbook_problems(rules, "# R\n\n## Old\n\ntext\n\n## Gone\n"), [
+            "New: not in docs/runbooks.md", "New: runbook_url leads to docs/runbooks.md#old",
+            "docs/runbooks.md: there is no alert Gone"])
+        cases = {"tests": [{"name": name} for name in drift.CASES]}
+        self.assertEqual(drift.case_problems(rules, {"Old": cases, "New": {"tests": cases["tests"][:2]}}),
+                         ["New: no test 'resolves'"])
+
+    def test_a_board_is_looked_at_whole(self):
+        target = {"expr": "distill_stops_total", "legendFormat": ""}
+        board = {"panels": [{"title": "P", "targets": [target]}, {"title": "a row"}],
+                 "annotations": {"list": [{"name": "N", "expr": "distill_stops_total"}]},
+                 "templating": {"list": [
+                     {"name": "datasource", "type": "datasource", "query": "prometheus"},
+                     {"name": "v", "type": "query", "query": {"query": "label_values(distill_stops_total, run)"}},
+                     {"name": "w", "type": "query", "query": {"query": "label_values(distill_steps_total, phase)"}},
+                     {"name": "x", "type": "query", "query": {"query": "label_values(run)"}}]}}
+        self.assertEqual(drift.board_problems(board, self.known), [
+            "panel 'P': there is no metric distill_stops_total", "annotation 'N': there is no metric distill_stops_total",
+            "variable 'v': there is no metric distill_stops_total",
+            "variable 'w': shows label phase, which the result lacks", "variable 'x': is no label_values(metric, label)"])
+
+    def test_pages_are_held_to_the_catalogue_both_ways(self):
+        self.assertEqual(drift.page_problems("`distill_stops_total` and `distill_steps_total{run}`, `distill_`, "
+                                             "`distill_wait_seconds`, `process_*`", self.known),
+                         ["there is no metric distill_stops_total"])
+        self.assertEqual(drift.documented_problems("`distill_steps_total`, `distill_wait_seconds`", self.known),
+                         ["distill_phase_seconds_total is not in it"])
+
+
+if __name__ == "__main__":
+    unittest.main()
