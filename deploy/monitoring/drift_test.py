@@ -93,6 +93,7 @@ class Planted(unittest.TestCase):
         for text in ('distill_steps_total{phase="x"}', "sum by (phase) (rate(distill_steps_total[5m]))",
                      "sum(rate(distill_steps_total[5m])) by (phase)", "max without (phase) (distill_steps_total)",
                      "distill_phase_seconds_total and on (phase) distill_steps_total",
+                     "distill_steps_total and on (phase) distill_phase_seconds_total",
                      "max by (phase) (distill_phase_seconds_total - on (run) group_right () distill_steps_total)"):
             self.assertEqual(self.found(text), ["distill_steps_total has no label phase"], text)
         self.assertEqual(self.found("sum by (le) (rate(distill_wait_seconds_count[5m]))"),

@@ -139,6 +139,7 @@ PLANTED = [
     ("K-06", "base", put(thing("PodDisruptionBudget", "teacher"), ["apiVersion"], "policy/v1beta1"), "policy/v1beta1"),
     ("K-06", "base", lambda r: _monitoring(r) or setattr(r, "name", "base"), "monitoring.coreos.com/v1"),
     ("K-07", "base", put(thing("ConfigMap", "plan"), ["metadata", "name"], "plan"), "no hash"),
+    ("K-07", "base", put(thing("ConfigMap", "plan"), ["metadata", "name"], "plan-dashboards"), "no hash"),
     ("K-07", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], None), "no hash"),
     ("K-09", "dev-cpu", put(container("teacher"), ["resources", "limits", "memory"], "1Gi"), "add up to"),
     ("K-09", "dev-cpu", put(spec("student"), ["parallelism"], 1), "1 of student"),
@@ -229,7 +230,7 @@ PLANTED = [
     ("K-57", "monitoring", lambda r: r.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"].pop(), "no alerts"),
     ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], "yes"), "sidecar takes"),
     ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], None), "no uids"),
-    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "name"], "dashboards-0123456789"), "an older one"),
+    ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "name"], "dashboards-24bcdfgh6k"), "an older one"),
     ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["data", "other.json"], '{"uid": "u"}'), "no uids"),
     ("K-59", "base", put(container("teacher"), ["ports", 1, "containerPort"], 7100), "serves metrics where"),
 ]
