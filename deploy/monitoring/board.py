@@ -161,6 +161,12 @@ def _variable(name, label, of):
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
 
 
+def _annotation(name, color, what, text, tag):
+    """Where `what` changes: of a subquery, since a coordinator that was started anew has a series of its own."""
+    return {"name": name, "datasource": SOURCE, "enable": True, "iconColor": color,
+            "expr": "changes(%s[$__rate_interval:]) > 0" % what, "titleFormat": name, "textFormat": text, "tagKeys": tag}
+
+
 def board():
     return {
         "id": None, "uid": "distillery-run", "title": "Run", "tags": ["distillery"], "schemaVersion": 39, "version": 1,
@@ -174,10 +180,11 @@ def board():
             _variable("run", "Run", 'distill_coordinator_run_state{plan=~"$plan"}'),
             _variable("instance", "Instance", 'distill_build_info{plan=~"$plan"}'),
         ]},
-        # A subquery, since a coordinator that was started elsewhere has a series of its own.
-        "annotations": {"list": [{
-            "name": "New generations", "datasource": SOURCE, "enable": True, "iconColor": "orange",
-            "expr": "changes(max by (plan, run) (distill_coordinator_run_generation{%s})[$__rate_interval:]) > 0" % RUN,
-            "titleFormat": "New generation", "textFormat": "the ranks of {{run}} met anew", "tagKeys": "run"}]},
+        "annotations": {"list": [
+            _annotation("New generations", "orange", "max by (plan, run) (distill_coordinator_run_generation{%s})" % RUN,
+                        "the ranks of {{run}} met anew", "run"),
+            _annotation("Coordinator starts", "red", 'max by (plan) (distill_coordinator_generation{plan=~"$plan"})',
+                        "the coordinator of {{plan}} was started anew", "plan"),
+        ]},
         "panels": _placed(_getting_on() + _waiting() + _learning() + _teachers() + _changes()),
     }
