@@ -43,7 +43,12 @@ Gauge* StudentMetrics::StepSeries::LossOf(const std::string& term) {
 
 void StudentMetrics::OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) {
   auto it = steps_.find(run_id);
-  if (it == steps_.end()) it = steps_.try_emplace(run_id, registry_, run_id).first;
+  const double now = absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch());
+  if (it == steps_.end()) {
+    it = steps_.try_emplace(run_id, registry_, run_id).first;
+    // A session begins where a checkpoint ends, or with nothing to lose.
+    registry_->AddGauge(Metric::kStudentLastCheckpoint, {{"run", run_id}})->Set(now);
+  }
   StepSeries& series = it->second;
   series.steps->Add();
   series.items->Add(static_cast<double>(examples));
@@ -57,7 +62,7 @@ void StudentMetrics::OnStep(const std::string& run_id, const StepRecord& record,
   series.learning_rate->Set(record.learning_rate);
   series.temperature->Set(record.temperature);
   series.soft_weight->Set(record.soft_weight);
-  series.last_step->Set(absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch()));
+  series.last_step->Set(now);
 }
 
 void StudentMetrics::OnValidation(const std::string& run_id, double accuracy) {

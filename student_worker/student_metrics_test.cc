@@ -53,6 +53,20 @@ TEST(StudentMetrics, ATermThatComesLaterHasItsGauge) {
               HasSubstr("distill_student_loss{run=\"a\",term=\"hard\"} 1.25"));
 }
 
+TEST(StudentMetrics, BeforeTheFirstCheckpointWhatHasBeenDoneSinceTheFirstStepWouldBeLost) {
+  MetricRegistry registry;
+  FakeClock clock;
+  StudentMetrics metrics(&registry, &clock, [](const std::string&) {});
+  clock.JumpWall(absl::FromUnixSeconds(1000) - clock.WallNow());
+  metrics.OnStep("a", Step(3), 64);
+  clock.Advance(absl::Seconds(60));
+  metrics.OnStep("a", Step(2), 64);
+  const std::string since = "distill_student_last_checkpoint_timestamp_seconds{run=\"a\"} ";
+  EXPECT_THAT(registry.Serialize(), HasSubstr(since + "1000\n"));
+  metrics.OnCheckpoint("a", absl::Seconds(1));
+  EXPECT_THAT(registry.Serialize(), HasSubstr(since + "1060\n"));
+}
+
 TEST(StudentMetrics, EveryMetricOfAStudentWorkerIsThereOnceARunIsUnderWay) {
   MetricRegistry registry;
   FakeClock clock;
