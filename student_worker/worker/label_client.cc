@@ -251,7 +251,7 @@ void LabelClient::Open(const TeacherEndpoint& endpoint, absl::Duration now) {
   options.request_credit = kRequestCredit;
   if (AnyHidden(options_.open)) options.max_answer_bytes = options_.heads->max_bytes();
   const uint64_t serial = ++last_serial_;
-  auto channel = LabelChannel::Open(options, EventsOf(endpoint.name, serial));
+  auto channel = options_.open_channel(options, EventsOf(endpoint.name, serial));
   if (!channel.ok()) {
     source_.StreamLost(endpoint.name, channel.status(), now);
     return;
@@ -281,7 +281,7 @@ void LabelClient::Ask(const AskLabels& ask, absl::Duration now) {
   *message.mutable_remaining() = ToProto(ask.remaining);
   *message.mutable_examples() = *std::move(examples);
   it->second.unanswered[ask.request_id] = {message.examples().ids_size(), now};
-  it->second.channel->Ask(std::move(message));
+  it->second.channel->Ask(std::move(message), {});
 }
 
 absl::Status LabelClient::FetchExamples(int64_t step) {

@@ -26,6 +26,7 @@
 #include "student_worker/label_source/label_source.h"
 #include "student_worker/worker/label_heads.h"
 #include "student_worker/worker/role_labels.h"
+#include "teacher_server/client/label_calls.h"
 #include "teacher_server/client/label_channel.h"
 
 namespace distill {
@@ -35,6 +36,10 @@ struct LabelClientOptions {
   // hidden codec, no_teacher_timeout is longer by request_timeout: for the head.
   LabelSourceOptions source;
   TransportOptions transport;
+  // Opens a stream to a teacher server.
+  std::function<absl::StatusOr<std::shared_ptr<LabelCalls>>(const LabelChannelOptions&,
+                                                            LabelChannelEvents)>
+      open_channel = LabelChannel::Open;
   // Everything but the credit.
   v1::Open open;
   // Examples of a step.
@@ -82,7 +87,7 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   };
   struct Teacher {
     uint64_t serial = 0;
-    std::shared_ptr<LabelChannel> channel;
+    std::shared_ptr<LabelCalls> channel;
     // As `opened` said.
     std::string codec;
     std::string numerics_class;

@@ -44,7 +44,7 @@ void LabelClient::AskForHead(absl::Duration now) {
     ask.mutable_remaining()->set_seconds(nanoseconds / 1'000'000'000);
     ask.mutable_remaining()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
     ask.mutable_head();
-    teacher.channel->Ask(std::move(ask));
+    teacher.channel->Ask(std::move(ask), {});
     return;
   }
 }

@@ -1,5 +1,4 @@
-// One Label stream to one teacher server, as a student sees it: asks out, whole and
-// verified answers in.
+// One Label stream to one teacher server over gRPC: asks out, whole and verified answers in.
 #ifndef TEACHER_SERVER_CLIENT_LABEL_CHANNEL_H_
 #define TEACHER_SERVER_CLIENT_LABEL_CHANNEL_H_
 
@@ -23,6 +22,7 @@
 #include "common/rpc/transport.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/client/answer_assembler.h"
+#include "teacher_server/client/label_calls.h"
 
 namespace distill {
 
@@ -39,27 +39,13 @@ struct LabelChannelOptions {
   uint64_t max_answer_bytes = 256 << 20;
 };
 
-// Called on gRPC's threads, one at a time, never under a lock; must return soon. A
-// null function is not called.
-struct LabelChannelEvents {
-  std::function<void(const v1::Opened&)> opened;
-  // Terminal answers: one of these two for every ask, unless `closed` comes first.
-  std::function<void(uint64_t request_id, std::shared_ptr<const ReceivedLabels>)> answered;
-  std::function<void(uint64_t request_id, const absl::Status&, absl::Duration retry_after)> failed;
-  // Asks are refused from here on; those asked before are answered.
-  std::function<void(const std::string& reason)> draining;
-  // Last, exactly once, with the server's address in the message. OK: drained to the
-  // end. DATA_LOSS: what came was damaged or not of this protocol: distrust the server.
-  // Otherwise as in teacher.proto. Everything unanswered may be asked elsewhere.
-  std::function<void(const absl::Status&)> closed;
-};
-
 // Thread-safe. Events may come before Open has returned. Holds itself until `closed` has returned:
 // call Close, or dropping the pointer leaves the stream open. Grants credit back by itself, many
 // at a time, since a message costs as much as a small answer: the server is granted kSpareRequests
 // more than may be asked, so that an ask is within the credit whenever it is made, and the bytes
 // come back once a quarter of them is used.
-class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer> {
+class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffer>,
+                           public LabelCalls {
  private:
   struct Private {};
 
@@ -72,15 +58,9 @@ class LabelChannel final : public ClientStream<grpc::ByteBuffer, grpc::ByteBuffe
   static absl::StatusOr<std::shared_ptr<LabelChannel>> Open(const LabelChannelOptions& options,
                                                             LabelChannelEvents events);
 
-  // After `opened`. Crashes beyond request_credit asks without a terminal event, and for
-  // an id that is unanswered. Dropped once the stream has ended. `tensors` are the elements
-  // of the ask's tensor bundle; they are not copied, and must not change until gRPC lets go
-  // of their owner.
-  void Ask(v1::Ask ask, ByteSlices tensors = {});
-  // The ask still gets its terminal event. Ids that are unknown or answered are passed over.
-  void Cancel(uint64_t request_id);
-  // `closed` follows, with CANCELLED; other events stop, but for one under way.
-  void Close();
+  void Ask(v1::Ask ask, ByteSlices tensors = {}) override;
+  void Cancel(uint64_t request_id) override;
+  void Close() override;
 
  private:
   using Stream = ClientStream<grpc::ByteBuffer, grpc::ByteBuffer>;
