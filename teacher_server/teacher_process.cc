@@ -22,6 +22,7 @@
 #include "teacher_server/cache/cache_disk.h"
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
+#include "teacher_server/load_meter.h"
 #include "teacher_server/model_loader.h"
 #include "teacher_server/runner/model_runner.h"
 #include "teacher_server/service/teacher_service.h"
@@ -208,7 +209,7 @@ AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& run
 }
 
 AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Serves* serves,
-                          ShutdownSignal* shutdown) {
+                          LoadMeter* load, ShutdownSignal* shutdown) {
   const auto log = [runtime, &flags](const std::string& line) {
     LogLine(runtime->clock(), flags.name, line);
   };
@@ -220,6 +221,9 @@ AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Se
   events.on_welcome = [log, serves, &flags] {
     log("attends the coordinator at " + flags.coordinator);
     serves->Report();
+  };
+  events.on_heartbeat = [load](v1::Heartbeat& heartbeat) {
+    *heartbeat.mutable_teacher_load() = load->Take();
   };
   events.on_lost = [log](const absl::Status& status) {
     log("lost the coordinator: " + std::string(status.message()));
@@ -237,6 +241,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
                    ProcessRuntime::Start(ProcessKind::kTeacherServer, flags));
   RETURN_IF_ERROR(SetInferenceThreads(flags.threads));
   TeacherMetrics metrics(&runtime->metrics());
+  LoadMeter load(&metrics, &runtime->clock());
   ThreadExecutor device({.name = "device", .threads = 1, .max_queued = 64});
   ThreadExecutor control({.name = "control", .threads = 1, .max_queued = 16384});
   ThreadExecutor loader({.name = "loader", .threads = 1, .max_queued = 16});
@@ -244,7 +249,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   LabelCache cache(uint64_t{flags.cache_mib} << 20,
                    cache_disk == nullptr ? nullptr : cache_disk->tier());
   const bool caches = flags.cache_mib > 0 || cache_disk != nullptr;
-  LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &metrics,
+  LabelServer labels({}, &control, &runtime->timers(), &runtime->clock(), &load,
                      caches ? &cache : nullptr);
   labels.StopServing(absl::UnavailableError("no model has been assigned to this server yet"));
   // Nothing runs in the label server when it goes, however this function ends.
@@ -266,7 +271,7 @@ absl::Status RunTeacherServer(const ProcessFlags& flags, ShutdownSignal& shutdow
   if (flags.serve.empty()) {
     ASSIGN_OR_RETURN(attendance,
                      Attendance::Start(OptionsOf(flags, *runtime, server->address()),
-                                       EventsOf(flags, runtime.get(), &serves, &shutdown),
+                                       EventsOf(flags, runtime.get(), &serves, &load, &shutdown),
                                        &runtime->timers(), &runtime->clock(), runtime->random()));
     serves.set_attendance(attendance);
     serves.Report();

@@ -175,9 +175,12 @@ void Attendance::Beat(const std::shared_ptr<Stream>& stream, absl::Duration inte
   {
     absl::MutexLock lock(&mu_);
     if (left_ || stream_ != stream) return;
+    ++busy_;
   }
+  const absl::Cleanup done = [this] { Done(); };
   v1::AttendReport report;
-  report.mutable_heartbeat();
+  v1::Heartbeat* heartbeat = report.mutable_heartbeat();
+  if (events_.on_heartbeat) events_.on_heartbeat(*heartbeat);
   stream->Send(std::move(report));
   After(interval, [stream, interval](Attendance& self) { self.Beat(stream, interval); });
 }

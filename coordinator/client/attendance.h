@@ -40,6 +40,8 @@ struct AttendanceEvents {
   std::function<void(const v1::Directive&)> on_directive;
   // A stream was welcomed: report again what the coordinator has to know.
   std::function<void()> on_welcome;
+  // Before each heartbeat, which it may fill. May be null.
+  std::function<void(v1::Heartbeat&)> on_heartbeat;
   // The stream was lost; another attempt follows.
   std::function<void(const absl::Status&)> on_lost;
   // No coordinator for give_up_after: the last event.
@@ -90,7 +92,7 @@ class Attendance : public std::enable_shared_from_this<Attendance> {
   std::shared_ptr<Stream> stream_ ABSL_GUARDED_BY(mu_);
   bool welcomed_ ABSL_GUARDED_BY(mu_) = false;
   bool left_ ABSL_GUARDED_BY(mu_) = false;
-  // Calls of Connect and OnClosed under way, which open streams and run events.
+  // Calls of Connect, Beat and OnClosed under way, which open streams and run events.
   int busy_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t fence_ ABSL_GUARDED_BY(mu_) = 0;
   // When the last stream was lost.

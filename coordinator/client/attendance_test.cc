@@ -134,6 +134,10 @@ class AttendanceTest : public ::testing::Test {
       given_up_.push_back(status);
       ++events_;
     };
+    events.on_heartbeat = [this](v1::Heartbeat& heartbeat) {
+      heartbeat.mutable_teacher_load()->set_rows_per_second(42);
+      ++events_;
+    };
     auto started = Attendance::Start(options, events, &timers_, &clock_, [] { return 0.0; });
     ASSERT_TRUE(started.ok()) << started.status();
     attendance_ = *std::move(started);
@@ -193,6 +197,22 @@ TEST_F(AttendanceTest, AHelloIsWelcomedAndHeartbeatsKeepTheMemberAlive) {
   EXPECT_EQ(coordinator.Member("student-0").state(), v1::MemberStatus::ALIVE);
   EXPECT_EQ(welcomes_, 1);
   EXPECT_EQ(lost_, 0);
+}
+
+TEST_F(AttendanceTest, AHeartbeatCarriesWhatTheProcessPutsIntoIt) {
+  std::atomic<double> rows = 0;
+  ScriptedCoordinator coordinator([&](grpc::ServerContext&, AttendStream& stream) {
+    stream.Write(Welcome(1));
+    for (v1::AttendReport report; stream.Read(&report);) {
+      if (report.has_heartbeat()) rows = report.heartbeat().teacher_load().rows_per_second();
+    }
+    return grpc::Status::OK;
+  });
+  Attend(coordinator.address());
+  ASSERT_TRUE(Eventually([&] { return welcomes_ == 1; }));
+  timers_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(Eventually([&] { return rows == 42; }));
+  attendance_->Leave("done");
 }
 
 TEST_F(AttendanceTest, WhatWasPassedOnIsAcknowledgedAndWhatIsOutOfDateIsNot) {

@@ -1,6 +1,7 @@
 #include "coordinator/membership/membership.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,13 @@ namespace distill {
 using v1::MemberStatus;
 
 namespace {
+
+// A reported rate above this is a mistake.
+constexpr double kMaxRowsPerSecond = 1e9;
+
+double Within(double value, double max) {
+  return std::isfinite(value) ? std::clamp(value, 0.0, max) : 0.0;
+}
 
 // Nothing for a member that is known from the journal only.
 std::string From(const PeerIdentity& peer) {
@@ -45,7 +53,10 @@ absl::Status Membership::Hello(const v1::Hello& hello, const PeerIdentity& peer,
   }
   Member& member = members_[hello.worker()];
   // A restarted server has loaded nothing yet.
-  if (member.hello.incarnation() != hello.incarnation()) member.teacher_state.Clear();
+  if (member.hello.incarnation() != hello.incarnation()) {
+    member.teacher_state.Clear();
+    member.teacher_load.reset();
+  }
   member.hello = hello;
   member.peer = peer;
   member.state = MemberStatus::ALIVE;
@@ -99,6 +110,18 @@ absl::Status Membership::SetTeacherState(std::string_view worker, uint64_t incar
   }
   member->teacher_state = state;
   return absl::OkStatus();
+}
+
+void Membership::SetTeacherLoad(std::string_view worker, uint64_t incarnation,
+                                const v1::TeacherLoad& load) {
+  Member* member = FindPresent(worker, incarnation);
+  if (member == nullptr || member->hello.role() != v1::TEACHER_SERVER) return;
+  v1::TeacherLoad& kept = member->teacher_load.emplace();
+  kept.set_rows_per_second(Within(load.rows_per_second(), kMaxRowsPerSecond));
+  kept.set_busy_ratio(Within(load.busy_ratio(), 1));
+  kept.set_queue_rows(std::max<int64_t>(0, load.queue_rows()));
+  kept.set_queue_requests(std::max<int64_t>(0, load.queue_requests()));
+  if (load.has_cache_hit_ratio()) kept.set_cache_hit_ratio(Within(load.cache_hit_ratio(), 1));
 }
 
 void Membership::Leaving(std::string_view worker, uint64_t incarnation, const std::string& reason) {
@@ -202,6 +225,7 @@ std::vector<v1::MemberStatus> Membership::Status() const {
     status.set_ops_address(member.hello.ops_address());
     if (member.hello.role() == v1::TEACHER_SERVER) {
       *status.mutable_teacher_state() = member.teacher_state;
+      if (member.teacher_load.has_value()) *status.mutable_teacher_load() = *member.teacher_load;
     }
   }
   return out;

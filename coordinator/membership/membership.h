@@ -49,6 +49,8 @@ class Membership {
     // Known from the journal only: has not said hello to this coordinator yet.
     bool expected = false;
     v1::TeacherState teacher_state;
+    // Unset until it has said something.
+    std::optional<v1::TeacherLoad> teacher_load;
     // Why it is SUSPECT or GONE, for people.
     std::string reason;
   };
@@ -78,6 +80,9 @@ class Membership {
   // As Heartbeat; INVALID_ARGUMENT when it is no teacher server.
   absl::Status SetTeacherState(std::string_view worker, uint64_t incarnation,
                                const v1::TeacherState& state, absl::Time now);
+  // For people only: nothing happens when this incarnation is unknown, GONE or no teacher
+  // server. Numbers that are not finite or out of their range are dropped.
+  void SetTeacherLoad(std::string_view worker, uint64_t incarnation, const v1::TeacherLoad& load);
   // Nothing happens when this incarnation is unknown or GONE.
   void Leaving(std::string_view worker, uint64_t incarnation, const std::string& reason);
   void StreamLost(std::string_view worker, uint64_t incarnation);

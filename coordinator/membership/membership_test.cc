@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/rpc/peer_identity.h"
 
 namespace distill {
@@ -173,6 +175,25 @@ TEST_F(MembershipTest, ATeacherThatFailsOrServesAnotherFingerprintIsReadyNoLonge
     ASSERT_EQ(membership_.ReadyTeachers("m", "f").endpoints_size(), 1);
     EXPECT_EQ(membership_.ReadyTeachers("m", "f").endpoints(0).address(), "t1:1");
   }
+}
+
+TEST_F(MembershipTest, TheStatusHasATeachersLastLoadWithoutNumbersThatCannotBe) {
+  ASSERT_TRUE(membership_.Hello(Teacher("t"), kPeer, At(0)).ok());
+  EXPECT_FALSE(membership_.Status()[0].has_teacher_load());
+  v1::TeacherLoad load;
+  load.set_rows_per_second(std::numeric_limits<double>::quiet_NaN());
+  load.set_busy_ratio(7);
+  load.set_queue_rows(-3);
+  load.set_queue_requests(2);
+  membership_.SetTeacherLoad("t", 2, load);  // another incarnation
+  EXPECT_FALSE(membership_.Status()[0].has_teacher_load());
+  membership_.SetTeacherLoad("t", 1, load);
+  const v1::TeacherLoad kept = membership_.Status()[0].teacher_load();
+  EXPECT_EQ(kept.rows_per_second(), 0);
+  EXPECT_EQ(kept.busy_ratio(), 1);
+  EXPECT_EQ(kept.queue_rows(), 0);
+  EXPECT_EQ(kept.queue_requests(), 2);
+  EXPECT_FALSE(kept.has_cache_hit_ratio());
 }
 
 TEST_F(MembershipTest, AStudentCannotReportAsATeacher) {

@@ -21,6 +21,17 @@ absl::Status CheckKey(const std::string& key) {
   return absl::InvalidArgumentError("the idempotency key must have 1 to 256 characters");
 }
 
+// To each member its progress as a rank of the run.
+void AddRanks(const std::string& run, const std::map<std::string, v1::Progress>& progress_of,
+              v1::PlanStatus& status) {
+  for (v1::MemberStatus& member : *status.mutable_members()) {
+    const auto it = progress_of.find(member.worker());
+    if (it == progress_of.end()) continue;
+    *member.mutable_progress() = it->second;
+    member.set_run_id(run);
+  }
+}
+
 // Fields of `update` replace those of `base`; what it leaves out stays.
 v1::ScheduleSet Overlay(v1::ScheduleSet base, const v1::ScheduleSet& update) {
   if (update.has_temperature()) *base.mutable_temperature() = update.temperature();
@@ -133,6 +144,10 @@ absl::Status Coordinator::OnReport(SessionId id, const v1::AttendReport& report,
                                                   report.teacher_state(), now));
       break;
     default:
+      if (report.heartbeat().has_teacher_load()) {
+        membership_.SetTeacherLoad(session.worker, session.incarnation,
+                                   report.heartbeat().teacher_load());
+      }
       // Heartbeats and acknowledgements are many and change nothing by themselves.
       if (was_alive) return absl::OkStatus();
       break;
@@ -155,6 +170,7 @@ void Coordinator::OnProgress(const Session& session, const v1::AttendReport& rep
     memory.steps_per_second = std::clamp(progress.steps_per_second(), 0.0, kMaxStepsPerSecond);
   }
   if (progress.rank() == 0) memory.progress = progress;
+  memory.progress_of[session.worker] = progress;
 }
 
 void Coordinator::OnStreamLost(SessionId id, absl::Time now) {
@@ -319,17 +335,20 @@ absl::Status Coordinator::ResumePlan(const std::string& idempotency_key, absl::T
 absl::StatusOr<v1::PlanStatus> Coordinator::GetPlan() const {
   if (!state().has_plan()) return absl::NotFoundError("no plan was submitted");
   v1::PlanStatus status = state().Status();
+  for (v1::MemberStatus& member : membership_.Status()) *status.add_members() = std::move(member);
   for (v1::RunStatus& run : *status.mutable_runs()) {
     const auto it = volatile_.find(run.run_id());
     if (it == volatile_.end()) continue;
-    if (it->second.generation == run.generation()) *run.mutable_progress() = it->second.progress;
+    if (it->second.generation == run.generation()) {
+      *run.mutable_progress() = it->second.progress;
+      if (run.state() == RunStatus::ACTIVE) AddRanks(run.run_id(), it->second.progress_of, status);
+    }
     if (run.state() == RunStatus::WAITING && !it->second.waits_for.empty()) {
       run.set_message(run.message().empty()
                           ? it->second.waits_for
                           : absl::StrCat(run.message(), "; ", it->second.waits_for));
     }
   }
-  for (const v1::MemberStatus& member : membership_.Status()) *status.add_members() = member;
   return status;
 }
 

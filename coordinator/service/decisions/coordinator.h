@@ -130,6 +130,8 @@ class Coordinator {
   struct Volatile {
     uint64_t generation = 0;
     v1::Progress progress;
+    // Of every rank, by the name of its worker.
+    std::map<std::string, v1::Progress> progress_of;
     int64_t step = 0;
     double steps_per_second = 0;
     // Exact runs: model -> the numerics class whose servers may be used.
