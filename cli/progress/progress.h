@@ -2,27 +2,25 @@
 #ifndef CLI_PROGRESS_PROGRESS_H_
 #define CLI_PROGRESS_PROGRESS_H_
 
-#include <map>
 #include <string>
-#include <vector>
 
+#include "cli/progress/run_trends.h"
 #include "proto/coordinator.pb.h"
-#include "proto/run_config.pb.h"
 
 namespace distill {
 
-// "distilled  step 400/1400  96.1/s  hard 0.912 soft 1.204  waiting 3%  ETA 10 s", or
-// what the run waits for. One line, without a newline.
-std::string ProgressLine(const v1::RunStatus& run, int64_t steps);
-
-// A line of each run that trains, and of each teacher server that has failed them; while
-// none trains, of those that wait.
-std::vector<std::string> ProgressLines(const v1::PlanStatus& status, const v1::PlanConfig& plan);
+// "distilled  step 400/1400  96.1/s  hard 0.912 soft 1.204  waiting for teacher 3%  ETA 9-11 s",
+// or what the run waits for. One line of ASCII, without a newline. Losses, rate and ETA are
+// those of the trend; where it is null, of the last report.
+std::string ProgressLine(const v1::RunStatus& run, const RunTrend* trend = nullptr);
 
 // The whole status as `distillctl status` prints it: the plan, its runs, its processes.
-std::string StatusText(const v1::PlanStatus& status, const v1::PlanConfig& plan);
+std::string StatusText(const v1::PlanStatus& status);
 // The same for scripts.
 std::string StatusJson(const v1::PlanStatus& status);
+// One line without a newline: {"version":1,"status":...,"estimates":{RUN:{"steps_per_second",
+// "loss_terms","seconds_left_low","seconds_left_high"}}}, of runs that train.
+std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends);
 
 }  // namespace distill
 

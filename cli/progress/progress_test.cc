@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace distill {
 namespace {
 
-using ::testing::ElementsAre;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 TEST(ProgressTest, ALineSaysStepRateTermsWaitingAndTimeLeft) {
@@ -18,7 +20,8 @@ TEST(ProgressTest, ALineSaysStepRateTermsWaitingAndTimeLeft) {
   (*run.mutable_progress()->mutable_loss_terms())["soft"] = 1.25;
   (*run.mutable_progress()->mutable_loss_terms())["hard"] = 0.5;
   run.mutable_progress()->set_teacher_wait_ratio(0.034);
-  EXPECT_EQ(ProgressLine(run, 1400),
+  run.set_steps(1400);
+  EXPECT_EQ(ProgressLine(run),
             "distilled  step 400/1400  100.0/s  hard 0.500 soft 1.250  waiting for teacher 3%  "
             "ETA 10 s");
 }
@@ -28,8 +31,7 @@ TEST(ProgressTest, ARunThatDoesNotTrainSaysWhy) {
   run.set_run_id("distilled");
   run.set_state(v1::RunStatus::WAITING);
   run.set_message("waits for a teacher server of model teacher");
-  EXPECT_EQ(ProgressLine(run, 10),
-            "distilled  waiting: waits for a teacher server of model teacher");
+  EXPECT_EQ(ProgressLine(run), "distilled  waiting: waits for a teacher server of model teacher");
 }
 
 TEST(ProgressTest, TheStatusNamesRunsAndProcesses) {
@@ -44,13 +46,13 @@ TEST(ProgressTest, TheStatusNamesRunsAndProcesses) {
   member->set_role(v1::TEACHER_SERVER);
   member->set_state(v1::MemberStatus::ALIVE);
   member->set_process_id(12);
-  const std::string text = StatusText(status, {});
+  const std::string text = StatusText(status);
   EXPECT_THAT(text, HasSubstr("plan p-1: RUNNING"));
   EXPECT_THAT(text, HasSubstr("r  not started"));
   EXPECT_THAT(text, HasSubstr("teacher-0  ALIVE  pid 12"));
 }
 
-TEST(ProgressTest, ATeacherServerThatFailedWhileRunsGoOnIsNamedWithItsFault) {
+TEST(ProgressTest, TheStatusNamesATeacherServerThatFailedWithItsFault) {
   v1::PlanStatus status;
   status.add_runs()->set_run_id("r");
   status.mutable_runs(0)->set_state(v1::RunStatus::ACTIVE);
@@ -61,12 +63,42 @@ TEST(ProgressTest, ATeacherServerThatFailedWhileRunsGoOnIsNamedWithItsFault) {
   member->mutable_teacher_state()->set_state(v1::TeacherState::FAILED);
   member->mutable_teacher_state()->set_model("teacher");
   member->mutable_teacher_state()->set_message("canary: example 3");
-  EXPECT_THAT(
-      ProgressLines(status, {}),
-      ElementsAre("r  starting", "teacher-0  does not serve teacher any more: canary: example 3"));
-  EXPECT_THAT(StatusText(status, {}), HasSubstr("FAILED teacher: canary: example 3"));
-  member->set_state(v1::MemberStatus::GONE);
-  EXPECT_THAT(ProgressLines(status, {}), ElementsAre("r  starting"));
+  EXPECT_THAT(StatusText(status), HasSubstr("FAILED teacher: canary: example 3"));
+}
+
+TEST(ProgressTest, WithATrendALineSaysItsSmoothedFigures) {
+  v1::RunStatus run;
+  run.set_run_id("distilled");
+  run.set_state(v1::RunStatus::ACTIVE);
+  run.set_steps(1000);
+  RunTrend trend;
+  for (int i = 1; i <= 20; ++i) {
+    run.mutable_progress()->set_step(10 * i);
+    run.mutable_progress()->set_steps_per_second(i % 2 == 0 ? 20 : 5);
+    trend.Add(run);
+  }
+  EXPECT_THAT(ProgressLine(run, &trend), HasSubstr("  8.3/s "));
+  EXPECT_THAT(ProgressLine(run, &trend), ContainsRegex("ETA [0-9]+( s)?-[0-9]+ "));
+}
+
+TEST(ProgressTest, AnUpdateIsOneLineOfJsonWithTheStatusAndTheEstimates) {
+  v1::PlanStatus status;
+  status.set_plan_id("p\n1");
+  v1::RunStatus* run = status.add_runs();
+  run->set_run_id("r");
+  run->set_state(v1::RunStatus::ACTIVE);
+  run->set_steps(100);
+  run->mutable_progress()->set_step(50);
+  run->mutable_progress()->set_steps_per_second(10);
+  RunTrends trends;
+  trends.Add(status);
+  const std::string line = UpdateJson(status, trends);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const nlohmann::json update = nlohmann::json::parse(line);
+  EXPECT_EQ(update["version"], 1);
+  EXPECT_EQ(update["status"]["plan_id"], "p\n1");
+  EXPECT_EQ(update["estimates"]["r"]["steps_per_second"], 10.0);
+  EXPECT_EQ(update["estimates"]["r"]["seconds_left_low"], 5.0);
 }
 
 }  // namespace
