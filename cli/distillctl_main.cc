@@ -6,6 +6,7 @@
 
 #include "cli/command_line/command_line.h"
 #include "cli/commands/commands.h"
+#include "cli/terminal/posix_terminal.h"
 #include "common/clock/clock.h"
 #include "common/files/posix_file_system.h"
 #include "common/lifecycle/shutdown_signal.h"
@@ -14,9 +15,14 @@ int main(int argc, char** argv) {
   distill::ShutdownSignal shutdown;
   distill::PosixFileSystem files;
   distill::SystemClock clock;
+  distill::CommandTools tools;
+  tools.environment = distill::EnvironmentOfProcess();
+  distill::PosixTerminal standard_output(STDOUT_FILENO, tools.environment);
+  distill::PosixTerminal standard_error(STDERR_FILENO, tools.environment);
+  tools.standard_output = &standard_output;
+  tools.standard_error = &standard_error;
   char self[PATH_MAX] = {};
   const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-  distill::CommandTools tools;
   tools.files = &files;
   tools.clock = &clock;
   tools.shutdown = &shutdown;

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +34,7 @@ class Grammar {
     AddLabel();
     AddConfig();
     AddMetrics();
+    AddWatching();
   }
 
   Command Parse(std::vector<std::string> arguments) {
@@ -59,11 +61,13 @@ class Grammar {
     seed_option_ = run_->add_option("--seed", seed_, "Override the plan's seed");
     run_->add_option("--coordinator", run_command_.coordinator,
                      "Submit to a coordinator that runs at host:port and start nothing here");
+    AddColor(run_, run_command_.color);
   }
 
   void AddOnRunDirectory() {
     resume_ = app_.add_subcommand("resume", "Go on from the last committed checkpoints");
     resume_->add_option("dir", resume_command_.run_dir, "A run directory")->required();
+    AddColor(resume_, resume_command_.color);
     stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
     stop_->add_option("dir", stop_command_.run_dir, "A run directory")->required();
     stop_->add_option("--coordinator", stop_command_.coordinator,
@@ -140,7 +144,56 @@ class Grammar {
         ->excludes(json);
   }
 
+  static void AddColor(CLI::App* command, ColorChoice& color) {
+    const std::map<std::string, ColorChoice> choices = {{"auto", ColorChoice::kAuto},
+                                                        {"always", ColorChoice::kAlways},
+                                                        {"never", ColorChoice::kNever}};
+    command
+        ->add_option("--color", color,
+                     "auto, always or never: auto is a terminal without NO_COLOR or TERM=dumb")
+        ->transform(CLI::CheckedTransformer(choices));
+  }
+
+  // The two that show a plan as it goes on.
+  static CLI::App* AddView(CLI::App& app, const std::string& name, const std::string& what,
+                           std::string& run_dir, std::string& coordinator, bool& json,
+                           ColorChoice& color) {
+    CLI::App* view = app.add_subcommand(name, what);
+    view->add_option("dir", run_dir, "A run directory");
+    view->add_option("--coordinator", coordinator,
+                     "host:port, where the processes were started by hand");
+    view->add_flag("--json", json, "One object an update, a line each, on stdout");
+    AddColor(view, color);
+    view->callback([name, &run_dir, &coordinator] {
+      if (run_dir.empty() && coordinator.empty()) {
+        throw CLI::ValidationError(name, "a run directory or --coordinator is required");
+      }
+    });
+    return view;
+  }
+
+  void AddWatching() {
+    watch_ = AddView(app_, "watch", "Follow a plan until it ends", watch_command_.run_dir,
+                     watch_command_.coordinator, watch_command_.json, watch_command_.color);
+    top_ = AddView(app_, "top", "Students, teacher servers, and what bounds the run, as they are",
+                   top_command_.run_dir, top_command_.coordinator, top_command_.json,
+                   top_command_.color);
+    logs_ = app_.add_subcommand("logs", "What the processes of a run directory said");
+    logs_->add_option("dir", logs_command_.run_dir, "A run directory")->required();
+    logs_->add_option("process", logs_command_.process,
+                      "One of them, e.g. teacher-0; without it all, each line with its name");
+    logs_->add_flag("--follow,-f", logs_command_.follow, "Go on until the plan ends");
+    tail_option_ = logs_->add_option("--tail", tail_, "Only the last lines of each")
+                       ->check(CLI::NonNegativeNumber);
+  }
+
   Command Parsed() {
+    if (watch_->parsed()) return watch_command_;
+    if (top_->parsed()) return top_command_;
+    if (logs_->parsed()) {
+      if (tail_option_->count() > 0) logs_command_.tail = tail_;
+      return logs_command_;
+    }
     if (run_->parsed()) {
       if (seed_option_->count() > 0) run_command_.seed = seed_;
       return run_command_;
@@ -226,6 +279,12 @@ class Grammar {
   ConfigValidateCommand validate_command_;
   MetricsListCommand metrics_list_command_;
   ConfigExplainCommand explain_command_;
+  CLI::App *watch_, *top_, *logs_;
+  CLI::Option* tail_option_;
+  size_t tail_ = 0;
+  WatchCommand watch_command_;
+  TopCommand top_command_;
+  LogsCommand logs_command_;
 };
 
 }  // namespace

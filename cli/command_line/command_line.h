@@ -2,11 +2,14 @@
 #ifndef CLI_COMMAND_LINE_COMMAND_LINE_H_
 #define CLI_COMMAND_LINE_COMMAND_LINE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "cli/terminal/color.h"
 
 namespace distill {
 
@@ -31,9 +34,11 @@ struct RunCommand {
   std::optional<uint64_t> seed;
   // Submit to this coordinator and watch, instead of starting processes here.
   std::string coordinator;
+  ColorChoice color = ColorChoice::kAuto;
 };
 struct ResumeCommand {
   std::string run_dir;
+  ColorChoice color = ColorChoice::kAuto;
 };
 struct StopCommand {
   std::string run_dir;
@@ -88,6 +93,28 @@ struct ConfigExplainCommand {
 };
 struct ConfigReferenceCommand {};
 
+struct WatchCommand {
+  // One of both, or both.
+  std::string run_dir;
+  std::string coordinator;
+  bool json = false;
+  ColorChoice color = ColorChoice::kAuto;
+};
+struct TopCommand {
+  // As of WatchCommand.
+  std::string run_dir;
+  std::string coordinator;
+  bool json = false;
+  ColorChoice color = ColorChoice::kAuto;
+};
+struct LogsCommand {
+  std::string run_dir;
+  // Empty: all.
+  std::string process;
+  bool follow = false;
+  std::optional<size_t> tail;
+};
+
 // Nothing to do but print: help and version on stdout with exit code 0, a usage
 // error on stderr with exit code 2.
 struct PrintAndExit {
@@ -95,10 +122,10 @@ struct PrintAndExit {
   ExitCode code = ExitCode::kDone;
 };
 
-using Command =
-    std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand, DigestCommand,
-                 ConfigShowCommand, ConfigValidateCommand, ConfigExplainCommand,
-                 ConfigReferenceCommand, MetricsListCommand, PrintAndExit>;
+using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand,
+                             DigestCommand, ConfigShowCommand, ConfigValidateCommand,
+                             ConfigExplainCommand, ConfigReferenceCommand, MetricsListCommand,
+                             WatchCommand, TopCommand, LogsCommand, PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.

@@ -39,6 +39,41 @@ TEST(CommandLine, CommandsOnARunDirectory) {
   EXPECT_EQ(std::get<DigestCommand>(ParseCommandLine({"digest", "d/teacher"})).path, "d/teacher");
 }
 
+TEST(CommandLine, APlanIsWatchedByItsFolderOrItsCoordinator) {
+  const Command watched = ParseCommandLine({"watch", "d", "--json", "--color=never"});
+  const auto& watch = std::get<WatchCommand>(watched);
+  EXPECT_EQ(watch.run_dir, "d");
+  EXPECT_TRUE(watch.json);
+  EXPECT_EQ(watch.color, ColorChoice::kNever);
+  const Command topped = ParseCommandLine({"top", "--coordinator", "h:1"});
+  const auto& top = std::get<TopCommand>(topped);
+  EXPECT_EQ(top.coordinator, "h:1");
+  EXPECT_EQ(top.run_dir, "");
+  EXPECT_EQ(top.color, ColorChoice::kAuto);
+  EXPECT_EQ(Printed({"watch"}).code, ExitCode::kUsage);
+  EXPECT_THAT(Printed({"top"}).text, HasSubstr("a run directory or --coordinator is required"));
+  EXPECT_EQ(Printed({"watch", "d", "--color=pink"}).code, ExitCode::kUsage);
+}
+
+TEST(CommandLine, RunsMayBeColoured) {
+  const Command run = ParseCommandLine({"run", "f", "--run-dir=d", "--color=always"});
+  EXPECT_EQ(std::get<RunCommand>(run).color, ColorChoice::kAlways);
+  const Command resume = ParseCommandLine({"resume", "d", "--color", "never"});
+  EXPECT_EQ(std::get<ResumeCommand>(resume).color, ColorChoice::kNever);
+}
+
+TEST(CommandLine, LogsAreThoseOfAllOrOneWholeOrTheirEnd) {
+  const Command all = ParseCommandLine({"logs", "d"});
+  EXPECT_EQ(std::get<LogsCommand>(all).process, "");
+  EXPECT_FALSE(std::get<LogsCommand>(all).follow);
+  EXPECT_FALSE(std::get<LogsCommand>(all).tail.has_value());
+  const Command one = ParseCommandLine({"logs", "d", "teacher-0", "-f", "--tail", "0"});
+  EXPECT_EQ(std::get<LogsCommand>(one).process, "teacher-0");
+  EXPECT_TRUE(std::get<LogsCommand>(one).follow);
+  EXPECT_EQ(std::get<LogsCommand>(one).tail, 0u);
+  EXPECT_EQ(Printed({"logs", "d", "--tail=-1"}).code, ExitCode::kUsage);
+}
+
 TEST(CommandLine, ConfigShowsAndValidates) {
   EXPECT_EQ(std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f"})).config, "f");
   EXPECT_FALSE(std::get<ConfigShowCommand>(ParseCommandLine({"config", "show", "f"})).origin);
@@ -88,7 +123,7 @@ TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
 
 TEST(CommandLine, EveryCommandAnswersHelpEvenWhenOtherArgumentsAreWrong) {
   for (const std::string command :
-       {"run", "resume", "stop", "status", "label", "digest", "config"}) {
+       {"run", "resume", "stop", "status", "label", "digest", "config", "watch", "top", "logs"}) {
     EXPECT_EQ(Printed({command, "-h"}).code, ExitCode::kDone) << command;
     EXPECT_EQ(Printed({command, "--nonsense", "--help"}).code, ExitCode::kDone) << command;
   }

@@ -5,37 +5,46 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "cli/commands/metrics_list.h"
 #include "cli/commands/model_digest.h"
+#include "cli/commands/plan_display.h"
+#include "cli/commands/plan_follower.h"
+#include "cli/commands/show_logs.h"
 #include "cli/label_recording/record_labels.h"
 #include "cli/local_run/local_run.h"
+#include "cli/local_run/plan_outcome.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/plan_file/plan_origins.h"
 #include "cli/plan_reference/plan_reference.h"
 #include "cli/process/process_flags.h"
+#include "cli/progress/live_table.h"
+#include "cli/progress/plan_view.h"
 #include "cli/progress/progress.h"
+#include "cli/progress/run_trends.h"
+#include "cli/report/live_verdict.h"
 #include "cli/run_directory/run_directory.h"
+#include "cli/terminal/color.h"
 #include "common/metrics/catalogue.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
-#include "coordinator/client/plan_watch.h"
 #include "distillation/run_config/digests.h"
 
 namespace distill {
 namespace {
 
 constexpr char kDistillctl[] = "distillctl";
+// A table that goes into a pipe or a file.
+constexpr int kPipedColumns = 120;
+constexpr int kPipedRows = 10000;
 
 void Say(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
@@ -75,14 +84,8 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> ConnectTo(const CommandTools&
                                                              const RunDirectory& directory,
                                                              const std::string& coordinator) {
   if (!coordinator.empty()) return Connect(tools, coordinator);
-  ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, directory.ReadProcesses());
-  for (const ProcessEntry& process : processes) {
-    if (process.role == "coordinator") return Connect(tools, process.address);
-  }
-  return absl::UnavailableError(
-      absl::StrCat("nothing that distillctl started runs in ", directory.path(),
-                   " on this machine. Continue with: distillctl resume ", directory.path(),
-                   "; or name the coordinator that was started by hand: --coordinator HOST:PORT"));
+  ASSIGN_OR_RETURN(const std::string address, directory.CoordinatorAddress());
+  return Connect(tools, address);
 }
 
 absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools) {
@@ -101,47 +104,46 @@ ExitCode Finish(const Outcome& outcome) {
   return outcome.code;
 }
 
-ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan) {
-  const auto local = LocalTools(tools);
-  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
-  return Finish(RunLocally(*local, directory, plan));
+// What a run is shown in: on stderr, since its data are files.
+PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
+  LiveViewOptions options;
+  options.color = UsesColor(color, tools.standard_error->IsLive(), tools.environment);
+  return PlanDisplay(tools.standard_error, tools.clock, options, Say);
 }
 
-// What a watch hears: says progress, and how it ended. Thread-safe.
-class Follower {
- public:
-  explicit Follower(const v1::PlanConfig& plan) : plan_(plan) {}
+ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
+                 ColorChoice color) {
+  const auto local = LocalTools(tools);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+  PlanDisplay display = DisplayOf(tools, color);
+  return Finish(RunLocally(*local, directory, plan, display.view()));
+}
 
-  void OnStatus(const v1::PlanStatus& status) {
-    absl::MutexLock lock(&mu_);
-    last_ = status;
+// How following a plan ended, and says so where it was no success; nothing where it was one.
+std::optional<ExitCode> EndOfFollowing(const CommandTools& tools, const std::string& coordinator,
+                                       const absl::StatusOr<v1::PlanStatus>& ended) {
+  if (tools.shutdown->requested()) {
+    Say(absl::StrCat("distillctl: the plan goes on at ", coordinator, "; the same command follows ",
+                     "it again"));
+    return ExitCode::kInterrupted;
   }
-  void OnEnd(const absl::Status& status) {
-    absl::MutexLock lock(&mu_);
-    ended_ = status;
+  if (!ended.ok()) {
+    const std::string why = absl::StrCat(
+        "the coordinator at ", coordinator, " does not answer: it was stopped, or died (",
+        std::string(ended.status().message()),
+        "). What was committed stays: 'distillctl resume' goes on from there");
+    return Fail(absl::UnavailableError(why), ExitCode::kUnreachable);
   }
-  // The last status, once the plan has ended; says progress meanwhile.
-  absl::StatusOr<v1::PlanStatus> Await() {
-    absl::MutexLock lock(&mu_);
-    const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return ended_.has_value(); };
-    while (!mu_.AwaitWithTimeout(absl::Condition(&done), absl::Seconds(5))) {
-      for (const std::string& line : ProgressLines(last_, plan_)) Say(line);
-    }
-    if (!ended_->ok()) return *ended_;
-    return last_;
-  }
-
- private:
-  const v1::PlanConfig& plan_;
-  absl::Mutex mu_;
-  v1::PlanStatus last_ ABSL_GUARDED_BY(mu_);
-  std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mu_);
-};
+  const ExitCode code = ExitCodeOfPlan(*ended);
+  if (code == ExitCode::kDone) return std::nullopt;
+  return Fail(absl::InternalError(ended->message()), code);
+}
 
 // Submits to a coordinator elsewhere, follows the plan, and compares its models in the
 // folder that all share. Interrupted, it leaves the plan running.
-ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
-                      RunDirectory& directory, const v1::PlanConfig& plan) {
+ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunDirectory& directory,
+                      const v1::PlanConfig& plan) {
+  const std::string& coordinator = command.coordinator;
   const auto local = LocalTools(tools);
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
@@ -155,25 +157,10 @@ ExitCode RunElsewhere(const CommandTools& tools, const std::string& coordinator,
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
-  Follower follower(plan);
-  tools.shutdown->OnRequest([&] { follower.OnEnd(absl::CancelledError("interrupted")); });
-  const absl::Cleanup forget = [&] { tools.shutdown->OnRequest(nullptr); };
-  TransportOptions transport;
-  transport.allow_plaintext_off_loopback = true;
-  const auto watch = PlanWatch::Start(
-      coordinator, transport, [&](const v1::PlanStatus& status) { follower.OnStatus(status); },
-      [&](const absl::Status& status) { follower.OnEnd(status); });
-  if (!watch.ok()) return Fail(watch.status());
-  const auto ended = follower.Await();
-  if (tools.shutdown->requested()) {
-    Say(absl::StrCat("distillctl: the plan goes on at ", coordinator, "; the same command follows ",
-                     "it again"));
-    return ExitCode::kInterrupted;
-  }
-  if (!ended.ok()) return Fail(ended.status(), ExitCode::kUnreachable);
-  if (ended->state() != v1::PlanStatus::FINISHED) {
-    return Fail(absl::InternalError(ended->message()), ExitCode::kRunFailed);
-  }
+  PlanDisplay display = DisplayOf(tools, command.color);
+  const auto ended = FollowPlan(coordinator, display.view(), *tools.shutdown);
+  display.view().Close();
+  if (const auto code = EndOfFollowing(tools, coordinator, ended); code.has_value()) return *code;
   return Finish(CompareModels(*local, directory, plan, began));
 }
 
@@ -186,12 +173,12 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   }
   RunDirectory directory(tools.files, command.run_dir);
   if (!command.coordinator.empty()) {
-    return RunElsewhere(tools, command.coordinator, directory, *plan);
+    return RunElsewhere(tools, command, directory, *plan);
   }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) {
     return Fail(status);
   }
-  return RunHere(tools, directory, *plan);
+  return RunHere(tools, directory, *plan, command.color);
 }
 
 ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
@@ -201,7 +188,7 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
     return Fail(status);
   }
-  return RunHere(tools, directory, *plan);
+  return RunHere(tools, directory, *plan, command.color);
 }
 
 // Whether a process of that number is a distillctl: numbers are used again.
@@ -236,23 +223,130 @@ ExitCode Do(const CommandTools& tools, const StopCommand& command) {
   return stopped.ok() ? ExitCode::kDone : Fail(stopped);
 }
 
+// Whether a plan was run here to its end.
+bool IsDone(const CommandTools& tools, const std::string& run_dir) {
+  const RunDirectory directory(tools.files, run_dir);
+  const auto done = tools.files->Exists(directory.FilePath("report.md"));
+  const auto processes = directory.ReadProcesses();
+  return done.ok() && *done && processes.ok() && processes->empty();
+}
+
+ExitCode SayDone(const CommandTools& tools, const std::string& run_dir) {
+  const RunDirectory directory(tools.files, run_dir);
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  Print(
+      absl::StrCat("plan ", plan->name(), " is done; see ", directory.FilePath("report.md"), "\n"));
+  return ExitCode::kDone;
+}
+
 ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
-  const auto done = tools.files->Exists(directory.FilePath("report.md"));
-  const auto processes = directory.ReadProcesses();
-  if (command.coordinator.empty() && done.ok() && *done && processes.ok() && processes->empty()) {
-    Print(absl::StrCat("plan ", plan->name(), " is done; see ", directory.FilePath("report.md"),
-                       "\n"));
-    return ExitCode::kDone;
+  if (command.coordinator.empty() && IsDone(tools, command.run_dir)) {
+    return SayDone(tools, command.run_dir);
   }
   const auto client = ConnectTo(tools, directory, command.coordinator);
   if (!client.ok()) return Fail(client.status());
   const auto status = (*client)->GetPlan();
   if (!status.ok()) return Fail(status.status());
-  Print(command.json ? StatusJson(*status) : StatusText(*status, *plan));
+  Print(command.json ? StatusJson(*status) : StatusText(*status));
   return ExitCode::kDone;
+}
+
+// Where watch and top look: the coordinator that was named, or that of the run directory.
+absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::string& run_dir,
+                                      const std::string& coordinator) {
+  if (!coordinator.empty()) return coordinator;
+  const RunDirectory directory(tools.files, run_dir);
+  RETURN_IF_ERROR(directory.ReadPlan().status());
+  return directory.CoordinatorAddress();
+}
+
+ExitCode Follow(const CommandTools& tools, const std::string& coordinator, PlanDisplay& display) {
+  const auto ended = FollowPlan(coordinator, display.view(), *tools.shutdown);
+  display.view().Close();
+  return EndOfFollowing(tools, coordinator, ended).value_or(ExitCode::kDone);
+}
+
+void PrintLine(const std::string& line) { Print(absl::StrCat(line, "\n")); }
+
+ExitCode Do(const CommandTools& tools, const WatchCommand& command) {
+  if (!command.run_dir.empty() && command.coordinator.empty() && IsDone(tools, command.run_dir)) {
+    return SayDone(tools, command.run_dir);
+  }
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  if (command.json) {
+    PlanDisplay display(tools.clock, PrintLine, Say);
+    return Follow(tools, *address, display);
+  }
+  LiveViewOptions options;
+  options.color = UsesColor(command.color, tools.standard_output->IsLive(), tools.environment);
+  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
+  return Follow(tools, *address, display);
+}
+
+// Empty where the plan's files are not here.
+std::function<std::string(const v1::PlanStatus&)> VerdictOf(const CommandTools& tools,
+                                                            const std::string& run_dir) {
+  if (run_dir.empty()) return nullptr;
+  const auto plan = RunDirectory(tools.files, run_dir).ReadPlan();
+  if (!plan.ok()) return nullptr;
+  auto verdict = std::make_shared<LiveVerdict>(tools.files, tools.clock, run_dir, *plan);
+  return [verdict](const v1::PlanStatus& status) { return verdict->Of(status); };
+}
+
+// One table, for a pipe or a file.
+ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
+                    const std::string& address) {
+  const auto client = Connect(tools, address);
+  if (!client.ok()) return Fail(client.status());
+  const auto status = (*client)->GetPlan();
+  if (!status.ok()) return Fail(status.status());
+  RunTrends trends;
+  trends.Add(*status);
+  LiveTableOptions options;
+  options.width = kPipedColumns;
+  options.height = kPipedRows;
+  options.fleet_first = true;
+  options.color = UsesColor(command.color, false, tools.environment);
+  for (const std::string& line : LiveTable(*status, trends, options)) PrintLine(line);
+  const auto verdict = VerdictOf(tools, command.run_dir);
+  if (const std::string sentence = verdict ? verdict(*status) : ""; !sentence.empty()) {
+    PrintLine(sentence);
+  }
+  return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools& tools, const TopCommand& command) {
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  if (command.json) {
+    PlanDisplay display(tools.clock, PrintLine, Say);
+    return Follow(tools, *address, display);
+  }
+  if (!tools.standard_output->IsLive()) return PrintFleet(tools, command, *address);
+  LiveViewOptions options;
+  options.color = UsesColor(command.color, true, tools.environment);
+  options.fleet_first = true;
+  options.sentence = VerdictOf(tools, command.run_dir);
+  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
+  return Follow(tools, *address, display);
+}
+
+ExitCode Do(const CommandTools& tools, const LogsCommand& command) {
+  const RunDirectory directory(tools.files, command.run_dir);
+  if (const auto plan = directory.ReadPlan(); !plan.ok()) return Fail(plan.status());
+  ShowLogsRequest request;
+  request.process = command.process;
+  request.follow = command.follow;
+  if (command.tail.has_value()) request.tail = *command.tail;
+  const absl::Status shown =
+      ShowLogs(*tools.files, *tools.clock, *tools.shutdown, directory, request, PrintLine);
+  if (absl::IsCancelled(shown)) return ExitCode::kInterrupted;
+  return shown.ok() ? ExitCode::kDone : Fail(shown);
 }
 
 ExitCode Do(const CommandTools& tools, const LabelCommand& command) {

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "cli/command_line/command_line.h"
+#include "cli/terminal/color.h"
+#include "cli/terminal/terminal.h"
 #include "common/clock/clock.h"
 #include "common/files/file_system.h"
 #include "common/lifecycle/shutdown_signal.h"
@@ -15,6 +17,9 @@ struct CommandTools {
   FileSystem* files = nullptr;
   Clock* clock = nullptr;
   ShutdownSignal* shutdown = nullptr;
+  Terminal* standard_output = nullptr;
+  Terminal* standard_error = nullptr;
+  TerminalEnvironment environment;
   // Path of the running distillctl; the other programs lie beside it.
   std::string self;
   // What the user's relative paths start from.

@@ -24,6 +24,7 @@ namespace {
 
 constexpr absl::Duration kStopGrace = absl::Seconds(25);
 constexpr absl::Duration kShowEvery = absl::Milliseconds(200);
+constexpr absl::Duration kSayEvery = absl::Seconds(5);
 constexpr int kWriterThreads = 2;
 
 class Recording {
@@ -129,7 +130,7 @@ class Recording {
   void Tell(const RecordingProgress& progress) {
     const absl::Duration now = tools_.clock->MonotonicNow();
     const bool last = progress.blocks_done == progress.blocks;
-    const absl::Duration every = request_.show ? kShowEvery : tools_.progress_every;
+    const absl::Duration every = request_.show ? kShowEvery : kSayEvery;
     if (told_ && !last && now - told_at_ < every) return;
     told_ = true;
     told_at_ = now;

@@ -15,8 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/launcher/supervisor.h"
+#include "cli/local_run/plan_outcome.h"
 #include "cli/process/process_flags.h"
-#include "cli/progress/progress.h"
+#include "cli/progress/plan_view.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
@@ -28,6 +29,8 @@ namespace {
 
 constexpr absl::Duration kStartTimeout = absl::Seconds(60);
 constexpr absl::Duration kStopGrace = absl::Seconds(25);
+// Between two looks at what nobody woke us for.
+constexpr absl::Duration kLook = absl::Seconds(5);
 
 constexpr char kCoordinator[] = "coordinator";
 
@@ -50,19 +53,28 @@ class Latest {
 
 class LocalRun {
  public:
-  LocalRun(const LocalRunTools& tools, RunDirectory& directory, const v1::PlanConfig& plan)
+  LocalRun(const LocalRunTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
+           PlanView& view)
       : tools_(tools),
+        view_(view),
         directory_(directory),
         plan_(plan),
         supervisor_(tools.clock),
         began_(tools.clock->MonotonicNow()) {}
 
   Outcome Run() {
-    tools_.shutdown->OnRequest([this] { supervisor_.Wake(); });
+    tools_.shutdown->OnRequest([this] {
+      view_.OnInterrupt();
+      supervisor_.Wake();
+    });
     const absl::Cleanup forget = [this] { tools_.shutdown->OnRequest(nullptr); };
     Outcome outcome = Begin();
     const bool was_done = Finished();
     if (outcome.code == ExitCode::kDone) outcome = Watch();
+    view_.Close();
+    if (tools_.shutdown->requested()) {
+      tools_.say("stopping what runs here; a second signal ends it at once");
+    }
     StopProcesses();
     if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
       outcome = CompareModels(tools_, directory_, plan_, began_);
@@ -98,7 +110,7 @@ class LocalRun {
     if (const absl::Status status = StartCoordinator(); !status.ok()) return Failure(status);
     const auto plan_status = SubmitAndGet();
     if (!plan_status.ok()) return Failure(plan_status.status());
-    latest_.Set(*plan_status);
+    Hear(*plan_status);
     if (plan_status->state() != v1::PlanStatus::RUNNING) return {};
     if (const absl::Status status = StartWorkers(); !status.ok()) {
       if (tools_.shutdown->requested()) return Interrupted();
@@ -107,13 +119,18 @@ class LocalRun {
     auto watch = PlanWatch::Start(
         coordinator_address_, {},
         [this](const v1::PlanStatus& status) {
-          latest_.Set(status);
+          Hear(status);
           if (status.state() != v1::PlanStatus::RUNNING) supervisor_.Wake();
         },
         [](const absl::Status&) {});
     if (!watch.ok()) return Failure(watch.status());
     watch_ = *std::move(watch);
     return {};
+  }
+
+  void Hear(const v1::PlanStatus& status) {
+    latest_.Set(status);
+    view_.OnStatus(status);
   }
 
   absl::Status Start(const std::string& role, const std::string& name, int rank,
@@ -202,20 +219,13 @@ class LocalRun {
   }
 
   Outcome Watch() {
-    absl::Duration next_line = tools_.clock->MonotonicNow() + tools_.progress_every;
     while (true) {
       const std::optional<v1::PlanStatus> status = latest_.Get();
       if (status.has_value() && status->state() != v1::PlanStatus::RUNNING) {
         return PlanEnded(*status);
       }
       if (tools_.shutdown->requested()) return Interrupted();
-      const absl::Duration now = tools_.clock->MonotonicNow();
-      if (now >= next_line) {
-        next_line = now + tools_.progress_every;
-        if (!status.has_value()) continue;
-        for (const std::string& line : ProgressLines(*status, plan_)) tools_.say(line);
-      }
-      const std::optional<ProcessExit> exit = supervisor_.WaitForExit(next_line - now);
+      const std::optional<ProcessExit> exit = supervisor_.WaitForExit(kLook);
       if (!exit.has_value()) continue;
       if (const std::optional<Outcome> outcome = OnExit(*exit); outcome.has_value()) {
         return *outcome;
@@ -224,24 +234,10 @@ class LocalRun {
   }
 
   Outcome PlanEnded(const v1::PlanStatus& status) {
-    if (status.state() == v1::PlanStatus::FINISHED) return {};
-    if (status.state() == v1::PlanStatus::STOPPED) {
-      return {ExitCode::kPreempted,
-              absl::StrCat("the plan was stopped: ", status.message(), "; ", HowToGoOn())};
-    }
-    ExitCode code = ExitCode::kRunFailed;
-    switch (static_cast<absl::StatusCode>(status.code())) {
-      case absl::StatusCode::kInvalidArgument:
-      case absl::StatusCode::kFailedPrecondition:
-      case absl::StatusCode::kUnimplemented:
-        code = ExitCode::kConfiguration;
-        break;
-      case absl::StatusCode::kDataLoss:
-      case absl::StatusCode::kNotFound:
-        code = ExitCode::kData;
-        break;
-      default:
-        break;
+    const ExitCode code = ExitCodeOfPlan(status);
+    if (code == ExitCode::kDone) return {};
+    if (code == ExitCode::kPreempted) {
+      return {code, absl::StrCat("the plan was stopped: ", status.message(), "; ", HowToGoOn())};
     }
     if (code == ExitCode::kConfiguration) {
       return {code, absl::StrCat(status.message(), "\nCorrect the plan and run it in a new ",
@@ -260,12 +256,12 @@ class LocalRun {
     const std::string role = entry->role;
     processes_.erase(entry);
     const absl::Status written = WriteLists();
-    if (!written.ok()) tools_.say(std::string(written.message()));
+    if (!written.ok()) view_.Say(std::string(written.message()));
     if (role != kCoordinator) {
       // With the plan's end processes leave by themselves.
       const auto status = client_->GetPlan();
       if (status.ok() && status->state() != v1::PlanStatus::RUNNING) {
-        latest_.Set(*status);
+        Hear(*status);
         return std::nullopt;
       }
     }
@@ -274,7 +270,7 @@ class LocalRun {
         std::any_of(processes_.begin(), processes_.end(),
                     [](const ProcessEntry& process) { return process.role == "teacher_server"; });
     if (teacher && others) {
-      tools_.say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
+      view_.Say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
       return std::nullopt;
     }
     std::string message = exit.clean()
@@ -297,6 +293,7 @@ class LocalRun {
   }
 
   const LocalRunTools& tools_;
+  PlanView& view_;
   RunDirectory& directory_;
   const v1::PlanConfig& plan_;
   Supervisor supervisor_;
@@ -310,9 +307,9 @@ class LocalRun {
 
 }  // namespace
 
-Outcome RunLocally(const LocalRunTools& tools, RunDirectory& directory,
-                   const v1::PlanConfig& plan) {
-  return LocalRun(tools, directory, plan).Run();
+Outcome RunLocally(const LocalRunTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
+                   PlanView& view) {
+  return LocalRun(tools, directory, plan, view).Run();
 }
 
 }  // namespace distill

@@ -38,7 +38,6 @@ struct LocalRunTools {
   std::function<void(const std::string&)> say;
   // Numbers in [0, 1).
   std::function<double()> random;
-  absl::Duration progress_every = absl::Seconds(5);
 };
 
 // How it ended: an exit code, and for a failure a message that is the last thing said.

@@ -129,4 +129,15 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
   return processes;
 }
 
+absl::StatusOr<std::string> RunDirectory::CoordinatorAddress() const {
+  ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, ReadProcesses());
+  for (const ProcessEntry& process : processes) {
+    if (process.role == "coordinator") return process.address;
+  }
+  return absl::UnavailableError(
+      absl::StrCat("nothing that distillctl started runs in ", path_,
+                   " on this machine. Continue with: distillctl resume ", path_,
+                   "; or name the coordinator that was started by hand: --coordinator HOST:PORT"));
+}
+
 }  // namespace distill

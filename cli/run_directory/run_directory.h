@@ -59,6 +59,9 @@ class RunDirectory {
                                    const std::vector<ProcessEntry>& processes);
   // Empty where there is no such file.
   absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
+  // Where the coordinator of these serves. UNAVAILABLE: none runs here; the message says what
+  // to do.
+  absl::StatusOr<std::string> CoordinatorAddress() const;
 
  private:
   FileSystem* const files_;

@@ -68,6 +68,18 @@ TEST(RunDirectoryTest, ProcessesAreListedWithTheirPorts) {
   EXPECT_EQ((*read)[0].ops_address, "127.0.0.1:5001");
 }
 
+TEST(RunDirectoryTest, TheCoordinatorsAddressIsThatOfTheList) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  EXPECT_EQ(directory.CoordinatorAddress().status().code(), absl::StatusCode::kUnavailable);
+  ASSERT_TRUE(directory.WriteProcesses({{"coordinator", "coordinator", 0, 1, "h:7000", ""}}).ok());
+  EXPECT_EQ(*directory.CoordinatorAddress(), "h:7000");
+  ASSERT_TRUE(directory.WriteProcesses({}).ok());
+  EXPECT_THAT(std::string(directory.CoordinatorAddress().status().message()),
+              HasSubstr("distillctl resume /runs/a"));
+}
+
 TEST(RunDirectoryTest, PrometheusFindsTheProcessesThatServeMetrics) {
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");
