@@ -158,6 +158,15 @@ TEST_P(FileSystemConformanceTest, RemoveTreeRemovesAllBelowAndAcceptsNothing) {
   EXPECT_TRUE(files_->RemoveTree(In("a")).ok());
 }
 
+TEST_P(FileSystemConformanceTest, RealPathIsAbsoluteWithoutDots) {
+  ASSERT_TRUE(files_->MakeDirectories(In("a")).ok());
+  ASSERT_TRUE(files_->Write(In("a/f"), "x").ok());
+  const std::string real = *files_->RealPath(In("a/./f"));
+  EXPECT_EQ(real[0], '/');
+  EXPECT_EQ(real, *files_->RealPath(root_) + "/a/f");
+  EXPECT_EQ(files_->RealPath(In("no")).status().code(), Code::kNotFound);
+}
+
 TEST_P(FileSystemConformanceTest, WriteFileAtomicallyReplacesAndLeavesNoOtherFile) {
   ASSERT_TRUE(WriteFileAtomically(*files_, In("f"), "one").ok());
   ASSERT_TRUE(WriteFileAtomically(*files_, In("f"), "two").ok());

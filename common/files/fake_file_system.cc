@@ -6,6 +6,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 
@@ -289,6 +290,14 @@ absl::StatusOr<uint64_t> FakeFileSystem::Size(const std::string& path) {
   RETURN_IF_ERROR(Begin(path));
   ASSIGN_OR_RETURN(const NodePtr node, FindFile(path));
   return node->bytes.size();
+}
+
+// There are no links here.
+absl::StatusOr<std::string> FakeFileSystem::RealPath(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Begin(path));
+  RETURN_IF_ERROR(FindNode(path).status());
+  return absl::StrCat("/", absl::StrJoin(Parts(path), "/"));
 }
 
 }  // namespace distill

@@ -55,6 +55,7 @@ class FakeFileSystem : public FileSystem {
   absl::Status RemoveTree(const std::string& path) override;
   absl::StatusOr<bool> Exists(const std::string& path) override;
   absl::StatusOr<uint64_t> Size(const std::string& path) override;
+  absl::StatusOr<std::string> RealPath(const std::string& path) override;
 
  private:
   friend class FakeAppendFile;

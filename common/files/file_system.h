@@ -72,6 +72,8 @@ class FileSystem {
   virtual absl::StatusOr<bool> Exists(const std::string& path) = 0;
   // Bytes of a file.
   virtual absl::StatusOr<uint64_t> Size(const std::string& path) = 0;
+  // Where the path leads: absolute, without links, "." and "..".
+  virtual absl::StatusOr<std::string> RealPath(const std::string& path) = 0;
 };
 
 // "a" + "b" = "a/b".

@@ -237,4 +237,11 @@ absl::StatusOr<bool> PosixFileSystem::Exists(const std::string& path) {
   return status.status();
 }
 
+absl::StatusOr<std::string> PosixFileSystem::RealPath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path real = std::filesystem::canonical(path, error);
+  if (error) return Error(error.value(), "follow", path);
+  return real.string();
+}
+
 }  // namespace distill

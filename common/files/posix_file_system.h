@@ -27,6 +27,7 @@ class PosixFileSystem : public FileSystem {
   absl::Status RemoveTree(const std::string& path) override;
   absl::StatusOr<bool> Exists(const std::string& path) override;
   absl::StatusOr<uint64_t> Size(const std::string& path) override;
+  absl::StatusOr<std::string> RealPath(const std::string& path) override;
 };
 
 }  // namespace distill

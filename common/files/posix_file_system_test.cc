@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -37,6 +38,14 @@ TEST(PosixFileSystem, AnAppendFileOutlivesItsFileSystem) {
   EXPECT_TRUE(file->Append("x").ok());
   EXPECT_TRUE(file->Sync().ok());
   EXPECT_EQ(*PosixFileSystem().Read(path, 10), "x");
+}
+
+TEST(PosixFileSystem, RealPathFollowsLinks) {
+  PosixFileSystem files;
+  const std::string path = JoinPath(::testing::TempDir(), "link_to_etc");
+  ASSERT_TRUE(files.RemoveTree(path).ok());
+  ASSERT_EQ(symlink("/etc", path.c_str()), 0);
+  EXPECT_EQ(*files.RealPath(path), "/etc");
 }
 
 }  // namespace
