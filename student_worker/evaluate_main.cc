@@ -1,14 +1,15 @@
 // evaluate: measures a plan's exports in another process than the one that trained.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <optional>
 #include <string>
 
 #include "cli/command_line/command_line.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/report/report.h"
 #include "common/clock/clock.h"
 #include "common/files/posix_file_system.h"
+#include "distillation/models/model_directory.h"
 #include "distillation/models/threads.h"
 #include "student_worker/evaluation/evaluation.h"
 
@@ -20,8 +21,6 @@ int Fail(ExitCode code, const std::string& message) {
   return static_cast<int>(code);
 }
 
-int Fail(ExitCode code, const absl::Status& status) { return Fail(code, status.ToString()); }
-
 int Main(int argc, char** argv) {
   std::string run_dir, plan_path, out, logits;
   int threads = 1;
@@ -30,8 +29,9 @@ int Main(int argc, char** argv) {
   app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")->required();
   app.add_option("--out", out, "The report to write, JSON")->required();
   app.add_option("--logits", logits, "RUN=FILE: its logits of the test split, .npy, too");
-  app.add_option("--threads", threads, "LibTorch threads, 1 by default")
-      ->check(CLI::Range(1, 1024));
+  ModelFlags models;
+  AddModelFlags(app, models);
+  app.add_option("--threads", threads, "Compute threads")->check(CLI::Range(1, 1024));
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -42,15 +42,16 @@ int Main(int argc, char** argv) {
   PosixFileSystem files;
   SystemClock clock;
   absl::Status status = SetComputeThreads(threads);
-  if (!status.ok()) return Fail(ExitCode::kRunFailed, status);
-  const auto plan = ReadPlan(files, plan_path, {}, std::nullopt);
-  if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status());
-  const auto report = EvaluatePlan(files, clock, run_dir, *plan);
+  if (!status.ok()) return Fail(ExitCode::kRunFailed, status.ToString());
+  const auto plan = ReadPlan(files, plan_path, {}, {});
+  if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status().ToString());
+  const ModelDirectory programs(&files, {models.dir, models.allow_executable});
+  const auto report = EvaluatePlan(files, clock, run_dir, *plan, programs);
   const ExitCode code = IsDataProblem(report.status()) ? ExitCode::kData : ExitCode::kRunFailed;
-  if (!report.ok()) return Fail(code, report.status());
+  if (!report.ok()) return Fail(code, report.status().ToString());
   status = WriteFileAtomically(files, out, ReportToJson(*report));
-  if (status.ok()) status = WriteTestLogits(files, run_dir, *plan, logits);
-  return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status);
+  if (status.ok()) status = WriteTestLogits(files, run_dir, *plan, logits, programs);
+  return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status.ToString());
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 #include "absl/cleanup/cleanup.h"
 #include "cli/process/process_runtime.h"
 #include "common/executor/thread_executor.h"
+#include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
 #include "coordinator/client/coordinator_client.h"
+#include "distillation/models/model_directory.h"
 #include "distillation/models/threads.h"
 #include "student_worker/student_metrics.h"
 #include "student_worker/worker/run_session.h"
@@ -21,7 +23,7 @@ namespace distill {
 namespace {
 
 // All but what lives in RunStudentWorker.
-SessionTools ToolsOf(const ProcessFlags& flags, ProcessRuntime& runtime) {
+SessionTools ToolsOf(const ProcessFlags& flags, ProcessRuntime& runtime, FileSystem* files) {
   SessionTools tools;
   tools.worker = flags.name;
   tools.incarnation = runtime.incarnation();
@@ -31,6 +33,11 @@ SessionTools ToolsOf(const ProcessFlags& flags, ProcessRuntime& runtime) {
   tools.clock = &runtime.clock();
   tools.timers = &runtime.timers();
   tools.random = runtime.random();
+  tools.files = files;
+  tools.programs = ModelDirectory(
+      files, {.path = flags.models.dir,
+              .allow_executable = flags.models.allow_executable,
+              .log = [&](const std::string& line) { LogLine(runtime.clock(), flags.name, line); }});
   return tools;
 }
 
@@ -69,8 +76,7 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   ThreadExecutor label_sets({.name = "label sets", .threads = 1, .max_queued = 64});
   std::shared_ptr<Attendance> attendance;
 
-  SessionTools tools = ToolsOf(flags, *runtime);
-  tools.files = &files;
+  SessionTools tools = ToolsOf(flags, *runtime, &files);
   tools.label_executor = &labels;
   tools.reading_executor = &label_sets;
   tools.coordinator = client.get();

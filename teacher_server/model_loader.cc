@@ -66,7 +66,7 @@ absl::StatusOr<CanaryRecord> CanaryOf(const Export& exported, const std::string&
 
 absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_dir,
                                     const v1::Serve& order, uint64_t incarnation, Executor* device,
-                                    Clock* clock) {
+                                    Clock* clock, const ModelDirectory& programs) {
   // Model names are run names, which the configuration keeps to one path element; what
   // comes over the wire is held to that here too.
   if (order.model().empty() || order.model().find('/') != std::string::npos ||
@@ -87,7 +87,7 @@ absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_di
   RETURN_IF_ERROR(
       Annotate(CheckFits(manifest, serving.data->classes(), serving.data->example_dims()), folder));
   RETURN_IF_ERROR(Annotate(CheckPreprocessing(manifest, order.data_set()), folder));
-  ASSIGN_OR_RETURN(std::unique_ptr<Model> model, LoadModel(exported));
+  ASSIGN_OR_RETURN(std::unique_ptr<Model> model, LoadModel(exported, programs));
 
   ModelRunnerOptions options;
   options.fingerprint = manifest.fingerprint();

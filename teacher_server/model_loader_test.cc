@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/clock/fake_clock.h"
+#include "common/digest/sha256.h"
 #include "common/executor/manual_executor.h"
 #include "common/files/fake_file_system.h"
 #include "distillation/models/export/export.h"
+#include "distillation/models/model_directory.h"
+#include "distillation/models/script_modules.h"
 #include "distillation/run_config/digests.h"
 
 namespace distill {
@@ -77,8 +81,22 @@ class ModelLoaderTest : public ::testing::Test {
     ASSERT_TRUE(written.ok()) << written.status();
     order_.set_fingerprint(written->fingerprint());
   }
-  absl::StatusOr<Serving> Load() {
-    return LoadServing(files_, "/runs", order_, /*incarnation=*/7, &device_, &clock_);
+  absl::StatusOr<Serving> Load(const ModelDirectory& programs = {}) {
+    return LoadServing(files_, "/runs", order_, /*incarnation=*/7, &device_, &clock_, programs);
+  }
+  // What `output` is for the examples 2 and 0.
+  std::vector<float> Served(const Serving& serving, const std::string& output) {
+    InferenceBatch batch;
+    batch.examples = serving.data->Examples(v1::TRAIN, std::vector<uint64_t>{2, 0}, {}, {}).value();
+    batch.outputs = {output};
+    std::vector<float> served;
+    serving.runner->Start(std::move(batch), [&](absl::StatusOr<InferenceResult> result) {
+      ASSERT_TRUE(result.ok()) << result.status();
+      const auto values = result->outputs.at(0).as<float>();
+      served.assign(values.begin(), values.end());
+    });
+    device_.RunAll();
+    return served;
   }
   void ExpectRefused(absl::StatusCode code, const std::string& part) {
     const absl::Status status = Load().status();
@@ -104,17 +122,7 @@ TEST_F(ModelLoaderTest, AnExportIsServedByARunnerThatComputesItsModel) {
   EXPECT_THAT(serving->model.outputs, ElementsAre("logits"));
   EXPECT_EQ(serving->bounds.max_batch_examples(), 16u);
 
-  InferenceBatch batch;
-  batch.examples = serving->data->Examples(v1::TRAIN, std::vector<uint64_t>{2, 0}, {}, {}).value();
-  batch.outputs = {"logits"};
-  std::vector<float> logits;
-  serving->runner->Start(std::move(batch), [&](absl::StatusOr<InferenceResult> result) {
-    ASSERT_TRUE(result.ok()) << result.status();
-    const auto values = result->outputs.at(0).as<float>();
-    logits.assign(values.begin(), values.end());
-  });
-  device_.RunAll();
-  EXPECT_THAT(logits, ElementsAre(8, 13, 7, 10));  // of (1, 1) and (0, 1)
+  EXPECT_THAT(Served(*serving, "logits"), ElementsAre(8, 13, 7, 10));  // of (1, 1) and (0, 1)
 }
 
 TEST_F(ModelLoaderTest, AnotherExportThanTheRunNamesIsRefused) {
@@ -196,6 +204,73 @@ TEST_F(ModelLoaderTest, AModelOfAnotherPreprocessingThanTheDataIsRefused) {
 TEST_F(ModelLoaderTest, DataThatIsNotThereIsNamed) {
   order_.mutable_data_set()->mutable_idx()->mutable_train_images()->set_path("/data/gone");
   ExpectRefused(absl::StatusCode::kNotFound, "/data/gone");
+}
+
+class ProgramLoaderTest : public ModelLoaderTest {
+ protected:
+  // The linear model that ModelLoaderTest exports, as a program with another output beside.
+  ProgramLoaderTest() {
+    tensors_ = {
+        {"linear.weight",
+         MakeTensorView(ElementType::kFloat32, {2, 2}, std::vector<float>{1, 2, 3, 4})},
+        {"linear.bias", MakeTensorView(ElementType::kFloat32, {2}, std::vector<float>{5, 6})}};
+    Write(MlpScript(tensors_, "(logits, logits * 2.0)"));
+    v1::ExportManifest manifest = Manifest();
+    manifest.clear_model();
+    v1::ModelFile& file = *manifest.mutable_model()->mutable_torch_script();
+    file.set_file("teacher.pt");
+    file.add_outputs("logits");
+    file.add_outputs("doubled");
+    file.set_sha256(Sha256Hex(program_));
+    const ExportCheck check = {
+        MakeTensorView(ElementType::kInt64, {1}, std::vector<int64_t>{40}),
+        MakeTensorView(ElementType::kFloat32, {1, 2}, std::vector<float>{7, 10}),
+        MakeTensorView(ElementType::kFloat32, {1, 1, 2}, std::vector<float>{0, 1})};
+    const auto written = WriteExport(files_, "/runs/teacher/export", manifest, tensors_, check);
+    EXPECT_TRUE(written.ok()) << written.status();
+    order_.set_fingerprint(written->fingerprint());
+  }
+
+  void Write(const std::string& program) {
+    program_ = program;
+    EXPECT_TRUE(WriteModelDirectory(files_, "/models", {{"teacher.pt", program}}).ok());
+  }
+  ModelDirectory Trusted() {
+    return ModelDirectory(&files_, {.path = "/models", .allow_executable = true});
+  }
+
+  std::map<std::string, TensorView> tensors_;
+  std::string program_;
+};
+
+TEST_F(ProgramLoaderTest, AProgramIsServedLikeTheArchitectureWithAllItsOutputs) {
+  const auto serving = Load(Trusted());
+  ASSERT_TRUE(serving.ok()) << serving.status();
+  EXPECT_THAT(serving->model.outputs, ElementsAre("logits", "doubled"));
+  EXPECT_THAT(Served(*serving, "logits"), ElementsAre(8, 13, 7, 10));
+  EXPECT_THAT(Served(*serving, "doubled"), ElementsAre(16, 26, 14, 20));
+  EXPECT_EQ(serving->runner->description().head, nullptr);
+  EXPECT_THAT(serving->canary.logits.as<float>(), ElementsAre(7, 10));
+}
+
+TEST_F(ProgramLoaderTest, ATeacherServerThatMayNotLoadProgramsSaysHowItCould) {
+  ExpectRefused(absl::StatusCode::kFailedPrecondition, "--model-dir DIR");
+  const absl::Status status = Load(ModelDirectory(&files_, {.path = "/models"})).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--allow-executable-models"));
+}
+
+TEST_F(ProgramLoaderTest, AnotherProgramThanTheExportedOneIsRefused) {
+  Write(MlpScript(tensors_, "(logits, logits * 3.0)"));
+  const absl::Status status = Load(Trusted()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("but the one asked for is"));
+}
+
+TEST_F(ProgramLoaderTest, AProgramOfOtherClassesIsRefusedBeforeItIsServed) {
+  order_.mutable_data_set()->set_classes(3);
+  const absl::Status status = Load(Trusted()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("classes"));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "common/rpc/server.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
+#include "distillation/models/model_directory.h"
 #include "teacher_server/cache/cache_disk.h"
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
@@ -109,8 +110,14 @@ class Serves {
     if (!IsCurrent(order)) return absl::OkStatus();
     server_->StopServing(absl::UnavailableError("another model is being loaded"));
     PosixFileSystem files;
-    absl::StatusOr<Serving> serving = LoadServing(
-        files, flags_.run_dir, order, runtime_->incarnation(), device_, &runtime_->clock());
+    const ModelDirectory programs(&files, {.path = flags_.models.dir,
+                                           .allow_executable = flags_.models.allow_executable,
+                                           .log = [this](const std::string& line) {
+                                             LogLine(runtime_->clock(), flags_.name, line);
+                                           }});
+    absl::StatusOr<Serving> serving =
+        LoadServing(files, flags_.run_dir, order, runtime_->incarnation(), device_,
+                    &runtime_->clock(), programs);
     if (!IsCurrent(order)) return absl::OkStatus();  // the next load is queued
     if (!serving.ok()) {
       server_->StopServing(absl::UnavailableError("the model could not be loaded"));

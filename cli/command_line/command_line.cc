@@ -35,6 +35,7 @@ class Grammar {
     AddConfig();
     AddMetrics();
     AddWatching();
+    AddModel();
   }
 
   Command Parse(std::vector<std::string> arguments) {
@@ -62,12 +63,14 @@ class Grammar {
     run_->add_option("--coordinator", run_command_.coordinator,
                      "Submit to a coordinator that runs at host:port and start nothing here");
     AddColor(run_, run_command_.color);
+    AddModelFlags(*run_, run_command_.models);
   }
 
   void AddOnRunDirectory() {
     resume_ = app_.add_subcommand("resume", "Go on from the last committed checkpoints");
     resume_->add_option("dir", resume_command_.run_dir, "A run directory")->required();
     AddColor(resume_, resume_command_.color);
+    AddModelFlags(*resume_, resume_command_.models);
     stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
     stop_->add_option("dir", stop_command_.run_dir, "A run directory")->required();
     stop_->add_option("--coordinator", stop_command_.coordinator,
@@ -114,6 +117,7 @@ class Grammar {
                      "Rows of one inference batch: a set of another size has other bytes")
         ->check(CLI::Range(1, 1 << 20))
         ->capture_default_str();
+    AddModelFlags(*label_, label_command_.models);
   }
 
   void AddConfig() {
@@ -133,6 +137,15 @@ class Grammar {
     explain_->add_option("field", explain_command_.field,
                          "Its path, or the end of it; without it the top level");
     reference_ = config_->add_subcommand("reference", "All fields, as docs/configuration.md");
+  }
+
+  void AddModel() {
+    model_ = app_.add_subcommand("model", "Models from files");
+    model_->require_subcommand(1);
+    manifest_ = model_->add_subcommand(
+        "manifest", "Write a model directory's manifest: which files processes may load");
+    manifest_->add_option("dir", model_manifest_command_.dir, "A folder of .pt and .pt2 files")
+        ->required();
   }
 
   void AddMetrics() {
@@ -207,6 +220,7 @@ class Grammar {
     }
     if (digest_->parsed()) return digest_command_;
     if (show_->parsed()) return show_command_;
+    if (manifest_->parsed()) return model_manifest_command_;
     if (list_->parsed()) return metrics_list_command_;
     if (explain_->parsed()) return explain_command_;
     if (reference_->parsed()) return ConfigReferenceCommand();
@@ -237,7 +251,8 @@ class Grammar {
   std::string Usage(const CLI::ParseError& error, const std::vector<std::string>& given) {
     CLI::App* app = Innermost(given);
     std::string text = absl::StrCat("distillctl: ", error.what(), "\n");
-    const bool bare = app == &app_ || app == config_ || app == metrics_;  // a command is due
+    const bool bare =
+        app == &app_ || app == config_ || app == metrics_ || app == model_;  // a command is due
     for (const std::string& word : given) {
       if (!bare || word == app->get_name() || word.rfind('-', 0) == 0) continue;
       text = absl::StrCat("distillctl: there is no command '", word, "'\n");
@@ -266,7 +281,7 @@ class Grammar {
 
   CLI::App app_;
   CLI::App *run_, *resume_, *stop_, *status_, *label_, *digest_, *config_, *show_, *validate_;
-  CLI::App *explain_, *reference_, *metrics_, *list_;
+  CLI::App *explain_, *reference_, *metrics_, *list_, *model_, *manifest_;
   CLI::Option *seed_option_, *label_seed_option_;
   uint64_t seed_ = 0;
   RunCommand run_command_;
@@ -278,6 +293,7 @@ class Grammar {
   ConfigShowCommand show_command_;
   ConfigValidateCommand validate_command_;
   MetricsListCommand metrics_list_command_;
+  ModelManifestCommand model_manifest_command_;
   ConfigExplainCommand explain_command_;
   CLI::App *watch_, *top_, *logs_;
   CLI::Option* tail_option_;

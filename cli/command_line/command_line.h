@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/command_line/model_flags.h"
 #include "cli/terminal/color.h"
 
 namespace distill {
@@ -35,10 +36,14 @@ struct RunCommand {
   // Submit to this coordinator and watch, instead of starting processes here.
   std::string coordinator;
   ColorChoice color = ColorChoice::kAuto;
+  // Of the processes that are started here.
+  ModelFlags models;
 };
 struct ResumeCommand {
   std::string run_dir;
   ColorChoice color = ColorChoice::kAuto;
+  // As of RunCommand.
+  ModelFlags models;
 };
 struct StopCommand {
   std::string run_dir;
@@ -67,6 +72,8 @@ struct LabelCommand {
   int teacher_servers = 0;
   int threads = 0;
   uint32_t block_rows = 64;
+  // Of the teacher servers that are started here.
+  ModelFlags models;
 };
 struct DigestCommand {
   // DIR or DIR/RUN.
@@ -92,6 +99,10 @@ struct ConfigExplainCommand {
   std::string field;
 };
 struct ConfigReferenceCommand {};
+struct ModelManifestCommand {
+  // A model directory.
+  std::string dir;
+};
 
 struct WatchCommand {
   // One of both, or both.
@@ -122,10 +133,11 @@ struct PrintAndExit {
   ExitCode code = ExitCode::kDone;
 };
 
-using Command = std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand,
-                             DigestCommand, ConfigShowCommand, ConfigValidateCommand,
-                             ConfigExplainCommand, ConfigReferenceCommand, MetricsListCommand,
-                             WatchCommand, TopCommand, LogsCommand, PrintAndExit>;
+using Command =
+    std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand, DigestCommand,
+                 ConfigShowCommand, ConfigValidateCommand, ConfigExplainCommand,
+                 ConfigReferenceCommand, MetricsListCommand, WatchCommand, TopCommand, LogsCommand,
+                 ModelManifestCommand, PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.

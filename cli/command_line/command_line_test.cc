@@ -113,6 +113,22 @@ TEST(CommandLine, LabelNamesThePlanTheRunTheTeachersFolderAndWhereTheSetGoes) {
   EXPECT_EQ(Printed({"label", "f", "--run=r", "--run-dir=d"}).code, ExitCode::kUsage);
 }
 
+TEST(CommandLine, ModelsFromFilesAreListedAndAllowed) {
+  EXPECT_EQ(std::get<ModelManifestCommand>(ParseCommandLine({"model", "manifest", "m"})).dir, "m");
+  const std::vector<std::string> flags = {"--model-dir=m", "--allow-executable-models"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.end(), flags.begin(), flags.end());
+    return ParseCommandLine(words);
+  };
+  const auto run = std::get<RunCommand>(with({"run", "f", "--run-dir=d"}));
+  EXPECT_EQ(run.models.dir, "m");
+  EXPECT_TRUE(run.models.allow_executable);
+  EXPECT_TRUE(std::get<ResumeCommand>(with({"resume", "d"})).models.allow_executable);
+  EXPECT_TRUE(std::get<LabelCommand>(with({"label", "f", "--run=r", "--run-dir=d", "--out=o"}))
+                  .models.allow_executable);
+  EXPECT_FALSE(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).models.allow_executable);
+}
+
 TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
   const PrintAndExit help = Printed({"--help"});
   EXPECT_EQ(help.code, ExitCode::kDone);

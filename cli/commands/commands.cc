@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/commands/metrics_list.h"
 #include "cli/commands/model_digest.h"
 #include "cli/commands/plan_display.h"
@@ -36,6 +38,8 @@
 #include "common/metrics/catalogue.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
+#include "distillation/models/model_directory.h"
+#include "distillation/models/model_file.h"
 #include "distillation/run_config/digests.h"
 
 namespace distill {
@@ -88,8 +92,9 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> ConnectTo(const CommandTools&
   return Connect(tools, address);
 }
 
-absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools) {
+absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools, const ModelFlags& models) {
   LocalRunTools local;
+  local.models = models;
   local.files = tools.files;
   local.clock = tools.clock;
   local.shutdown = tools.shutdown;
@@ -104,6 +109,17 @@ ExitCode Finish(const Outcome& outcome) {
   return outcome.code;
 }
 
+// Before anything is started or made.
+absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& models) {
+  for (const v1::RunConfig& run : plan.runs()) {
+    if (!IsProgram(run.model()) || (!models.dir.empty() && models.allow_executable)) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "run '", run.name(), "' has its model from a file, which is a program; if you ",
+        "trust who made it, add --model-dir DIR --allow-executable-models"));
+  }
+  return absl::OkStatus();
+}
+
 // What a run is shown in: on stderr, since its data are files.
 PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
   LiveViewOptions options;
@@ -112,8 +128,8 @@ PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
 }
 
 ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
-                 ColorChoice color) {
-  const auto local = LocalTools(tools);
+                 ColorChoice color, const ModelFlags& models) {
+  const auto local = LocalTools(tools, models);
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   PlanDisplay display = DisplayOf(tools, color);
   return Finish(RunLocally(*local, directory, plan, display.view()));
@@ -144,7 +160,7 @@ std::optional<ExitCode> EndOfFollowing(const CommandTools& tools, const std::str
 ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunDirectory& directory,
                       const v1::PlanConfig& plan) {
   const std::string& coordinator = command.coordinator;
-  const auto local = LocalTools(tools);
+  const auto local = LocalTools(tools, command.models);
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
@@ -171,6 +187,9 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
     return Fail(status);
   }
+  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
+    return Fail(status);
+  }
   RunDirectory directory(tools.files, command.run_dir);
   if (!command.coordinator.empty()) {
     return RunElsewhere(tools, command, directory, *plan);
@@ -178,7 +197,7 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   if (const absl::Status status = directory.Create(*plan); !status.ok()) {
     return Fail(status);
   }
-  return RunHere(tools, directory, *plan, command.color);
+  return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
 ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
@@ -188,7 +207,10 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
     return Fail(status);
   }
-  return RunHere(tools, directory, *plan, command.color);
+  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
+    return Fail(status);
+  }
+  return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
 // Whether a process of that number is a distillctl: numbers are used again.
@@ -353,7 +375,7 @@ ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
                              tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  const auto local = LocalTools(tools);
+  const auto local = LocalTools(tools, command.models);
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   RecordLabelsRequest request;
   request.what = {command.run, command.role, command.run_dir, command.block_rows};
@@ -421,6 +443,15 @@ ExitCode Do(const CommandTools&, const ConfigExplainCommand& command) {
 
 ExitCode Do(const CommandTools&, const ConfigReferenceCommand&) {
   Print(ConfigurationPage());
+  return ExitCode::kDone;
+}
+
+ExitCode Do(const CommandTools& tools, const ModelManifestCommand& command) {
+  const auto manifest = WriteModelManifest(*tools.files, command.dir);
+  if (!manifest.ok()) return Fail(manifest.status());
+  const std::map<std::string, std::string> files(manifest->files().begin(),
+                                                 manifest->files().end());
+  for (const auto& [file, sha256] : files) Print(absl::StrCat(sha256, "  ", file, "\n"));
   return ExitCode::kDone;
 }
 

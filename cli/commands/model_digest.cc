@@ -37,7 +37,12 @@ absl::StatusOr<std::string> LatestModelDigest(FileSystem& files, const std::stri
                                               const std::string& run) {
   const std::string folder = JoinPath(run_dir, run);
   const auto exported = ReadExport(files, JoinPath(folder, "export"));
-  if (exported.ok()) return ModelDigest(exported->tensors);
+  if (exported.ok()) {
+    const v1::ModelConfig& model = exported->manifest.model();
+    // A package has its values in the file.
+    return model.has_aot_inductor() ? model.aot_inductor().sha256()
+                                    : ModelDigest(exported->tensors);
+  }
   if (!absl::IsNotFound(exported.status())) return exported.status();
   const std::string checkpoints = JoinPath(folder, "checkpoints");
   const auto names = files.List(checkpoints);

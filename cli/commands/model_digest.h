@@ -10,7 +10,8 @@
 namespace distill {
 
 // SHA-256 (hex) over names, element types, shapes and bytes of parameters and buffers:
-// of RUN_DIR/<run>/export, or where there is none yet of the newest whole checkpoint.
+// of RUN_DIR/<run>/export, or where there is none yet of the newest whole checkpoint. Of an
+// AOTInductor package that of its file.
 // NOT_FOUND: the run has neither. DATA_LOSS: what there is is damaged.
 absl::StatusOr<std::string> LatestModelDigest(FileSystem& files, const std::string& run_dir,
                                               const std::string& run);

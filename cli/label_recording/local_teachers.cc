@@ -40,6 +40,7 @@ absl::StatusOr<std::vector<std::string>> StartLocalTeachers(FileSystem& files,
                  absl::StrCat(options.threads),
                  "--cache-mib",
                  "0"};
+    for (const std::string& argument : ArgumentsOf(options.models)) spec.argv.push_back(argument);
     spec.log_path = JoinPath(options.folder, spec.name + ".log");
     spec.reports_ready = true;
     ASSIGN_OR_RETURN(const std::string line, supervisor.Start(spec, kStartTimeout));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/launcher/supervisor.h"
 #include "common/files/file_system.h"
 #include "proto/coordinator.pb.h"
@@ -21,6 +22,7 @@ struct LocalTeachersOptions {
   // Of each.
   int threads = 1;
   std::string bind_host = "127.0.0.1";
+  ModelFlags models;
   // Of serve.yaml, which tells them the order, and of their logs; made where it is missing.
   std::string folder;
 };

@@ -124,6 +124,7 @@ class Recording {
     options.threads = chosen(request_.threads, processes.threads());
     options.bind_host = processes.bind_host();
     options.folder = FolderBeside();
+    options.models = tools_.models;
     return StartLocalTeachers(*tools_.files, supervisor_, options);
   }
 

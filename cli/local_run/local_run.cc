@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/process/process_flags.h"
@@ -195,6 +196,12 @@ class LocalRun {
     return status;
   }
 
+  // Of a process that computes models.
+  std::vector<std::string> WithModelFlags(std::vector<std::string> argv) const {
+    for (std::string& argument : ArgumentsOf(tools_.models)) argv.push_back(std::move(argument));
+    return argv;
+  }
+
   absl::Status StartWorkers() {
     const v1::ProcessConfig& processes = plan_.processes();
     const std::string threads = absl::StrCat(processes.threads());
@@ -202,18 +209,20 @@ class LocalRun {
       const std::string name = absl::StrCat("student-", i);
       RETURN_IF_ERROR(
           Start("student_worker", name, i,
-                {tools_.programs.student_worker, "--run-dir", directory_.path(), "--name", name,
-                 "--coordinator", coordinator_address_, "--bind-host", processes.bind_host(),
-                 "--ops-listen", AnyPort(), "--threads", threads}));
+                WithModelFlags({tools_.programs.student_worker, "--run-dir", directory_.path(),
+                                "--name", name, "--coordinator", coordinator_address_,
+                                "--bind-host", processes.bind_host(), "--ops-listen", AnyPort(),
+                                "--threads", threads})));
     }
     const int teachers =
         AsksTeacherServers(plan_) ? static_cast<int>(processes.teacher_servers()) : 0;
     for (int i = 0; i < teachers; ++i) {
       const std::string name = absl::StrCat("teacher-", i);
-      RETURN_IF_ERROR(Start("teacher_server", name, i,
-                            {tools_.programs.teacher_server, "--run-dir", directory_.path(),
-                             "--name", name, "--coordinator", coordinator_address_, "--listen",
-                             AnyPort(), "--ops-listen", AnyPort(), "--threads", threads}));
+      RETURN_IF_ERROR(
+          Start("teacher_server", name, i,
+                WithModelFlags({tools_.programs.teacher_server, "--run-dir", directory_.path(),
+                                "--name", name, "--coordinator", coordinator_address_, "--listen",
+                                AnyPort(), "--ops-listen", AnyPort(), "--threads", threads})));
     }
     return absl::OkStatus();
   }

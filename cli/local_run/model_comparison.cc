@@ -85,6 +85,7 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
                output,
                "--threads",
                absl::StrCat(plan.processes().threads())};
+  for (std::string& argument : ArgumentsOf(tools.models)) spec.argv.push_back(std::move(argument));
   spec.log_path = directory.LogPath(kEvaluate);
   Supervisor supervisor(tools.clock);
   tools.shutdown->OnRequest([&] { supervisor.Wake(); });

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/command_line/command_line.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/run_directory/run_directory.h"
 #include "common/clock/clock.h"
 #include "common/files/file_system.h"
@@ -34,6 +35,8 @@ struct LocalRunTools {
   Clock* clock = nullptr;
   ShutdownSignal* shutdown = nullptr;
   Programs programs;
+  // Of every process that computes models.
+  ModelFlags models;
   // A line for people.
   std::function<void(const std::string&)> say;
   // Numbers in [0, 1).

@@ -11,6 +11,7 @@
 #include "distillation/label_sets/format.h"
 #include "distillation/labels/codec.h"
 #include "distillation/models/architecture.h"
+#include "distillation/models/model_file.h"
 #include "distillation/run_config/plan_checks.h"
 #include "distillation/run_config/plan_defaults.h"
 #include "distillation/run_config/teachers.h"
@@ -45,6 +46,7 @@ void MakePathsAbsolute(const std::string& folder, v1::DataSetConfig& data_set) {
 // Whether an architecture can be built at all; shapes and classes that depend on the
 // data are checked against it when the data is loaded.
 absl::Status CheckModel(const v1::ModelConfig& model) {
+  if (IsProgram(model)) return CheckProgram(model);
   constexpr std::array<int64_t, 2> kProbe = {64, 64};
   return PlanModel(model, kProbe, /*classes=*/2).status();
 }

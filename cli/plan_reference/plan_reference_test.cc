@@ -145,6 +145,15 @@ runs:
     term_weights: {more: {pieces: [{constant: {value: 1}}]}}
   training: {steps: 100, global_batch_size: 8, world_size: 1}
   labels: {window_steps: 2}
+- name: file
+  data_set: bytes
+  model: {aot_inductor: {file: a.pt2}}
+  export_only: true
+- name: scripted
+  data_set: bytes
+  model: {torch_script: {file: a.pt}}
+  schedules: {learning_rate: {pieces: [{constant: {value: 1}}]}}
+  training: {steps: 100, global_batch_size: 8, world_size: 1}
 serving: {max_batch_examples: 100, canary_interval_seconds: 1}
 processes: {student_workers: 2, teacher_servers: 1}
 )";
@@ -159,6 +168,11 @@ v1::PlanConfig Parsed(const std::string& text) {
 
 PlanCapabilities Capabilities() {
   return {[](const v1::ModelConfig& model) {
+            if (model.has_torch_script() || model.has_aot_inductor()) {
+              const auto& file =
+                  model.has_aot_inductor() ? model.aot_inductor() : model.torch_script();
+              return file.file().empty() ? absl::InvalidArgumentError("no file") : absl::OkStatus();
+            }
             const bool sized = model.architecture() == "mlp" ||
                                (model.widths_size() > 0 && model.strides_size() > 0);
             return !model.architecture().empty() && sized

@@ -75,6 +75,7 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
     app.add_option("--threads", flags.threads, "Compute threads")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
+    AddModelFlags(app, flags.models);
   }
   if (kind != ProcessKind::kStudentWorker) {
     app.add_option("--listen", flags.listen, "host:port to serve on; port 0 takes a free one")

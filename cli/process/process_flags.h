@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "cli/command_line/command_line.h"
+#include "cli/command_line/model_flags.h"
 
 namespace distill {
 
@@ -39,6 +40,8 @@ struct ProcessFlags {
   uint32_t cache_mib = 256;
   std::string cache_dir;
   uint32_t cache_disk_mib = 1024;
+  // Of who computes models: teacher servers and student workers.
+  ModelFlags models;
   bool allow_plaintext = false;
   // -1: nobody waits for a notice.
   int ready_fd = -1;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/command_line/model_flags.h"
+
 namespace distill {
 namespace {
 
@@ -101,6 +103,22 @@ TEST(ProcessFlagsTest, HelpShowsAnExample) {
   ASSERT_NE(exit, nullptr);
   EXPECT_EQ(exit->code, ExitCode::kDone);
   EXPECT_THAT(exit->text, HasSubstr("Example"));
+}
+
+TEST(ProcessFlagsTest, ProgramsAreLoadedOnlyWhenThatIsAsked) {
+  for (const ProcessKind kind : {ProcessKind::kStudentWorker, ProcessKind::kTeacherServer}) {
+    const std::vector<std::string> needed = {"--run-dir=/r", "--coordinator=h:1"};
+    const auto flags = std::get<ProcessFlags>(ParseProcessFlags(kind, needed));
+    EXPECT_EQ(flags.models.dir, "");
+    EXPECT_FALSE(flags.models.allow_executable);
+    std::vector<std::string> more = needed;
+    for (const std::string& argument : ArgumentsOf({"/m", true})) more.push_back(argument);
+    const auto told = std::get<ProcessFlags>(ParseProcessFlags(kind, more));
+    EXPECT_EQ(told.models.dir, "/m");
+    EXPECT_TRUE(told.models.allow_executable);
+  }
+  EXPECT_TRUE(std::holds_alternative<PrintAndExit>(
+      ParseProcessFlags(ProcessKind::kCoordinator, {"--run-dir=/r", "--model-dir=/m"})));
 }
 
 }  // namespace

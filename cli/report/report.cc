@@ -66,8 +66,9 @@ std::vector<ReportRow> ReportRows(const v1::Report& report,
     const v1::ModelReport& model = it->second;
     rows.push_back({run, absl::StrFormat("%.4f", model.test_accuracy()),
                     absl::StrFormat("%.4f", model.agreement()), Grouped(model.parameters()),
-                    Grouped(model.multiply_adds()), Grouped(model.file_bytes()),
-                    absl::StrFormat("%.3f", model.latency_ms())});
+                    // Not known of a model from a file.
+                    model.multiply_adds() == 0 ? "-" : Grouped(model.multiply_adds()),
+                    Grouped(model.file_bytes()), absl::StrFormat("%.3f", model.latency_ms())});
   }
   return rows;
 }

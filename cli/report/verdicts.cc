@@ -27,6 +27,7 @@ std::string VerdictOf(FileSystem& files, const std::string& folder, const v1::Pl
 void AddVerdicts(FileSystem& files, const std::string& run_dir, const v1::PlanConfig& plan,
                  v1::Report& report) {
   for (const v1::RunConfig& run : plan.runs()) {
+    if (run.export_only()) continue;  // nothing was trained
     const auto it = report.mutable_models()->find(run.name());
     if (it == report.mutable_models()->end()) continue;
     it->second.set_verdict(VerdictOf(files, JoinPath(run_dir, run.name()), plan, run));

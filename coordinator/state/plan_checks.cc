@@ -34,7 +34,8 @@ absl::Status CheckPlanEdges(const v1::PlanConfig& plan) {
     if (!data_sets.count(run.data_set())) {
       problems.push_back(absl::StrCat(where, "no data set \"", run.data_set(), "\""));
     }
-    if (run.training().steps() < 1) problems.push_back(where + "training.steps is below 1");
+    if (run.training().steps() < 1 && !run.export_only())
+      problems.push_back(where + "training.steps is below 1");
     if (run.training().world_size() < 1) {
       problems.push_back(where + "training.world_size is below 1");
     }

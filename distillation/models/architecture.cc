@@ -152,6 +152,7 @@ absl::Status Plan(const v1::ModelConfig& config, std::span<const int64_t> exampl
   ASSIGN_OR_RETURN(const int64_t values, ExampleValues(example_dims));
   RETURN_IF_ERROR(CheckSize("classes", classes, kMaxWidth));
   RETURN_IF_ERROR(CheckWidths(config));
+  plan.classes = classes;
   if (config.architecture() == "conv_net") {
     RETURN_IF_ERROR(PlanConvNet(config, example_dims, classes, plan));
   } else if (config.architecture() == "mlp") {

@@ -45,8 +45,9 @@ struct ModelPlan {
   std::vector<TensorSpec> tensors;
   // [channels, height, width] for conv_net; [features] for mlp.
   std::vector<int64_t> input_dims;
+  int64_t classes = 0;
   bool global_average_pool = false;
-  // Trained values.
+  // Values of parameters.
   int64_t parameters = 0;
   // Of convolutions and linear layers, for one example; bias additions, activations
   // and normalisations (which fold into the convolution before them) not counted.

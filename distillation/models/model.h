@@ -1,4 +1,5 @@
-// A network built from a ModelConfig, for training and for inference.
+// A network, for training and for inference: built from an architecture here, or from a file
+// (program_model.h).
 #ifndef DISTILLATION_MODELS_MODEL_H_
 #define DISTILLATION_MODELS_MODEL_H_
 
@@ -21,58 +22,66 @@ class Tensor;
 
 namespace distill {
 
-// Thread-compatible; in evaluation mode Forward may be called from many threads.
-// All values are float32.
+// The output of every architecture, [n, classes]; and what its last layer, a linear one, makes
+// logits of, [n, features].
+inline constexpr char kLogits[] = "logits";
+inline constexpr char kHiddenStates[] = "hidden";
+
+// Thread-compatible; in evaluation mode the outputs of an architecture may be asked for from many
+// threads. Examples and outputs are float32.
 class Model {
  public:
-  // The initial values are a function of the arguments and of LibTorch's version
-  // alone: weights and biases uniform in +-1/sqrt(inputs of a unit), as PyTorch
+  // Of an architecture. The initial values are a function of the arguments and of LibTorch's
+  // version alone: weights and biases uniform in +-1/sqrt(inputs of a unit), as PyTorch
   // draws them; normalisations start as the identity. In training mode, on the
   // host. INVALID_ARGUMENT as PlanModel.
   static absl::StatusOr<std::unique_ptr<Model>> Create(const v1::ModelConfig& config,
                                                        std::span<const int64_t> example_dims,
                                                        int64_t classes, uint64_t seed);
-  ~Model();
-  Model(const Model&) = delete;
-  Model& operator=(const Model&) = delete;
+  virtual ~Model() = default;
 
-  const ModelPlan& plan() const;
+  // As it was asked for; of a program with the SHA-256 of its file.
+  virtual const v1::ModelConfig& config() const = 0;
+  // Of a program: without layers and costs.
+  virtual const ModelPlan& plan() const = 0;
+  // Names of the outputs of [n, classes]; students are trained by the first.
+  virtual std::vector<std::string> OutputNames() const = 0;
 
-  // Logits [n, classes] for examples [n, ...] float32, each with as many values as
+  // The first output, for examples [n, ...] float32, each with as many values as
   // one example, on the model's device. Training mode normalises with the batch's
   // statistics, updates the running ones, and records for backward; evaluation
-  // mode does none of that. INVALID_ARGUMENT for another shape or type.
-  absl::StatusOr<at::Tensor> Forward(const at::Tensor& examples);
+  // mode does none of that. INVALID_ARGUMENT for another shape or type; FAILED_PRECONDITION
+  // for a program whose outputs are not those it declares.
+  virtual absl::StatusOr<at::Tensor> Forward(const at::Tensor& examples) = 0;
 
-  // The two halves of Forward: what the last layer, a linear one, makes logits of, [n, features];
-  // and its logits of that.
-  absl::StatusOr<at::Tensor> Hidden(const at::Tensor& examples);
-  absl::StatusOr<at::Tensor> Head(const at::Tensor& hidden);
+  // Several of one pass, in the order of `names`: of OutputNames, and kHiddenStates of an
+  // architecture. INVALID_ARGUMENT for another name, else as Forward.
+  virtual absl::StatusOr<std::vector<at::Tensor>> Outputs(
+      const at::Tensor& examples, const std::vector<std::string>& names) = 0;
 
   // A new model is in training mode.
-  void SetTraining(bool training);
-  bool training() const;
+  virtual void SetTraining(bool training) = 0;
+  virtual bool training() const = 0;
 
   // The trained tensors in the plan's order. They share memory with the model, so
   // an optimiser changes the model through them.
-  std::vector<at::Tensor> Parameters() const;
+  virtual std::vector<at::Tensor> Parameters() const = 0;
 
-  // The running statistics in the plan's order, shared likewise.
-  std::vector<at::Tensor> Buffers() const;
+  // The float32 buffers (running statistics) in the plan's order, shared likewise.
+  virtual std::vector<at::Tensor> Buffers() const = 0;
 
   // Copies of all tensors, buffers included, by name.
-  absl::StatusOr<std::map<std::string, TensorView>> Tensors() const;
+  virtual absl::StatusOr<std::map<std::string, TensorView>> Tensors() const = 0;
   // Takes the values of all tensors. INVALID_ARGUMENT, and nothing changed, when a
   // name is missing or unknown, or a shape or element type differs.
-  absl::Status SetTensors(const std::map<std::string, TensorView>& tensors);
+  virtual absl::Status SetTensors(const std::map<std::string, TensorView>& tensors) = 0;
+
+  // A file with the present values that does without this project, as which it came; empty for a
+  // model that came from no such file.
+  virtual absl::StatusOr<std::string> Serialized() const { return std::string(); }
 
   // Moves to accelerator `index`, or to the host (-1). Before an optimiser is made.
-  absl::Status MoveTo(int index);
-
- private:
-  struct State;
-  explicit Model(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  virtual absl::Status MoveTo(int index) = 0;
 };
 
 }  // namespace distill

@@ -62,19 +62,18 @@ TEST(Model, InitialValuesStayWithinTheBoundOfTheirInputs) {
   EXPECT_GT(parameters[2].abs().max().item<float>(), 0.9 / 6);
 }
 
-TEST(Model, HiddenAndHeadAreTheHalvesOfForwardBitForBit) {
+TEST(Model, LogitsBesideHiddenStatesAreThoseOfForwardBitForBit) {
   v1::ModelConfig mlp;
   mlp.set_architecture("mlp");
   mlp.add_widths(7);
   for (const auto& [config, features] : {std::pair{ConvNet(true, true), 4}, {mlp, 7}}) {
     auto model = Make(config, {1, 5, 6}, 1);
     model->SetTraining(false);
-    const auto hidden = model->Hidden(Examples(3));
-    ASSERT_TRUE(hidden.ok()) << hidden.status();
-    EXPECT_EQ(hidden->sizes().vec(), (std::vector<int64_t>{3, features}));
-    const auto logits = model->Head(*hidden);
-    ASSERT_TRUE(logits.ok()) << logits.status();
-    EXPECT_TRUE(logits->equal(MustForward(*model, Examples(3))));
+    const auto outputs = model->Outputs(Examples(3), {kHiddenStates, kLogits});
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ((*outputs)[0].sizes().vec(), (std::vector<int64_t>{3, features}));
+    EXPECT_TRUE((*outputs)[1].equal(MustForward(*model, Examples(3))));
+    EXPECT_FALSE(model->Outputs(Examples(3), {"no"}).ok());
   }
 }
 

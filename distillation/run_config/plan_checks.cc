@@ -122,11 +122,28 @@ class Finder {
       Require(run.labelled_subset().examples() > 0, path + ".labelled_subset.examples",
               "must be at least 1");
     }
+    CheckModelSource(path, run);
     CheckTeachers(path, run);
     CheckObjective(path, run);
     CheckSchedules(path, run);
     CheckTraining(path + ".training", run);
     CheckLabels(path + ".labels", run);
+  }
+
+  // Where the model comes from decides whether it can be trained.
+  void CheckModelSource(const std::string& path, const v1::RunConfig& run) {
+    Require(
+        run.export_only() || !run.model().has_aot_inductor(), path + ".model.aot_inductor",
+        "a compiled package cannot be trained; take it as it is with export_only: true, or give "
+        "the module as torch_script");
+    if (!run.export_only()) return;
+    Require(run.model().program_case() != v1::ModelConfig::PROGRAM_NOT_SET, path + ".export_only",
+            "an architecture has no values before it is trained; give the model a file, "
+            "torch_script or aot_inductor");
+    Require(run.teachers().empty(), path + ".teachers",
+            "a run with export_only learns nothing; remove its teachers, or export_only");
+    Require(run.training().steps() == 0, path + ".training.steps",
+            "a run with export_only takes no step; remove training, or export_only");
   }
 
   void CheckTeachers(const std::string& path, const v1::RunConfig& run) {
@@ -145,12 +162,27 @@ class Finder {
                                          Known(teacher.run(), plan_.runs())));
         continue;
       }
+      CheckOutputs(where + ".outputs", teacher, source->model());
       const v1::DataSetConfig* ours = FindByName(plan_.data_sets(), run.data_set());
       const v1::DataSetConfig* theirs = FindByName(plan_.data_sets(), source->data_set());
       if (ours == nullptr || theirs == nullptr) continue;
       Require(ours->classes() == theirs->classes(), where + ".run",
               absl::StrCat("the teacher knows ", theirs->classes(), " classes and the student ",
                            ours->classes(), "; their data sets must have the same classes"));
+    }
+  }
+
+  // A program declares what it gives.
+  void CheckOutputs(const std::string& path, const v1::TeacherConfig& teacher,
+                    const v1::ModelConfig& model) {
+    if (model.program_case() == v1::ModelConfig::PROGRAM_NOT_SET) return;
+    const auto& file = model.has_aot_inductor() ? model.aot_inductor() : model.torch_script();
+    for (const v1::OutputSpec& output : teacher.outputs()) {
+      Require(
+          std::ranges::find(file.outputs(), output.name()) != file.outputs().end(), path,
+          absl::StrCat("the model of run '", teacher.run(), "' declares no output '", output.name(),
+                       "'; ",
+                       KnownNames(output.name(), {file.outputs().begin(), file.outputs().end()})));
     }
   }
 
@@ -218,7 +250,7 @@ class Finder {
 
   void CheckTraining(const std::string& path, const v1::RunConfig& run) {
     const v1::TrainingConfig& training = run.training();
-    Require(training.steps() >= 1, path + ".steps", "must be at least 1");
+    Require(training.steps() >= 1 || run.export_only(), path + ".steps", "must be at least 1");
     Require(training.global_batch_size() >= 1, path + ".global_batch_size", "must be at least 1");
     Require(training.world_size() >= 1 && training.global_batch_size() % training.world_size() == 0,
             path + ".global_batch_size",

@@ -19,7 +19,8 @@ using ::testing::IsEmpty;
 
 PlanCapabilities Capabilities() {
   return {[](const v1::ModelConfig& model) {
-            return model.architecture() == "mlp" || model.architecture() == "conv_net"
+            return model.architecture() == "mlp" || model.architecture() == "conv_net" ||
+                           model.has_torch_script() || model.has_aot_inductor()
                        ? absl::OkStatus()
                        : absl::InvalidArgumentError("unknown architecture; known: conv_net, mlp");
           },
@@ -254,6 +255,47 @@ TEST(PlanChecks, ADigestThatIsNoneAndAMissingFileAreNamed) {
   plan.mutable_data_sets(0)->mutable_idx()->mutable_test_labels()->clear_path();
   EXPECT_THAT(Paths(plan), ElementsAre("data_sets[0].idx.train_images.sha256",
                                        "data_sets[0].idx.test_labels.path"));
+}
+
+// The example with a teacher that is a file.
+v1::PlanConfig WithTeacherFromFile() {
+  v1::PlanConfig plan = Example();
+  v1::RunConfig& teacher = *plan.mutable_runs(0);
+  v1::RunConfig file;
+  file.set_name(teacher.name());
+  file.set_data_set(teacher.data_set());
+  file.mutable_model()->mutable_aot_inductor()->set_file("teacher.pt2");
+  file.set_export_only(true);
+  teacher = file;
+  return ResolvePlan(plan);
+}
+
+TEST(PlanChecks, ARunThatOnlyExportsNeedsNeitherSchedulesNorTraining) {
+  EXPECT_THAT(Paths(WithTeacherFromFile()), IsEmpty());
+  v1::PlanConfig plan = WithTeacherFromFile();
+  plan.mutable_runs(0)->mutable_training()->set_steps(5);
+  *plan.mutable_runs(0)->add_teachers() = plan.runs(2).teachers(0);
+  plan.mutable_runs(0)->mutable_teachers(0)->set_run("alone");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[0].teachers", "runs[0].training.steps"));
+}
+
+TEST(PlanChecks, AnArchitectureIsTrainedAndAPackageIsNot) {
+  v1::PlanConfig plan = WithTeacherFromFile();
+  plan.mutable_runs(0)->mutable_model()->Clear();
+  plan.mutable_runs(0)->mutable_model()->set_architecture("mlp");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[0].export_only"));
+  plan = WithTeacherFromFile();
+  plan.mutable_runs(0)->set_export_only(false);
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[0].model.aot_inductor", "runs[0].training.steps"));
+}
+
+TEST(PlanChecks, OutputsOfATeacherFromAFileAreThoseItDeclares) {
+  v1::PlanConfig plan = WithTeacherFromFile();
+  plan.mutable_runs(0)->mutable_model()->mutable_aot_inductor()->set_outputs(0, "scores");
+  const auto problems = FindPlanProblems(plan, Capabilities());
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].path, "runs[2].teachers[0].outputs");
+  EXPECT_THAT(problems[0].message, HasSubstr("declares no output 'logits'; known: scores"));
 }
 
 }  // namespace

@@ -73,7 +73,26 @@ void ResolveLabels(v1::LabelConfig& labels) {
   if (labels.request_timeout_seconds() == 0) labels.set_request_timeout_seconds(30);
 }
 
+void ResolveModel(v1::ModelConfig& model) {
+  for (v1::ModelFile* file : {model.has_torch_script() ? model.mutable_torch_script() : nullptr,
+                              model.has_aot_inductor() ? model.mutable_aot_inductor() : nullptr}) {
+    if (file != nullptr && file->outputs().empty()) file->add_outputs("logits");
+  }
+}
+
+// No step is taken, and none of these is read.
+void ResolveExportOnly(v1::RunConfig& run) {
+  if (!run.export_only()) return;
+  v1::TrainingConfig& training = *run.mutable_training();
+  if (training.global_batch_size() == 0) training.set_global_batch_size(1);
+  if (!run.schedules().has_learning_rate()) {
+    SetConstant(run.mutable_schedules()->mutable_learning_rate(), 0);
+  }
+}
+
 void ResolveRun(v1::RunConfig& run) {
+  ResolveModel(*run.mutable_model());
+  ResolveExportOnly(run);
   const bool distils = !run.teachers().empty();
   for (v1::TeacherConfig& teacher : *run.mutable_teachers()) {
     if (!teacher.outputs().empty()) continue;

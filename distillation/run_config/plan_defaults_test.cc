@@ -71,5 +71,26 @@ TEST(PlanDefaults, WhatIsSetStays) {
   EXPECT_EQ(plan.data_sets(0).scale(), 2);
 }
 
+TEST(PlanDefaults, AModelFromAFileHasOneOutputUnlessToldOtherwise) {
+  v1::PlanConfig plan = TwoRuns();
+  plan.mutable_runs(0)->mutable_model()->mutable_torch_script()->set_file("a.pt");
+  plan.mutable_runs(1)->mutable_model()->mutable_torch_script()->add_outputs("scores");
+  plan = ResolvePlan(plan);
+  ASSERT_EQ(plan.runs(0).model().torch_script().outputs_size(), 1);
+  EXPECT_EQ(plan.runs(0).model().torch_script().outputs(0), "logits");
+  ASSERT_EQ(plan.runs(1).model().torch_script().outputs_size(), 1);
+}
+
+TEST(PlanDefaults, ARunThatOnlyExportsTakesNoStep) {
+  v1::PlanConfig plan;
+  plan.add_runs()->set_export_only(true);
+  plan = ResolvePlan(plan);
+  EXPECT_EQ(plan.runs(0).training().steps(), 0);
+  EXPECT_EQ(plan.runs(0).training().world_size(), 1u);
+  EXPECT_EQ(plan.runs(0).training().global_batch_size(), 1u);
+  EXPECT_TRUE(plan.runs(0).schedules().has_learning_rate());
+  EXPECT_EQ(ResolvePlan(plan).SerializeAsString(), plan.SerializeAsString());
+}
+
 }  // namespace
 }  // namespace distill

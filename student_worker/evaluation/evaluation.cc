@@ -70,7 +70,7 @@ class DataSets {
 };
 
 absl::StatusOr<Candidate> Load(FileSystem& files, const std::string& run_dir,
-                               const v1::RunConfig& run) {
+                               const v1::RunConfig& run, const ModelDirectory& programs) {
   const std::string folder = ExportFolder(run_dir, run.name());
   // Without a manifest there is no export; a missing weights file is damage.
   const auto manifest = ReadExportManifest(files, folder);
@@ -87,7 +87,7 @@ absl::StatusOr<Candidate> Load(FileSystem& files, const std::string& run_dir,
   RETURN_IF_ERROR(exported.status());
   Candidate candidate;
   candidate.run = &run;
-  ASSIGN_OR_RETURN(candidate.model, LoadModel(*exported));
+  ASSIGN_OR_RETURN(candidate.model, LoadModel(*exported, programs));
   candidate.manifest = std::move(exported->manifest);
   candidate.check = std::move(exported->check);
   v1::ModelReport& report = candidate.report;
@@ -193,10 +193,11 @@ class Examination {
 };
 
 absl::StatusOr<std::vector<Candidate>> LoadAll(FileSystem& files, const std::string& run_dir,
-                                               const v1::PlanConfig& plan) {
+                                               const v1::PlanConfig& plan,
+                                               const ModelDirectory& programs) {
   std::vector<Candidate> candidates;
   for (const v1::RunConfig& run : plan.runs()) {
-    absl::StatusOr<Candidate> candidate = Load(files, run_dir, run);
+    absl::StatusOr<Candidate> candidate = Load(files, run_dir, run, programs);
     if (!candidate.ok()) return NameRun(candidate.status(), run);
     candidates.push_back(*std::move(candidate));
   }
@@ -229,14 +230,15 @@ std::string ReferenceRun(const v1::PlanConfig& plan) {
 }
 
 absl::StatusOr<v1::Report> EvaluatePlan(FileSystem& files, Clock& clock, const std::string& run_dir,
-                                        const v1::PlanConfig& plan) {
+                                        const v1::PlanConfig& plan,
+                                        const ModelDirectory& programs) {
   if (plan.runs().empty()) return absl::InvalidArgumentError("the plan has no runs to evaluate");
   v1::Report report;
   report.set_plan(plan.name());
   report.set_seed(plan.seed());
   report.set_config_digest(PlanDigest(plan));
   report.set_reference(ReferenceRun(plan));
-  ASSIGN_OR_RETURN(std::vector<Candidate> candidates, LoadAll(files, run_dir, plan));
+  ASSIGN_OR_RETURN(std::vector<Candidate> candidates, LoadAll(files, run_dir, plan, programs));
   RETURN_IF_ERROR(VerifyAll(files, plan, candidates));
 
   const auto reference = std::find_if(
@@ -252,7 +254,8 @@ absl::StatusOr<v1::Report> EvaluatePlan(FileSystem& files, Clock& clock, const s
 }
 
 absl::Status WriteTestLogits(FileSystem& files, const std::string& run_dir,
-                             const v1::PlanConfig& plan, const std::string& wanted) {
+                             const v1::PlanConfig& plan, const std::string& wanted,
+                             const ModelDirectory& programs) {
   if (wanted.empty()) return absl::OkStatus();
   const size_t equals = wanted.find('=');
   if (equals == std::string::npos) {
@@ -260,7 +263,7 @@ absl::Status WriteTestLogits(FileSystem& files, const std::string& run_dir,
   }
   for (const v1::RunConfig& run : plan.runs()) {
     if (run.name() != wanted.substr(0, equals)) continue;
-    absl::StatusOr<Candidate> candidate = Load(files, run_dir, run);
+    absl::StatusOr<Candidate> candidate = Load(files, run_dir, run, programs);
     if (!candidate.ok()) return NameRun(candidate.status(), run);
     DataSets data_sets(files, plan, DataSet::Files::kTest);
     ASSIGN_OR_RETURN(const DataSet* data, data_sets.Find(run.data_set()));

@@ -8,13 +8,11 @@
 #include "absl/status/statusor.h"
 #include "common/clock/clock.h"
 #include "common/files/file_system.h"
+#include "distillation/models/model_directory.h"
 #include "proto/report.pb.h"
 #include "proto/run_config.pb.h"
 
 namespace distill {
-
-// Largest difference to a logit recorded at export, times max(1, |logit|).
-inline constexpr double kExportTolerance = 1e-4;
 
 // The run that `agreement` compares with: of those that others take as teacher the
 // last in the plan's order; where there is none, the first run. "" without runs.
@@ -22,10 +20,10 @@ std::string ReferenceRun(const v1::PlanConfig& plan);
 
 // Reads RUN_DIR/<run>/export of every run of a resolved plan, verifies it against the
 // logits recorded there, and measures it on the test split of the run's data set.
-// Fills in all of Report but job_seconds. Agreement is 1 for the reference, and 0
-// where the reference cannot read the run's examples. For a process that did not train
-// the models; set its threads first (distillation/models/threads.h).
-// Errors name the run:
+// A model from a file is loaded from `programs`. Fills in all of Report but job_seconds. Agreement
+// is 1 for the reference, and 0 where the reference cannot read the run's examples. For a process
+// that did not train the models; set its threads first (distillation/models/threads.h). Errors name
+// the run:
 //   NOT_FOUND            it has no export: let it finish. Or a data file is missing.
 //   DATA_LOSS            export or data file damaged, or the logits are not those recorded.
 //   FAILED_PRECONDITION  an export of another format version, or for other data.
@@ -33,13 +31,15 @@ std::string ReferenceRun(const v1::PlanConfig& plan);
 //   OUT_OF_RANGE         an id recorded at export is not in the split.
 //   others               of FileSystem and LibTorch.
 absl::StatusOr<v1::Report> EvaluatePlan(FileSystem& files, Clock& clock, const std::string& run_dir,
-                                        const v1::PlanConfig& plan);
+                                        const v1::PlanConfig& plan,
+                                        const ModelDirectory& programs = {});
 
 // Writes the logits that the export of a run gives the whole test split to a .npy file, float32
 // [examples, classes]. `wanted` is "RUN=FILE"; empty: nothing to do. Errors as of EvaluatePlan;
 // NOT_FOUND where the plan has no such run, INVALID_ARGUMENT for another form.
 absl::Status WriteTestLogits(FileSystem& files, const std::string& run_dir,
-                             const v1::PlanConfig& plan, const std::string& wanted);
+                             const v1::PlanConfig& plan, const std::string& wanted,
+                             const ModelDirectory& programs = {});
 
 // Whether an error of EvaluatePlan lies in the data or the exports, so that evaluating
 // them again gives it again.

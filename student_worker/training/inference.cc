@@ -31,11 +31,13 @@ class EvaluationMode {
   const bool training_;
 };
 
-// On the model's device.
+// On the model's device; one without parameters is on the host.
 absl::StatusOr<at::Tensor> ToDevice(const Model& model, const TensorView& examples) {
   ASSIGN_OR_RETURN(at::Tensor tensor, CopyToTensor(examples));
+  const std::vector<at::Tensor> parameters = model.Parameters();
+  if (parameters.empty()) return tensor;
   RETURN_IF_ERROR(CallTorch("moving examples to the model's device",
-                            [&] { tensor = tensor.to(model.Parameters().front().device()); }));
+                            [&] { tensor = tensor.to(parameters.front().device()); }));
   return tensor;
 }
 
@@ -44,7 +46,7 @@ absl::StatusOr<at::Tensor> ToDevice(const Model& model, const TensorView& exampl
 absl::StatusOr<TensorView> ComputeLogits(Model& model, const DataSet& data, v1::Split split,
                                          std::span<const uint64_t> ids) {
   const EvaluationMode mode(model);
-  const int64_t classes = model.plan().layers.back().outputs;
+  const int64_t classes = model.plan().classes;
   std::vector<float> logits;
   logits.reserve(ids.size() * static_cast<size_t>(classes));
   for (size_t begin = 0; begin < ids.size(); begin += kBlockExamples) {

@@ -1,13 +1,16 @@
 #include "student_worker/training/trainer.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 #include <variant>
 
@@ -17,8 +20,10 @@
 #include "common/random/random.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
+#include "distillation/models/create_model.h"
 #include "distillation/models/export/manifest.h"
 #include "distillation/models/model.h"
+#include "distillation/models/model_file.h"
 #include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
 #include "distillation/objectives/hidden_logits.h"
@@ -34,10 +39,13 @@ namespace {
 
 // The stream of the initial values, apart from those of distillation/order.
 constexpr uint64_t kInitialValuesStream = uint64_t{1} << 62;
+// And of what a program draws in a step: dropout.
+constexpr uint64_t kNoiseStream = uint64_t{1} << 63;
 constexpr int64_t kExportCheckExamples = 64;
 constexpr char kModelPrefix[] = "model/";
 constexpr char kOptimizerPrefix[] = "optimizer/";
 constexpr char kStep[] = "step";
+constexpr char kProgram[] = "program";
 
 double WeightOf(const TermInfo& term, const StepValues& values) {
   switch (term.weight) {
@@ -69,6 +77,26 @@ absl::Status CheckStep(const Safetensors& part, int64_t step) {
   return absl::DataLossError(absl::StrCat("a part of the checkpoint is not of step ", step));
 }
 
+// Of a program: an architecture always can be.
+absl::Status CheckTrainable(const Model& model) {
+  if (!IsProgram(model.config())) return absl::OkStatus();
+  const std::string what = absl::StrCat("model file ", ProgramFile(model.config()).file());
+  const std::vector<at::Tensor> parameters = model.Parameters();
+  if (parameters.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, " has no parameter that asks for a gradient; script it without ",
+                     "torch.jit.freeze, or take it as it is with export_only: true"));
+  }
+  std::set<const void*> places;
+  for (const at::Tensor& parameter : parameters) {
+    if (places.insert(parameter.const_data_ptr()).second) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": two of its parameters are one (tied weights), which TorchScript ",
+                     "does not keep; give each its own values"));
+  }
+  return absl::OkStatus();
+}
+
 class ReplicatedTrainer final : public Trainer {
  public:
   ReplicatedTrainer(const TrainerOptions& options, std::shared_ptr<const DataSet> data,
@@ -80,13 +108,17 @@ class ReplicatedTrainer final : public Trainer {
         phases_(phases),
         order_(std::move(order)),
         objective_(std::move(objective)),
-        labels_(std::move(labels)) {}
+        labels_(std::move(labels)),
+        noise_seed_(Mix(options.seed, kNoiseStream, 0)) {}
 
   absl::Status Init(const TrainerOptions& options) {
-    auto model = Model::Create(run_.model(), data_->example_dims(), data_->classes(),
-                               Mix(options.seed, kInitialValuesStream, 0));
-    if (!model.ok()) return Annotate(model.status(), absl::StrCat("model of run ", run_.name()));
+    const std::string what = absl::StrCat("model of run ", run_.name());
+    auto model = CreateModel(run_.model(), data_->example_dims(), data_->classes(),
+                             Mix(options.seed, kInitialValuesStream, 0), options.programs);
+    if (!model.ok()) return Annotate(model.status(), what);
     model_ = *std::move(model);
+    if (run_.export_only()) return absl::OkStatus();
+    RETURN_IF_ERROR(Annotate(CheckTrainable(*model_), what));
     for (const TensorSpec& spec : model_->plan().tensors) {
       if (spec.trained) names_.push_back(spec.name);
     }
@@ -160,6 +192,7 @@ class ReplicatedTrainer final : public Trainer {
     ASSIGN_OR_RETURN(const auto state, optimizer_->State());
     for (const auto& [name, tensor] : state) shared.tensors[kOptimizerPrefix + name] = tensor;
     shared.metadata[kStep] = absl::StrCat(step);
+    if (IsProgram(run_.model())) shared.metadata[kProgram] = ProgramFile(model_->config()).sha256();
     return shared;
   }
 
@@ -173,6 +206,7 @@ class ReplicatedTrainer final : public Trainer {
   absl::Status Restore(int64_t step, const Safetensors& shared, const Safetensors& rank) override {
     RETURN_IF_ERROR(CheckStep(shared, step));
     RETURN_IF_ERROR(CheckStep(rank, step));
+    RETURN_IF_ERROR(CheckProgramOf(shared));
     absl::Status status = model_->SetTensors(WithPrefix(shared, kModelPrefix));
     if (status.ok()) status = optimizer_->SetState(WithPrefix(shared, kOptimizerPrefix));
     if (status.ok()) return status;
@@ -180,11 +214,20 @@ class ReplicatedTrainer final : public Trainer {
                                             std::string(status.message())));
   }
 
-  std::vector<uint64_t> GradientBucketBytes() const override { return reducer_->BucketBytes(); }
+  std::vector<uint64_t> GradientBucketBytes() const override {
+    return reducer_ == nullptr ? std::vector<uint64_t>() : reducer_->BucketBytes();
+  }
+
+  void DescribeModel(v1::ExportManifest& manifest) const override {
+    *manifest.mutable_model() = model_->config();
+    manifest.set_parameters(model_->plan().parameters);
+  }
 
   absl::StatusOr<std::map<std::string, TensorView>> ModelTensors() const override {
     return model_->Tensors();
   }
+
+  absl::StatusOr<std::string> ModelProgram() const override { return model_->Serialized(); }
 
   absl::StatusOr<ExportCheck> MakeExportCheck() override {
     const v1::Split split = data_->size(v1::VALIDATION) > 0 ? v1::VALIDATION : v1::TRAIN;
@@ -211,6 +254,7 @@ class ReplicatedTrainer final : public Trainer {
 
     phases_->Enter(Phase::kForward);
     reducer_->BeforeForward();
+    if (IsProgram(run_.model())) SeedNoise(step);
     ASSIGN_OR_RETURN(const at::Tensor logits, model_->Forward(examples));
     std::vector<double> weights;
     for (const TermInfo& term : objective_.terms()) weights.push_back(WeightOf(term, values));
@@ -307,6 +351,26 @@ class ReplicatedTrainer final : public Trainer {
     return result;
   }
 
+  // What a program draws is a function of the step too, so that a resumed run draws it again.
+  void SeedNoise(int64_t step) {
+    at::Generator generator = at::detail::getDefaultCPUGenerator();
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_current_seed(
+        Mix(noise_seed_, static_cast<uint64_t>(step), static_cast<uint64_t>(collectives_->rank())));
+  }
+
+  // The values would fit another module that computes something else.
+  absl::Status CheckProgramOf(const Safetensors& shared) const {
+    if (!IsProgram(run_.model())) return absl::OkStatus();
+    const auto it = shared.metadata.find(kProgram);
+    const std::string& now = ProgramFile(model_->config()).sha256();
+    if (it != shared.metadata.end() && it->second == now) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "run ", run_.name(), ": the checkpoint was trained with the model file of SHA-256 ",
+        it == shared.metadata.end() ? "(none)" : it->second, ", and ",
+        ProgramFile(run_.model()).file(), " is now ", now, "; put the former file back"));
+  }
+
   // Each rank's statistics are of its own part of the batch; their mean is taken where
   // they are used. Averaging is linear, so how often makes no difference but rounding.
   absl::Status AverageBuffers() {
@@ -331,6 +395,7 @@ class ReplicatedTrainer final : public Trainer {
   std::map<std::pair<std::string, std::string>, HiddenLogits> hidden_logits_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<GradientReducer> reducer_;
+  const uint64_t noise_seed_;
 };
 
 }  // namespace

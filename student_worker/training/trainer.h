@@ -16,6 +16,7 @@
 #include "distillation/data/data_set.h"
 #include "distillation/labels/soft_labels.h"
 #include "distillation/models/export/export.h"
+#include "distillation/models/model_directory.h"
 #include "distillation/order/order.h"
 #include "distillation/schedules/schedule_timeline.h"
 #include "proto/run_config.pb.h"
@@ -29,6 +30,8 @@ struct TrainerOptions {
   v1::RunConfig run;
   // Of the plan: initial values, order and labelled subset are drawn from it.
   uint64_t seed = 0;
+  // Where a model from a file is loaded from.
+  ModelDirectory programs = {};
 };
 
 // By (teacher role, output), rows as in Slice.
@@ -47,7 +50,8 @@ struct StepResult {
 class Trainer {
  public:
   // `collectives` and `phases` outlive the trainer. INVALID_ARGUMENT where configuration
-  // and data do not fit: the message names the field.
+  // and data do not fit: the message names the field. For a model from a file also the errors
+  // of ModelDirectory::Load, and FAILED_PRECONDITION where it does not fit or cannot be trained.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(const TrainerOptions& options,
                                                          std::shared_ptr<const DataSet> data,
                                                          Collectives* collectives,
@@ -79,7 +83,11 @@ class Trainer {
                                const Safetensors& rank) = 0;
   virtual std::vector<uint64_t> GradientBucketBytes() const = 0;
 
+  // Of the export's manifest: the model, as it was loaded, and how many parameters it has.
+  virtual void DescribeModel(v1::ExportManifest& manifest) const = 0;
   virtual absl::StatusOr<std::map<std::string, TensorView>> ModelTensors() const = 0;
+  // As Model::Serialized.
+  virtual absl::StatusOr<std::string> ModelProgram() const = 0;
   // The logits of a few examples, for whoever loads the export.
   virtual absl::StatusOr<ExportCheck> MakeExportCheck() = 0;
 };

@@ -9,6 +9,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/models/export/export.h"
 #include "distillation/run_config/digests.h"
+#include "student_worker/training/verify_export.h"
 
 namespace distill {
 namespace {
@@ -96,7 +97,7 @@ absl::Status ExportModel(const SessionTools& tools, WorldControl& control, Train
                          const DataSet& data) {
   const v1::World& world = control.world();
   v1::ExportManifest manifest;
-  *manifest.mutable_model() = world.run().model();
+  trainer.DescribeModel(manifest);
   for (const int64_t dim : data.example_dims()) manifest.add_example_dims(dim);
   manifest.set_classes(data.classes());
   manifest.set_scale(world.data_set().scale());
@@ -108,9 +109,12 @@ absl::Status ExportModel(const SessionTools& tools, WorldControl& control, Train
   manifest.set_seed(world.seed());
   ASSIGN_OR_RETURN(const ExportCheck check, trainer.MakeExportCheck());
   ASSIGN_OR_RETURN(const auto tensors, trainer.ModelTensors());
+  ASSIGN_OR_RETURN(const std::string program, trainer.ModelProgram());
   const std::string path = absl::StrCat(world.run_id(), "/export");
-  ASSIGN_OR_RETURN(
-      manifest, WriteExport(*tools.files, JoinPath(tools.run_dir, path), manifest, tensors, check));
+  const std::string folder = JoinPath(tools.run_dir, path);
+  ASSIGN_OR_RETURN(manifest, WriteExport(*tools.files, folder, manifest, tensors, check, program));
+  ASSIGN_OR_RETURN(const Export written, ReadExport(*tools.files, folder));
+  RETURN_IF_ERROR(Annotate(VerifyExport(written, tools.programs), folder));
   v1::FinishRunRequest request;
   request.set_fence(control.fence());
   request.set_generation(world.generation());

@@ -69,10 +69,11 @@ std::shared_ptr<const DataSet> Data() {
   return *data;
 }
 
-// Trains nothing; its state says whose it is.
+// Trains nothing; its state says whose it is. It says to have computed `logits` of (1, 2).
 class FakeTrainer final : public Trainer {
  public:
-  explicit FakeTrainer(int rank, absl::Status agreement) : rank_(rank), agreement_(agreement) {}
+  FakeTrainer(int rank, absl::Status agreement, std::vector<float> logits)
+      : rank_(rank), agreement_(agreement), logits_(std::move(logits)) {}
 
   absl::StatusOr<std::vector<ExampleView>> Slice(int64_t) override { return None(); }
   absl::StatusOr<StepResult> Step(int64_t, const StepValues&, const TeacherLabels&) override {
@@ -95,15 +96,21 @@ class FakeTrainer final : public Trainer {
   absl::StatusOr<std::map<std::string, TensorView>> ModelTensors() const override {
     return Linear();
   }
+  void DescribeModel(v1::ExportManifest& manifest) const override {
+    *manifest.mutable_model() = World().run().model();
+  }
+  absl::StatusOr<std::string> ModelProgram() const override { return std::string(); }
   absl::StatusOr<ExportCheck> MakeExportCheck() override {
     return ExportCheck{MakeTensorView(ElementType::kInt64, {1}, std::vector<int64_t>{0}),
-                       MakeTensorView(ElementType::kFloat32, {1, 2}, std::vector<float>{0, 1})};
+                       MakeTensorView(ElementType::kFloat32, {1, 2}, logits_),
+                       MakeTensorView(ElementType::kFloat32, {1, 2}, std::vector<float>{1, 2})};
   }
 
  private:
   static absl::Status None() { return absl::UnimplementedError("not in this test"); }
   const int rank_;
   const absl::Status agreement_;
+  const std::vector<float> logits_;
 };
 
 class FullDisk final : public FakeFileSystem {
@@ -136,7 +143,7 @@ class CheckpointingTest : public ::testing::Test {
         tools.coordinator = &coordinator_;
         auto control = WorldControl::Create(World(), /*fence=*/5);
         ASSERT_TRUE(control.ok()) << control.status();
-        FakeTrainer trainer(rank, agreement_);
+        FakeTrainer trainer(rank, agreement_, logits_);
         statuses[rank] = body(tools, **control, trainer, **collectives);
       });
     }
@@ -157,6 +164,8 @@ class CheckpointingTest : public ::testing::Test {
   // Only rank 0 asks it anything.
   FakeRunCalls coordinator_;
   absl::Status agreement_;
+  // Those of Linear().
+  std::vector<float> logits_ = {10, 17};
 };
 
 TEST_F(CheckpointingTest, WhatIsCommittedIsReadBackByEveryRank) {
@@ -259,6 +268,18 @@ TEST_F(CheckpointingTest, ARunWhoseExportCannotBeWrittenIsNotFinished) {
   });
   EXPECT_EQ(statuses[0].code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(statuses[0].message()), HasSubstr("/runs/r/export/"));
+  EXPECT_THAT(coordinator_.finished, IsEmpty());
+}
+
+TEST_F(CheckpointingTest, ARunWhoseExportComputesSomethingElseIsNotFinished) {
+  logits_ = {10, 18};
+  const auto data = Data();
+  const auto statuses = OnEveryRank([&](const SessionTools& tools, WorldControl& control,
+                                        Trainer& trainer, Collectives& collectives) {
+    return FinishWithExport(tools, control, trainer, collectives, *data);
+  });
+  EXPECT_EQ(statuses[0].code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(statuses[0].message()), HasSubstr("class 1: logit 17"));
   EXPECT_THAT(coordinator_.finished, IsEmpty());
 }
 

@@ -110,6 +110,7 @@ class Session {
     TrainerOptions options;
     options.run = run_;
     options.seed = world_.seed();
+    options.programs = tools_.programs;
     ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, data_, collectives_.get(), &phases_));
     RETURN_IF_ERROR(OpenLabelSets());
     if (world_.has_resume_from()) {

@@ -16,6 +16,7 @@
 #include "common/rpc/transport.h"
 #include "coordinator/client/run_calls.h"
 #include "distillation/data/data_set.h"
+#include "distillation/models/model_directory.h"
 #include "proto/coordinator.pb.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
@@ -53,6 +54,8 @@ struct SessionTools {
   Executor* label_executor = nullptr;
   // Where recorded labels are read from the disk.
   Executor* reading_executor = nullptr;
+  // Where models from files are loaded from.
+  ModelDirectory programs = {};
   // Kept over worlds and runs.
   std::shared_ptr<LabelHeads> heads = std::make_shared<LabelHeads>();
   std::function<double()> random;

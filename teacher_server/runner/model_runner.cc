@@ -18,6 +18,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "common/status/status_macros.h"
 #include "common/tensor_view/tensor_view.h"
@@ -55,6 +56,7 @@ absl::Status CheckFinite(const std::string& output, const at::Tensor& values) {
 
 // The last layer, whose tensors are the last two.
 std::shared_ptr<const LabelHead> HeadOf(const Model& model) {
+  if (model.plan().layers.empty()) return nullptr;
   const std::vector<at::Tensor> parameters = model.Parameters();
   const LayerSpec& last = model.plan().layers.back();
   if (last.kind != LayerSpec::Kind::kLinear || last.relu || !last.bias) return nullptr;
@@ -77,7 +79,7 @@ class ModelRunner final : public Runner {
     description_.numerics_class = NumericsClass();
     description_.example_dims = std::move(options.example_dims);
     description_.classes = options.classes;
-    description_.outputs = {"logits"};
+    description_.outputs = model_->OutputNames();
     description_.head = HeadOf(*model_);
     model_->SetTraining(false);
   }
@@ -113,10 +115,14 @@ class ModelRunner final : public Runner {
           "the examples have another shape than the model was exported for");
     }
     for (const std::string& output : batch.outputs) {
-      if (output == "logits" || (output == kHiddenOutput && description_.head != nullptr)) continue;
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the model has no output '", output, "'; it has 'logits'",
-          description_.head == nullptr ? "" : absl::StrCat(" and '", kHiddenOutput, "'")));
+      const bool hidden = output == kHiddenOutput && description_.head != nullptr;
+      if (hidden || std::ranges::find(description_.outputs, output) != description_.outputs.end()) {
+        continue;
+      }
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model has no output '", output, "'; it has ",
+                       absl::StrJoin(description_.outputs, ", "),
+                       description_.head == nullptr ? "" : absl::StrCat(" and ", kHiddenOutput)));
     }
     absl::MutexLock lock(&mu_);
     if (in_flight_ == max_in_flight_) {
@@ -155,16 +161,15 @@ class ModelRunner final : public Runner {
     const at::Tensor examples =
         at::from_blob(const_cast<std::byte*>(batch.examples.bytes.data()), batch.examples.dims,
                       at::TensorOptions().dtype(at::kFloat));
-    ASSIGN_OR_RETURN(const at::Tensor hidden, model_->Hidden(examples));
+    ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs,
+                     model_->Outputs(examples, batch.outputs));
     std::map<std::string, TensorView> computed;
-    for (const std::string& output : batch.outputs) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const std::string& output = batch.outputs[i];
       if (!computed.contains(output)) {
-        at::Tensor values = hidden;
-        if (output != kHiddenOutput) {
-          ASSIGN_OR_RETURN(values, model_->Head(hidden));
-        }
         // A model of one layer has the examples themselves, which do not outlive the batch.
-        values = values.is_alias_of(examples) ? values.clone() : values.contiguous();
+        at::Tensor values =
+            outputs[i].is_alias_of(examples) ? outputs[i].clone() : outputs[i].contiguous();
         RETURN_IF_ERROR(CheckFinite(output, values));
         computed[output] = Share(std::move(values));
       }

@@ -1,4 +1,4 @@
-// The Runner of the built-in architectures.
+// The Runner of every Model: an architecture or a program.
 #ifndef TEACHER_SERVER_RUNNER_MODEL_RUNNER_H_
 #define TEACHER_SERVER_RUNNER_MODEL_RUNNER_H_
 
@@ -30,9 +30,9 @@ struct ModelRunnerOptions {
   int max_in_flight = 2;
 };
 
-// A runner with one output, "logits" [rows, classes], and a head that shares the model's memory.
-// It computes on `executor`: a serial one, the only user of its device. Both pointers must outlive
-// it.
+// A runner with the outputs of the model, each [rows, classes], and of an architecture a head that
+// shares its memory. It computes on `executor`: a serial one, the only user of its device. Both
+// pointers must outlive it.
 std::unique_ptr<Runner> MakeModelRunner(std::unique_ptr<Model> model, ModelRunnerOptions options,
                                         Executor* executor, Clock* clock);
 

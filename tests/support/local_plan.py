@@ -101,8 +101,8 @@ class LocalPlan:
     def run(self, *settings, config=SMALL):
         return self._start("run", config, "--run-dir", self.path, *settings)
 
-    def resume(self):
-        return self._start("resume", self.path)
+    def resume(self, *flags):
+        return self._start("resume", self.path, *flags)
 
     def _start(self, *arguments):
         with open(self._output, "ab") as output:

@@ -56,7 +56,7 @@ absl::StatusOr<Export> ReadAll(FileSystem& files, const std::string& folder) {
 absl::StatusOr<v1::ExportManifest> WriteExport(FileSystem& files, const std::string& folder,
                                                v1::ExportManifest manifest,
                                                const std::map<std::string, TensorView>& tensors,
-                                               const ExportCheck& check) {
+                                               const ExportCheck& check, std::string_view program) {
   Safetensors weights;
   weights.tensors = tensors;
   ASSIGN_OR_RETURN(const std::string bytes, SerializeSafetensors(weights));
@@ -71,6 +71,9 @@ absl::StatusOr<v1::ExportManifest> WriteExport(FileSystem& files, const std::str
   RETURN_IF_ERROR(files.RemoveTree(manifest_path));
   RETURN_IF_ERROR(WriteFileAtomically(files, JoinPath(folder, kExportWeightsFile), bytes));
   RETURN_IF_ERROR(WriteSafetensors(files, JoinPath(folder, kExportCheckFile), recorded));
+  const std::string program_path = JoinPath(folder, kExportProgramFile);
+  RETURN_IF_ERROR(program.empty() ? files.RemoveTree(program_path)
+                                  : WriteFileAtomically(files, program_path, program));
   RETURN_IF_ERROR(WriteFileAtomically(files, manifest_path, text));
   return manifest;
 }

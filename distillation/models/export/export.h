@@ -4,6 +4,8 @@
 //     weights.safetensors   parameters and buffers
 //     check.safetensors     "ids" int64 [n], "logits" float32 [n, classes] and, of the
 //                           first m of them, "examples" float32 [m, example dims...]
+//     model.pt              of a model that came as TorchScript: that, with these values, for use
+//                           elsewhere; never read here
 //     manifest.json         written last: without it, no export
 //
 // Ids of the check are of the VALIDATION split, or of TRAIN where there is none.
@@ -14,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,12 +43,13 @@ struct Export {
 };
 
 // Writes an export to `folder`, replacing a former one, and returns the manifest with
-// everything filled in that CompleteManifest fills in. Errors of FileSystem
-// (RESOURCE_EXHAUSTED: the disk is full) and of CompleteManifest.
+// everything filled in that CompleteManifest fills in. `program`: Model::Serialized, may be empty.
+// Errors of FileSystem (RESOURCE_EXHAUSTED: the disk is full) and of CompleteManifest.
 absl::StatusOr<v1::ExportManifest> WriteExport(FileSystem& files, const std::string& folder,
                                                v1::ExportManifest manifest,
                                                const std::map<std::string, TensorView>& tensors,
-                                               const ExportCheck& check);
+                                               const ExportCheck& check,
+                                               std::string_view program = {});
 
 // Only the manifest, checked against itself. NOT_FOUND: there is no export here.
 absl::StatusOr<v1::ExportManifest> ReadExportManifest(FileSystem& files, const std::string& folder);

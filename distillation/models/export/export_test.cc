@@ -59,6 +59,29 @@ TEST(ExportTest, TheExamplesOfTheCheckAreKeptWhereThereAreAny) {
   EXPECT_EQ(read->check.examples.as<float>()[1], 4);
 }
 
+TEST(ExportTest, AModelWithoutTensorsIsRead) {
+  FakeFileSystem files;
+  v1::ExportManifest manifest = Manifest();
+  manifest.mutable_model()->clear_architecture();
+  v1::ModelFile& file = *manifest.mutable_model()->mutable_aot_inductor();
+  file.set_file("a.pt2");
+  file.set_sha256(std::string(64, '5'));
+  file.add_outputs("logits");
+  ASSERT_TRUE(WriteExport(files, "/e", manifest, {}, Check()).ok());
+  const auto read = ReadExport(files, "/e");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->tensors.empty());
+  EXPECT_EQ(read->manifest.model().aot_inductor().file(), "a.pt2");
+}
+
+TEST(ExportTest, TheProgramLiesBesideTheWeightsWhereThereIsOne) {
+  FakeFileSystem files;
+  ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), Check(), "module").ok());
+  EXPECT_EQ(*files.Read("/e/model.pt", 100), "module");
+  ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), Check()).ok());
+  EXPECT_FALSE(*files.Exists("/e/model.pt"));
+}
+
 TEST(ExportTest, AnAlteredWeightIsDataLoss) {
   FakeFileSystem files;
   ASSERT_TRUE(WriteExport(files, "/e", Manifest(), Tensors(), Check()).ok());

@@ -7,11 +7,14 @@
 #include "absl/status/statusor.h"
 #include "distillation/models/export/export.h"
 #include "distillation/models/model.h"
+#include "distillation/models/model_directory.h"
 
 namespace distill {
 
-// In evaluation mode, on the host. Errors of Model::Create and SetTensors.
-absl::StatusOr<std::unique_ptr<Model>> LoadModel(const Export& exported);
+// In evaluation mode, on the host. A program is loaded from `programs`, and must be the file that
+// was exported. Errors of CreateModel and SetTensors.
+absl::StatusOr<std::unique_ptr<Model>> LoadModel(const Export& exported,
+                                                 const ModelDirectory& programs = {});
 
 }  // namespace distill
 

@@ -12,6 +12,7 @@
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/architecture.h"
+#include "distillation/models/model_file.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace distill {
@@ -48,13 +49,13 @@ absl::Status CheckNames(const v1::ExportManifest& manifest) {
       "\"; they must be ", kExportWeightsFile, " and ", kExportCheckFile));
 }
 
-absl::Status CheckConsistent(const v1::ExportManifest& manifest) {
-  if (manifest.format_version() != kExportFormatVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("format_version is ", manifest.format_version(), ", but this program reads ",
-                     kExportFormatVersion, "; use the version of the program that wrote it"));
+// What only a program's file could tell is taken from the manifest.
+absl::Status CheckModel(const v1::ExportManifest& manifest) {
+  if (IsProgram(manifest.model())) {
+    RETURN_IF_ERROR(CheckProgram(manifest.model()));
+    if (!ProgramFile(manifest.model()).sha256().empty()) return absl::OkStatus();
+    return absl::DataLossError("the SHA-256 of its model file is missing; export the model again");
   }
-  RETURN_IF_ERROR(CheckNames(manifest));
   ASSIGN_OR_RETURN(const ModelPlan plan, PlanOf(manifest));
   if (static_cast<uint64_t>(plan.parameters) != manifest.parameters() ||
       static_cast<uint64_t>(plan.multiply_adds) != manifest.multiply_adds()) {
@@ -62,6 +63,17 @@ absl::Status CheckConsistent(const v1::ExportManifest& manifest) {
         "it names ", manifest.parameters(), " parameters and ", manifest.multiply_adds(),
         " multiply-adds, but its model has ", plan.parameters, " and ", plan.multiply_adds));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckConsistent(const v1::ExportManifest& manifest) {
+  if (manifest.format_version() != kExportFormatVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("format_version is ", manifest.format_version(), ", but this program reads ",
+                     kExportFormatVersion, "; use the version of the program that wrote it"));
+  }
+  RETURN_IF_ERROR(CheckNames(manifest));
+  RETURN_IF_ERROR(CheckModel(manifest));
   if (!manifest.class_names().empty() &&
       manifest.class_names_size() != static_cast<int>(manifest.classes())) {
     return absl::DataLossError(absl::StrCat("it has ", manifest.class_names_size(),
@@ -106,17 +118,26 @@ std::string ExportFingerprint(const v1::ExportManifest& manifest) {
   AppendText(text, absl::StrCat(manifest.classes(), ",", manifest.class_names_size()));
   for (const std::string& name : manifest.class_names()) AppendText(text, name);
   AppendText(text, manifest.weights_sha256());
+  if (IsProgram(model)) {
+    const v1::ModelFile& file = ProgramFile(model);
+    AppendText(text, model.has_aot_inductor() ? "aot_inductor" : "torch_script");
+    AppendText(text, file.sha256());
+    AppendText(text, absl::StrJoin(file.example_dims(), ","));
+    for (const std::string& output : file.outputs()) AppendText(text, output);
+  }
   return Sha256Hex(text);
 }
 
 absl::Status CompleteManifest(std::string_view weights_file_bytes, v1::ExportManifest& manifest) {
-  ASSIGN_OR_RETURN(const ModelPlan plan, PlanOf(manifest));
+  if (!IsProgram(manifest.model())) {
+    ASSIGN_OR_RETURN(const ModelPlan plan, PlanOf(manifest));
+    manifest.set_parameters(plan.parameters);
+    manifest.set_multiply_adds(plan.multiply_adds);
+  }
   manifest.set_format_version(kExportFormatVersion);
   manifest.set_weights_file(kExportWeightsFile);
   manifest.set_check_file(kExportCheckFile);
   manifest.set_weights_sha256(Sha256Hex(weights_file_bytes));
-  manifest.set_parameters(plan.parameters);
-  manifest.set_multiply_adds(plan.multiply_adds);
   manifest.set_fingerprint(ExportFingerprint(manifest));
   return CheckConsistent(manifest);
 }
@@ -161,6 +182,7 @@ absl::Status CheckWeightsFile(const v1::ExportManifest& manifest, std::string_vi
 
 absl::Status CheckTensors(const v1::ExportManifest& manifest,
                           const std::map<std::string, TensorView>& tensors) {
+  if (IsProgram(manifest.model())) return absl::OkStatus();  // its file has the names
   ASSIGN_OR_RETURN(const ModelPlan plan, PlanOf(manifest));
   for (const TensorSpec& spec : plan.tensors) {
     const auto it = tensors.find(spec.name);

@@ -150,6 +150,47 @@ TEST(Manifest, ModelForOtherDataIsRefused) {
               HasSubstr("[3], but the data set has [3,1]"));
 }
 
+v1::ExportManifest ProgramManifest() {
+  v1::ExportManifest manifest = Manifest();
+  v1::ModelFile& file = *manifest.mutable_model()->mutable_torch_script();
+  manifest.mutable_model()->clear_architecture();
+  manifest.mutable_model()->clear_widths();
+  file.set_file("a.pt");
+  file.add_outputs("logits");
+  file.set_sha256(std::string(64, '5'));
+  manifest.set_parameters(17);
+  manifest.set_multiply_adds(0);
+  EXPECT_TRUE(CompleteManifest("weights", manifest).ok());
+  return manifest;
+}
+
+TEST(Manifest, AProgramIsNamedByItsDigestAndNotByItsPlace) {
+  const v1::ExportManifest manifest = ProgramManifest();
+  const auto read = ParseManifest(Text(manifest));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->SerializeAsString(), manifest.SerializeAsString());
+  EXPECT_EQ(read->parameters(), 17u);
+  EXPECT_TRUE(CheckTensors(*read, Tensors()).ok());
+  const auto changed = [&](auto change) {
+    v1::ExportManifest other = ProgramManifest();
+    change(*other.mutable_model()->mutable_torch_script());
+    return ExportFingerprint(other) != manifest.fingerprint();
+  };
+  EXPECT_TRUE(changed([](auto& file) { file.set_sha256(std::string(64, '6')); }));
+  EXPECT_TRUE(changed([](auto& file) { file.add_example_dims(3); }));
+  EXPECT_TRUE(changed([](auto& file) { file.add_outputs("more"); }));
+  EXPECT_FALSE(changed([](auto& file) { file.set_file("elsewhere/b.pt"); }));
+}
+
+TEST(Manifest, AProgramWithoutItsDigestOrWithAPathThatLeavesTheDirectoryIsRefused) {
+  v1::ExportManifest manifest = ProgramManifest();
+  manifest.mutable_model()->mutable_torch_script()->clear_sha256();
+  EXPECT_EQ(ParseManifest(Text(manifest)).status().code(), absl::StatusCode::kDataLoss);
+  manifest = ProgramManifest();
+  manifest.mutable_model()->mutable_torch_script()->set_file("../a.pt");
+  EXPECT_EQ(ParseManifest(Text(manifest)).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ModelDigest, ChangesWithNameTypeShapeAndBytes) {
   const std::string before = ModelDigest(Tensors());
   EXPECT_EQ(ModelDigest(Tensors()), before);

@@ -1,0 +1,34 @@
+// TorchScript modules made from source text, as files, for tests.
+#ifndef DISTILLATION_MODELS_SCRIPT_MODULES_H_
+#define DISTILLATION_MODELS_SCRIPT_MODULES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/files/file_system.h"
+#include "common/tensor_view/tensor_view.h"
+
+namespace distill {
+
+// A module that computes what the architecture "mlp" does with these tensors, by the same names.
+// Its forward takes `x` and returns the expression `result` of `logits`.
+std::string MlpScript(const std::map<std::string, TensorView>& tensors,
+                      std::string_view result = "logits");
+
+// A 3x3 convolution to three channels with batch normalisation, as torch.nn has it, and a linear
+// layer. Reads [n, 1, h, w].
+std::string ConvNetScript(int64_t classes, uint64_t seed);
+
+// A module without tensors whose forward is this body, of `self` and `x`.
+std::string ScriptOf(std::string_view body);
+
+// Writes files of a model directory, and its manifest.
+absl::Status WriteModelDirectory(FileSystem& files, const std::string& folder,
+                                 const std::map<std::string, std::string>& programs);
+
+}  // namespace distill
+
+#endif  // DISTILLATION_MODELS_SCRIPT_MODULES_H_
