@@ -136,7 +136,6 @@ class Ends(Terminals):
         terminal.press("C-c")
         terminal.wait("the end", lambda: terminal.shown("ended with 130"))
         self.assertTrue(terminal.cursor_is_shown())
-        os.kill(student, signal.SIGKILL)
 
     def test_sigterm_ends_it_with_the_cursor_shown(self):
         terminal = self.terminal(120)
