@@ -44,7 +44,9 @@ std::string Percent(double share) {
 }
 
 // Three digits at least, without a decimal where nobody reads it.
-std::string Rate(double rate) { return absl::StrFormat(rate < 99.95 ? "%.1f" : "%.0f", rate); }
+std::string Rate(double rate) {
+  return rate < 99.95 ? absl::StrFormat("%.1f", rate) : absl::StrFormat("%.0f", rate);
+}
 
 std::string Bar(double share) {
   const int filled = static_cast<int>(kBarWidth * std::clamp(share, 0.0, 1.0));
