@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "cli/command_line/command_line.h"
+#include "cli/commands/command_tools.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/console.h"
 #include "cli/terminal/posix_terminal.h"
 #include "common/clock/clock.h"
 #include "common/files/posix_file_system.h"
@@ -31,6 +33,7 @@ int main(int argc, char** argv) {
   if (getcwd(working_directory, sizeof(working_directory)) != nullptr) {
     tools.working_directory = working_directory;
   }
+  if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0) tools.ask = distill::AskOnTerminal;
   const distill::Command command =
       distill::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
   return static_cast<int>(distill::Execute(tools, command));

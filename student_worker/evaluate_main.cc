@@ -5,19 +5,22 @@
 
 #include "cli/command_line/command_line.h"
 #include "cli/command_line/model_flags.h"
+#include "cli/errors/failure_text.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/report/report.h"
+#include "cli/version/version.h"
 #include "common/clock/clock.h"
 #include "common/files/posix_file_system.h"
 #include "distillation/models/model_directory.h"
 #include "distillation/models/threads.h"
+#include "distillation/models/torch_version.h"
 #include "student_worker/evaluation/evaluation.h"
 
 namespace distill {
 namespace {
 
-int Fail(ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "evaluate: %s\n", message.c_str());
+int Fail(ExitCode code, const absl::Status& status) {
+  std::fprintf(stderr, "evaluate: %s\n", WithSomeId(status, code).c_str());
   return static_cast<int>(code);
 }
 
@@ -31,27 +34,28 @@ int Main(int argc, char** argv) {
   app.add_option("--logits", logits, "RUN=FILE: its logits of the test split, .npy, too");
   ModelFlags models;
   AddModelFlags(app, models);
-  app.add_option("--threads", threads, "Compute threads")->check(CLI::Range(1, 1024));
+  app.add_option("--threads", threads, "Of LibTorch, 1 by default")->check(CLI::Range(1, 1024));
+  app.add_flag("--version")->description("Its version and build; --json for scripts");
+  if (AnswerVersion("evaluate", TorchVersion(), {argv + 1, argv + argc})) return 0;
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return Fail(ExitCode::kUsage, error.what());
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    return Fail(ExitCode::kUsage, absl::InvalidArgumentError(error.what()));
   }
   PosixFileSystem files;
   SystemClock clock;
   absl::Status status = SetComputeThreads(threads);
-  if (!status.ok()) return Fail(ExitCode::kRunFailed, status.ToString());
-  const auto plan = ReadPlan(files, plan_path, {}, {});
-  if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status().ToString());
+  if (!status.ok()) return Fail(ExitCode::kRunFailed, status);
+  const auto plan = ReadPlan(files, plan_path, {}, std::nullopt);
+  if (!plan.ok()) return Fail(ExitCode::kConfiguration, plan.status());
   const ModelDirectory programs(&files, {models.dir, models.allow_executable});
   const auto report = EvaluatePlan(files, clock, run_dir, *plan, programs);
   const ExitCode code = IsDataProblem(report.status()) ? ExitCode::kData : ExitCode::kRunFailed;
-  if (!report.ok()) return Fail(code, report.status().ToString());
+  if (!report.ok()) return Fail(code, report.status());
   status = WriteFileAtomically(files, out, ReportToJson(*report));
   if (status.ok()) status = WriteTestLogits(files, run_dir, *plan, logits, programs);
-  return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status.ToString());
+  return status.ok() ? 0 : Fail(ExitCode::kRunFailed, status);
 }
 
 }  // namespace

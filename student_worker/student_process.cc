@@ -10,6 +10,7 @@
 #include "common/executor/thread_executor.h"
 #include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
 #include "coordinator/client/coordinator_client.h"
@@ -103,9 +104,10 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   // The coordinator says when there is nothing left to do; a signal comes before that, and who
   // started this process must not take its end for the run's.
   shutdown.OnRequest([&] {
-    worker.Stop(absl::CancelledError(
-        "stopped by a signal; the runs go on from their last checkpoints once they have a worker "
-        "again"));
+    worker.Stop(WithErrorId(absl::CancelledError("stopped by a signal; the runs go on from their "
+                                                 "last checkpoints once they have a worker "
+                                                 "again"),
+                            ErrorId::kStoppedResumable));
   });
   const absl::Cleanup forget = [&] { shutdown.OnRequest(nullptr); };
   ASSIGN_OR_RETURN(attendance,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/codec.h"
@@ -23,9 +24,10 @@ namespace {
 absl::Status CheckPreprocessing(const v1::ExportManifest& manifest, const v1::DataSetConfig& data) {
   const auto same = [](const char* field, double exported, double served) -> absl::Status {
     if (exported == served) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat("the model was trained on data with ", field,
-                                                      " ", exported, " and data_set.", field,
-                                                      " is ", served, "; train it anew"));
+    return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                           "the model was trained on data with ", field, " ", exported,
+                           " and data_set.", field, " is ", served, "; train it anew")),
+                       ErrorId::kTeacherData);
   };
   RETURN_IF_ERROR(same("scale", manifest.scale(), data.scale()));
   RETURN_IF_ERROR(same("mean", manifest.mean(), data.mean()));
@@ -49,7 +51,9 @@ absl::StatusOr<CanaryRecord> CanaryOf(const Export& exported, const std::string&
   if (kept < 1 || check.examples.dims != dims || check.ids.type != ElementType::kInt64 ||
       check.ids.elements() < kept || logits.size() != 2 || logits[0] < kept ||
       logits[1] != int64_t{manifest.classes()} || check.logits.type != ElementType::kFloat32) {
-    return absl::DataLossError("its recorded answers do not fit it; export the model again");
+    return WithErrorId(
+        absl::DataLossError("its recorded answers do not fit it; export the model again"),
+        ErrorId::kExportDamaged);
   }
   const auto ids = check.ids.as<int64_t>().first(static_cast<size_t>(kept));
   record.ids.assign(ids.begin(), ids.end());
@@ -77,10 +81,12 @@ absl::StatusOr<Serving> LoadServing(FileSystem& files, const std::string& run_di
   ASSIGN_OR_RETURN(const Export exported, ReadExport(files, folder));
   const v1::ExportManifest& manifest = exported.manifest;
   if (manifest.fingerprint() != order.fingerprint()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "export ", folder, " has the fingerprint ", manifest.fingerprint().substr(0, 12),
-        "... and the run names ", order.fingerprint().substr(0, 12),
-        "...; is --run-dir the folder that the students write to?"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            "export ", folder, " has the fingerprint ", manifest.fingerprint().substr(0, 12),
+            "... and the run names ", order.fingerprint().substr(0, 12),
+            "...; is --run-dir the folder that the students write to?")),
+        ErrorId::kTeacherFingerprint);
   }
   Serving serving;
   ASSIGN_OR_RETURN(serving.data, DataSet::Load(files, order.data_set(), DataSet::Files::kTraining));

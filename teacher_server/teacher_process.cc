@@ -17,6 +17,7 @@
 #include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
 #include "common/rpc/server.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
 #include "distillation/models/model_directory.h"
@@ -140,7 +141,7 @@ class Serves {
   // Of an order that a newer one has replaced: nothing.
   void SetState(v1::TeacherState::State state, const v1::Serve& order, const absl::Status& why,
                 const std::string& numerics_class = "") {
-    const std::string message(why.message());
+    const std::string message = MessageWithId(why);
     {
       absl::MutexLock lock(&mu_);
       if (state_.state() == v1::TeacherState::DRAINING || !Holds(order)) return;

@@ -1,7 +1,8 @@
 #include "cli/process/main.h"
+#include "distillation/models/torch_version.h"
 #include "teacher_server/teacher_process.h"
 
 int main(int argc, char** argv) {
   return distill::ProcessMain(distill::ProcessKind::kTeacherServer, argc, argv,
-                              distill::RunTeacherServer);
+                              distill::RunTeacherServer, distill::TorchVersion());
 }

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/command_line/completion_point.h"
 #include "cli/command_line/model_flags.h"
 #include "cli/terminal/color.h"
 
@@ -38,15 +39,21 @@ struct RunCommand {
   ColorChoice color = ColorChoice::kAuto;
   // Of the processes that are started here.
   ModelFlags models;
+  // Here and below: say what would be done, and change nothing.
+  bool dry_run = false;
 };
 struct ResumeCommand {
   std::string run_dir;
   ColorChoice color = ColorChoice::kAuto;
   // As of RunCommand.
   ModelFlags models;
+  bool dry_run = false;
 };
 struct StopCommand {
   std::string run_dir;
+  // Ask nobody on a terminal.
+  bool yes = false;
+  bool dry_run = false;
   // Of processes that were started by hand; empty: what runs on this machine.
   std::string coordinator;
 };
@@ -74,6 +81,7 @@ struct LabelCommand {
   uint32_t block_rows = 64;
   // Of the teacher servers that are started here.
   ModelFlags models;
+  bool dry_run = false;
 };
 struct DigestCommand {
   // DIR or DIR/RUN.
@@ -93,6 +101,9 @@ struct MetricsListCommand {
   // At most one.
   bool json = false;
   bool markdown = false;
+};
+struct MetricsExplainCommand {
+  std::string name;
 };
 struct ConfigExplainCommand {
   // A path, or the end of one; empty: the top level.
@@ -125,6 +136,33 @@ struct LogsCommand {
   bool follow = false;
   std::optional<size_t> tail;
 };
+struct ExplainCommand {
+  // "DST-1101"; empty: all.
+  std::string id;
+  // At most one.
+  bool json = false;
+  bool markdown = false;
+};
+struct DoctorCommand {
+  // Empty: without a plan.
+  std::string config;
+  std::vector<std::string> settings;
+  // Where a plan's results would go.
+  std::string run_dir = ".";
+  bool json = false;
+};
+struct CommandReferenceCommand {};
+struct CompletionCommand {
+  std::string shell;
+};
+// What a completion script asks: the words after the program's name, the last one up to the
+// cursor.
+struct CompleteCommand {
+  std::vector<std::string> words;
+};
+struct VersionCommand {
+  bool json = false;
+};
 
 // Nothing to do but print: help and version on stdout with exit code 0, a usage
 // error on stderr with exit code 2.
@@ -136,12 +174,20 @@ struct PrintAndExit {
 using Command =
     std::variant<RunCommand, ResumeCommand, StopCommand, StatusCommand, LabelCommand, DigestCommand,
                  ConfigShowCommand, ConfigValidateCommand, ConfigExplainCommand,
-                 ConfigReferenceCommand, MetricsListCommand, WatchCommand, TopCommand, LogsCommand,
-                 ModelManifestCommand, PrintAndExit>;
+                 ConfigReferenceCommand, MetricsListCommand, MetricsExplainCommand, WatchCommand,
+                 TopCommand, LogsCommand, ModelManifestCommand, ExplainCommand, DoctorCommand,
+                 CommandReferenceCommand, CompletionCommand, CompleteCommand, VersionCommand,
+                 PrintAndExit>;
 
 // `arguments` without the program's name. Every usage error is a PrintAndExit
 // that names the nearest command or flag.
 Command ParseCommandLine(const std::vector<std::string>& arguments);
+
+// docs/commands.md: what --help prints of each command.
+std::string CommandPage();
+
+// `words` as of CompleteCommand. Bash gives "--flag=value" as three words.
+CompletionPoint FindCompletionPoint(const std::vector<std::string>& words);
 
 }  // namespace distill
 

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
 namespace distill {
 namespace {
 
@@ -129,12 +134,124 @@ TEST(CommandLine, ModelsFromFilesAreListedAndAllowed) {
   EXPECT_FALSE(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).models.allow_executable);
 }
 
-TEST(CommandLine, HelpBeginsWithTwoExamplesAndExitsWithZero) {
-  const PrintAndExit help = Printed({"--help"});
-  EXPECT_EQ(help.code, ExitCode::kDone);
-  EXPECT_THAT(help.text, HasSubstr("distillctl run examples/fashion_mnist.yaml"));
-  EXPECT_THAT(help.text, HasSubstr("distillctl status"));
-  EXPECT_THAT(help.text, HasSubstr("Exit codes"));
+TEST(CommandLine, HelpOfEveryCommandBeginsWithTwoExamplesOfItAndExitsWithZero) {
+  EXPECT_THAT(Printed({"--help"}).text, HasSubstr("Exit codes"));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{},
+                                             {"run"},
+                                             {"resume"},
+                                             {"stop"},
+                                             {"status"},
+                                             {"digest"},
+                                             {"label"},
+                                             {"config"},
+                                             {"config", "show"},
+                                             {"config", "validate"},
+                                             {"config", "explain"},
+                                             {"config", "reference"},
+                                             {"metrics"},
+                                             {"metrics", "list"},
+                                             {"metrics", "explain"},
+                                             {"explain"},
+                                             {"doctor"},
+                                             {"completion"},
+                                             {"reference"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.push_back("--help");
+    const PrintAndExit help = Printed(arguments);
+    EXPECT_EQ(help.code, ExitCode::kDone);
+    std::string named = "  distillctl";
+    for (const std::string& word : command) named += " " + word;
+    const std::string first = "Examples:\n";
+    ASSERT_THAT(help.text, ::testing::StartsWith(first));
+    size_t examples = 0;
+    for (size_t at = first.size(); at < help.text.find("\n\n"); at = help.text.find('\n', at) + 1) {
+      const std::string line = help.text.substr(at, help.text.find('\n', at) - at);
+      EXPECT_THAT(line, HasSubstr(named.substr(2)));
+      ++examples;
+    }
+    EXPECT_EQ(examples, 2u) << help.text;
+  }
+}
+
+TEST(CommandLine, FlagsAreGroupedInHelp) {
+  const std::string help = Printed({"run", "--help"}).text;
+  EXPECT_THAT(help, HasSubstr("Where:\n"));
+  EXPECT_THAT(help, HasSubstr("Changes to the plan:\n"));
+}
+
+TEST(CommandLine, AUsageErrorHasAnIdAndSaysWhatExplainsIt) {
+  const std::pair<std::vector<std::string>, const char*> errors[] = {
+      {{"statsu"}, "DST-1001"},
+      {{"run", "f", "--run-dri=d"}, "DST-1002"},
+      {{"run", "f"}, "DST-1003"},
+      {{"run", "f", "--run-dir", "d", "--seed", "x"}, "DST-1004"},
+      {{"explain", "--json", "--markdown"}, "DST-1004"},
+      {{"completion", "csh"}, "DST-1004"},
+  };
+  for (const auto& [arguments, id] : errors) {
+    const PrintAndExit usage = Printed(arguments);
+    EXPECT_EQ(usage.code, ExitCode::kUsage);
+    EXPECT_THAT(usage.text, HasSubstr(std::string(" [") + id + "]\n"));
+    EXPECT_THAT(usage.text,
+                ::testing::EndsWith(std::string("More: distillctl explain ") + id + "\n"));
+  }
+}
+
+TEST(CommandLine, AFlagGoesBeforeItsEnvironmentVariable) {
+  setenv("DISTILL_SEED", "5", 1);
+  setenv("DISTILL_RUN_DIR", "from/environment", 1);
+  const auto run = std::get<RunCommand>(ParseCommandLine({"run", "f"}));
+  const auto flagged =
+      std::get<RunCommand>(ParseCommandLine({"run", "f", "--run-dir=d", "--seed=7"}));
+  unsetenv("DISTILL_SEED");
+  unsetenv("DISTILL_RUN_DIR");
+  EXPECT_EQ(run.seed, 5u);
+  EXPECT_EQ(run.run_dir, "from/environment");
+  EXPECT_EQ(flagged.seed, 7u);
+  EXPECT_EQ(flagged.run_dir, "d");
+}
+
+TEST(CommandLine, CommandsThatChangeSomethingCanBeTriedDry) {
+  EXPECT_TRUE(
+      std::get<RunCommand>(ParseCommandLine({"run", "f", "--run-dir=d", "--dry-run"})).dry_run);
+  EXPECT_TRUE(std::get<ResumeCommand>(ParseCommandLine({"resume", "d", "--dry-run"})).dry_run);
+  EXPECT_TRUE(std::get<StopCommand>(ParseCommandLine({"stop", "d", "--dry-run"})).dry_run);
+  EXPECT_TRUE(std::get<LabelCommand>(ParseCommandLine({"label", "f", "--run=r", "--run-dir=d",
+                                                       "--out=o", "--dry-run"}))
+                  .dry_run);
+  EXPECT_TRUE(std::get<StopCommand>(ParseCommandLine({"stop", "d", "--yes"})).yes);
+}
+
+TEST(CommandLine, VersionIsAnsweredForPeopleAndForScripts) {
+  EXPECT_FALSE(std::get<VersionCommand>(ParseCommandLine({"--version"})).json);
+  EXPECT_TRUE(std::get<VersionCommand>(ParseCommandLine({"--version", "--json"})).json);
+}
+
+TEST(CommandLine, WhatHelpsTakesItsArguments) {
+  EXPECT_EQ(std::get<ExplainCommand>(ParseCommandLine({"explain"})).id, "");
+  EXPECT_EQ(std::get<ExplainCommand>(ParseCommandLine({"explain", "DST-1101"})).id, "DST-1101");
+  EXPECT_EQ(std::get<DoctorCommand>(ParseCommandLine({"doctor"})).run_dir, ".");
+  const auto doctor = std::get<DoctorCommand>(
+      ParseCommandLine({"doctor", "--config", "f", "--run-dir=d", "--json"}));
+  EXPECT_EQ(doctor.config, "f");
+  EXPECT_EQ(doctor.run_dir, "d");
+  EXPECT_TRUE(doctor.json);
+  EXPECT_EQ(std::get<CompletionCommand>(ParseCommandLine({"completion", "zsh"})).shell, "zsh");
+  EXPECT_EQ(std::get<MetricsExplainCommand>(ParseCommandLine({"metrics", "explain", "m"})).name,
+            "m");
+}
+
+TEST(CommandLine, WordsToCompleteAreTakenAsTheyAre) {
+  const Command command = ParseCommandLine({"__complete", "--", "run", "--help"});
+  EXPECT_THAT(std::get<CompleteCommand>(command).words, ElementsAre("run", "--help"));
+}
+
+TEST(CommandLine, ThePageInDocsIsWhatHelpPrints) {
+  std::ifstream file("docs/commands.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  EXPECT_EQ(page.str(), CommandPage()) << "write it anew: distillctl reference >docs/commands.md";
 }
 
 TEST(CommandLine, EveryCommandAnswersHelpEvenWhenOtherArgumentsAreWrong) {

@@ -16,17 +16,21 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command_line/model_flags.h"
-#include "cli/commands/metrics_list.h"
+#include "cli/commands/answers.h"
+#include "cli/commands/console.h"
+#include "cli/commands/dry_run.h"
 #include "cli/commands/model_digest.h"
 #include "cli/commands/plan_display.h"
 #include "cli/commands/plan_follower.h"
 #include "cli/commands/show_logs.h"
+#include "cli/errors/failure_text.h"
 #include "cli/label_recording/record_labels.h"
+#include "cli/label_recording/recording_plan.h"
 #include "cli/local_run/local_run.h"
+#include "cli/local_run/model_comparison.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/plan_file/plan_origins.h"
-#include "cli/plan_reference/plan_reference.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/live_table.h"
 #include "cli/progress/plan_view.h"
@@ -35,7 +39,7 @@
 #include "cli/report/live_verdict.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
-#include "common/metrics/catalogue.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "distillation/models/model_directory.h"
@@ -49,21 +53,6 @@ constexpr char kDistillctl[] = "distillctl";
 // A table that goes into a pipe or a file.
 constexpr int kPipedColumns = 120;
 constexpr int kPipedRows = 10000;
-
-void Say(const std::string& text) {
-  std::fprintf(stderr, "%s\n", text.c_str());
-  std::fflush(stderr);
-}
-
-void Print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
-}
-
-ExitCode Fail(const absl::Status& status, std::optional<ExitCode> code = std::nullopt) {
-  Say(absl::StrCat("distillctl: ", std::string(status.message())));
-  return code.value_or(ExitCodeOf(status));
-}
 
 // Jitter needs no seed that anybody could want to repeat.
 std::function<double()> Jitter() {
@@ -105,7 +94,7 @@ absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools, const ModelF
 }
 
 ExitCode Finish(const Outcome& outcome) {
-  if (!outcome.message.empty()) Say(absl::StrCat("distillctl: ", outcome.message));
+  if (!outcome.message.empty()) Say(FailureText(outcome.message, outcome.code));
   return outcome.code;
 }
 
@@ -180,6 +169,19 @@ ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunD
   return Finish(CompareModels(*local, directory, plan, began));
 }
 
+ExitCode DryRun(const CommandTools& tools, const RunCommand& command, const RunDirectory& directory,
+                const v1::PlanConfig& plan) {
+  const auto local = LocalTools(tools, command.models);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+  const bool here = command.coordinator.empty();
+  if (const absl::Status status = here ? directory.CheckNew() : absl::OkStatus(); !status.ok()) {
+    return Fail(status);
+  }
+  Print(here ? DryRunHere(plan, local->programs, command.run_dir)
+             : DryRunElsewhere(plan, command.coordinator, command.run_dir));
+  return ExitCode::kDone;
+}
+
 ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
                              tools.working_directory);
@@ -191,6 +193,7 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
     return Fail(status);
   }
   RunDirectory directory(tools.files, command.run_dir);
+  if (command.dry_run) return DryRun(tools, command, directory, *plan);
   if (!command.coordinator.empty()) {
     return RunElsewhere(tools, command, directory, *plan);
   }
@@ -210,6 +213,12 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
     return Fail(status);
   }
+  if (command.dry_run) {
+    const auto local = LocalTools(tools, command.models);
+    if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+    Print(DryResume(*plan, local->programs, command.run_dir));
+    return ExitCode::kDone;
+  }
   return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
@@ -222,15 +231,34 @@ bool IsDistillctl(int64_t pid) {
   return length > 0 && absl::EndsWith(std::string(path, length), absl::StrCat("/", kDistillctl));
 }
 
+// Asks on a terminal only: a script that got this far means it.
+bool Confirmed(const CommandTools& tools, const std::string& name) {
+  if (!tools.ask) return true;
+  return tools.ask(absl::StrCat("This ends the work of plan ", name,
+                                ". Type its name to stop it: ")) == name;
+}
+
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
-  if (const auto plan = directory.ReadPlan(); !plan.ok()) return Fail(plan.status());
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  if (command.dry_run) {
+    const auto listed = directory.ReadProcesses();
+    if (!listed.ok()) return Fail(listed.status());
+    Print(DryStop(*plan, *listed, command.coordinator, command.run_dir));
+    return ExitCode::kDone;
+  }
   const auto client = ConnectTo(tools, directory, command.coordinator);
   if (!client.ok()) return Fail(client.status());
   // Only who answers for this directory is told to stop: pids are used again.
   if (const auto status = (*client)->GetPlan(); !status.ok()) return Fail(status.status());
   const auto processes = directory.ReadProcesses();
   if (!processes.ok()) return Fail(processes.status());
+  if (!command.yes && !Confirmed(tools, plan->name())) {
+    return Fail(WithErrorId(absl::CancelledError("that is not the plan's name: it goes on"),
+                            ErrorId::kNotConfirmed),
+                ExitCode::kUsage);
+  }
   for (const ProcessEntry& process : *processes) {
     if (!command.coordinator.empty()) break;
     if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
@@ -253,12 +281,13 @@ bool IsDone(const CommandTools& tools, const std::string& run_dir) {
   return done.ok() && *done && processes.ok() && processes->empty();
 }
 
-ExitCode SayDone(const CommandTools& tools, const std::string& run_dir) {
+ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, bool json) {
   const RunDirectory directory(tools.files, run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
-  Print(
-      absl::StrCat("plan ", plan->name(), " is done; see ", directory.FilePath("report.md"), "\n"));
+  const std::string report = directory.FilePath(json ? "report.json" : "report.md");
+  Print(json ? DoneJson(plan->name(), report)
+             : absl::StrCat("plan ", plan->name(), " is done; see ", report, "\n"));
   return ExitCode::kDone;
 }
 
@@ -267,7 +296,7 @@ ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
   if (command.coordinator.empty() && IsDone(tools, command.run_dir)) {
-    return SayDone(tools, command.run_dir);
+    return SayDone(tools, command.run_dir, command.json);
   }
   const auto client = ConnectTo(tools, directory, command.coordinator);
   if (!client.ok()) return Fail(client.status());
@@ -296,7 +325,7 @@ void PrintLine(const std::string& line) { Print(absl::StrCat(line, "\n")); }
 
 ExitCode Do(const CommandTools& tools, const WatchCommand& command) {
   if (!command.run_dir.empty() && command.coordinator.empty() && IsDone(tools, command.run_dir)) {
-    return SayDone(tools, command.run_dir);
+    return SayDone(tools, command.run_dir, command.json);
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());
@@ -379,6 +408,12 @@ ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   RecordLabelsRequest request;
   request.what = {command.run, command.role, command.run_dir, command.block_rows};
+  if (command.dry_run) {
+    const auto recording = PlanRecording(*tools.files, *plan, request.what);
+    if (!recording.ok()) return Fail(recording.status());
+    Print(DryLabel(command, *plan, *recording, local->programs));
+    return ExitCode::kDone;
+  }
   request.directory = command.out;
   request.teachers = command.teachers;
   request.teacher_servers = command.teacher_servers;
@@ -427,23 +462,10 @@ ExitCode Do(const CommandTools& tools, const ConfigValidateCommand& command) {
   return ExitCode::kDone;
 }
 
-ExitCode Do(const CommandTools&, const MetricsListCommand& command) {
-  Print(command.json       ? MetricsJson(Catalogue())
-        : command.markdown ? MetricsMarkdown(Catalogue())
-                           : MetricsText(Catalogue()));
-  return ExitCode::kDone;
-}
-
-ExitCode Do(const CommandTools&, const ConfigExplainCommand& command) {
-  const auto text = ExplainField(command.field);
-  if (!text.ok()) return Fail(text.status(), ExitCode::kUsage);
-  Print(*text);
-  return ExitCode::kDone;
-}
-
-ExitCode Do(const CommandTools&, const ConfigReferenceCommand&) {
-  Print(ConfigurationPage());
-  return ExitCode::kDone;
+// The others answer without a plan that runs.
+template <typename Question>
+ExitCode Do(const CommandTools& tools, const Question& question) {
+  return Answer(tools, question);
 }
 
 ExitCode Do(const CommandTools& tools, const ModelManifestCommand& command) {

@@ -1,6 +1,7 @@
 #include "cli/commands/metrics_list.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -74,7 +75,7 @@ std::string MetricsJson(std::span<const MetricRow> rows) {
     entry["more"] = row.more;
     list.push_back(std::move(entry));
   }
-  return list.dump(2) + "\n";
+  return nlohmann::ordered_json{{"version", 1}, {"metrics", std::move(list)}}.dump(2) + "\n";
 }
 
 std::string MetricsMarkdown(std::span<const MetricRow> rows) {

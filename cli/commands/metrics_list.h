@@ -11,7 +11,7 @@ namespace distill {
 
 // For people: name, kind and labels, then what it is, a metric a paragraph.
 std::string MetricsText(std::span<const MetricRow> rows);
-// A list of {name, type, of, labels, unit, buckets, help, more}, pretty-printed; `of` is
+// {"version": 1, "metrics": [{name, type, of, labels, unit, buckets, help, more}]}; `of` is
 // "every process" or a kind of process. `buckets` are there for histograms only.
 std::string MetricsJson(std::span<const MetricRow> rows);
 // docs/metrics_list.md: a heading and a table for each kind of process.

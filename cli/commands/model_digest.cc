@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/safetensors/safetensors.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/export/export.h"
 #include "distillation/models/export/manifest.h"
@@ -53,8 +54,10 @@ absl::StatusOr<std::string> LatestModelDigest(FileSystem& files, const std::stri
     ASSIGN_OR_RETURN(const bool whole, files.Exists(JoinPath(checkpoint, "manifest.json")));
     if (whole) return DigestOfCheckpoint(files, checkpoint);
   }
-  return absl::NotFoundError(
-      absl::StrCat("run ", run, " in ", run_dir, " has neither an export nor a checkpoint yet"));
+  return WithErrorId(
+      absl::NotFoundError(absl::StrCat("run ", run, " in ", run_dir,
+                                       " has neither an export nor a checkpoint yet")),
+      ErrorId::kNoExport);
 }
 
 }  // namespace distill

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 
@@ -16,8 +17,10 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(const std::string& 
   if (descriptor < 0) return absl::ErrnoToStatus(errno, absl::StrCat("lock ", folder));
   std::unique_ptr<FolderLock> lock(new FolderLock(descriptor));
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        folder, ": another process works there; wait for its end, or take another folder"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            folder, ": another process works there; wait for its end, or take another folder")),
+        ErrorId::kFolderInUse);
   }
   return lock;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -121,7 +122,8 @@ absl::Status LabelRecorder::Step() {
 }
 
 absl::Status LabelRecorder::NobodyLeft() const {
-  absl::Status last = absl::UnavailableError("there is no teacher server to ask");
+  absl::Status last = WithErrorId(absl::UnavailableError("there is no teacher server to ask"),
+                                  ErrorId::kNoTeacherReady);
   for (const Teacher& teacher : teachers_) {
     if (!teacher.given_up.has_value()) return absl::OkStatus();
     last = *teacher.given_up;

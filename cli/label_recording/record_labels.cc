@@ -8,6 +8,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/errors/failure_text.h"
 #include "cli/label_recording/folder_lock.h"
 #include "cli/label_recording/local_teachers.h"
 #include "cli/launcher/supervisor.h"
@@ -42,10 +43,11 @@ class Recording {
     if (status.ok()) return {};
     if (tools_.shutdown->requested()) {
       const std::string reason = tools_.shutdown->reason();
-      return {reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted,
-              absl::StrCat("stopped by ", reason, "; the same command goes on")};
+      const ExitCode code = reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
+      return {code,
+              WithSomeId(absl::StrCat("stopped by ", reason, "; the same command goes on"), code)};
     }
-    return {ExitCodeOf(status), std::string(status.message())};
+    return {ExitCodeOf(status), WithSomeId(status, ExitCodeOf(status))};
   }
 
  private:

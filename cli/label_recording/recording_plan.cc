@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "common/config/nearest_name.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/data/data_set.h"
 #include "distillation/label_sets/format.h"
@@ -45,14 +46,17 @@ absl::StatusOr<const v1::TeacherConfig*> FindTeacher(const v1::RunConfig& run,
   const std::string roles = absl::StrJoin(
       run.teachers(), ", ", [](std::string* out, const auto& teacher) { *out += teacher.role(); });
   if (run.teachers().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("run '", run.name(), "' has no teacher; name another one with --run"));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           "run '", run.name(), "' has no teacher; name another one with --run")),
+                       ErrorId::kNoSuchTeacher);
   }
-  return absl::InvalidArgumentError(
-      role.empty() ? absl::StrCat("run '", run.name(), "' has several teachers; choose one of ",
-                                  roles, " with --role")
-                   : absl::StrCat("run '", run.name(), "' has no teacher in the role '", role,
-                                  "'; it has ", roles));
+  return WithErrorId(
+      absl::InvalidArgumentError(
+          role.empty() ? absl::StrCat("run '", run.name(), "' has several teachers; choose one of ",
+                                      roles, " with --role")
+                       : absl::StrCat("run '", run.name(), "' has no teacher in the role '", role,
+                                      "'; it has ", roles)),
+      ErrorId::kNoSuchTeacher);
 }
 
 // The first that a set can hold, in the run's order of preference.
@@ -60,9 +64,11 @@ absl::StatusOr<std::string> CodecOf(const v1::RunConfig& run) {
   for (const std::string& codec : run.labels().codecs()) {
     if (FindLabelSetCodec(codec).ok()) return codec;
   }
-  return absl::UnimplementedError(
-      absl::StrCat("a label set holds labels of all classes, and run '", run.name(),
-                   "' names none of the codecs for them; add dense_fp16 to its labels.codecs"));
+  return WithErrorId(
+      absl::UnimplementedError(
+          absl::StrCat("a label set holds labels of all classes, and run '", run.name(),
+                       "' names none of the codecs for them; add dense_fp16 to its labels.codecs")),
+      ErrorId::kPlanDoesNotHold);
 }
 
 v1::Open OpenOf(const RecordingPlan& plan, const v1::TeacherConfig& teacher,
@@ -88,8 +94,10 @@ absl::StatusOr<RecordingPlan> PlanRecording(FileSystem& files, const v1::PlanCon
                                             const RecordingRequest& request) {
   const v1::RunConfig* run = FindNamed(plan.runs(), request.run);
   if (run == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("the plan has no run '", request.run, "'",
-                                                   SuggestName(request.run, Names(plan.runs()))));
+    return WithErrorId(
+        absl::InvalidArgumentError(absl::StrCat("the plan has no run '", request.run, "'",
+                                                SuggestName(request.run, Names(plan.runs())))),
+        ErrorId::kNoSuchRun);
   }
   ASSIGN_OR_RETURN(const v1::TeacherConfig* teacher, FindTeacher(*run, request.role));
   if (teacher->run().empty()) {
@@ -104,17 +112,21 @@ absl::StatusOr<RecordingPlan> PlanRecording(FileSystem& files, const v1::PlanCon
   RETURN_IF_ERROR(Annotate(CheckCanBeRecorded(run->view()), absl::StrCat("run ", run->name())));
   const uint32_t at_most = plan.serving().max_batch_examples();
   if (request.block_rows == 0 || request.block_rows > at_most) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--block-rows ", request.block_rows, ": a block is one request to a teacher ",
-                     "server, which takes 1 to ", at_most, " (serving.max_batch_examples)"));
+    return WithErrorId(
+        absl::InvalidArgumentError(absl::StrCat(
+            "--block-rows ", request.block_rows, ": a block is one request to a teacher ",
+            "server, which takes 1 to ", at_most, " (serving.max_batch_examples)")),
+        ErrorId::kBadArgument);
   }
   const v1::DataSetConfig* data_set = FindNamed(plan.data_sets(), run->data_set());
   const std::string folder = JoinPath(JoinPath(request.run_dir, teacher->run()), "export");
   const auto manifest = ReadExportManifest(files, folder);
   if (absl::IsNotFound(manifest.status())) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no finished run '", teacher->run(), "' in ", request.run_dir, ": ",
-        std::string(manifest.status().message()), "; train the teacher first: distillctl run"));
+    return WithErrorId(
+        absl::NotFoundError(absl::StrCat(
+            "there is no finished run '", teacher->run(), "' in ", request.run_dir, ": ",
+            std::string(manifest.status().message()), "; train the teacher first: distillctl run")),
+        ErrorId::kNoExport);
   }
   RETURN_IF_ERROR(manifest.status());
   ASSIGN_OR_RETURN(const auto data, DataSet::Load(files, *data_set, DataSet::Files::kTraining));

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
@@ -79,6 +80,13 @@ std::string LogTail(const std::string& path, int lines) {
   return absl::StrJoin(tail, "\n");
 }
 
+int ProcessExit::signal() const { return WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0; }
+
+ErrorId ProcessExit::Id() const {
+  if (signal() == 0) return ErrorId::kProcessExited;
+  return signal() == SIGKILL ? ErrorId::kKilledLikelyForMemory : ErrorId::kKilledBySignal;
+}
+
 std::string ProcessExit::Describe() const {
   if (WIFSIGNALED(wait_status)) {
     const int signal = WTERMSIG(wait_status);
@@ -99,8 +107,9 @@ Supervisor::~Supervisor() {
 
 absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Duration timeout) {
   if (access(spec.argv.at(0).c_str(), X_OK) != 0) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot run ", spec.argv[0], ": ", strerror(errno), "; build it first"));
+    return WithErrorId(absl::NotFoundError(absl::StrCat("cannot run ", spec.argv[0], ": ",
+                                                        strerror(errno), "; build it first")),
+                       ErrorId::kProgramMissing);
   }
   Descriptor log(open(spec.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (log.get() < 0) {
@@ -120,7 +129,10 @@ absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Dur
   argv.push_back(nullptr);
 
   const pid_t pid = fork();
-  if (pid < 0) return absl::ResourceExhaustedError(absl::StrCat("fork: ", strerror(errno)));
+  if (pid < 0) {
+    return WithErrorId(absl::ResourceExhaustedError(absl::StrCat("fork: ", strerror(errno))),
+                       ErrorId::kNoProcess);
+  }
   if (pid == 0) ExecChild(argv.data(), log.get());
   {
     absl::MutexLock lock(&mu_);
@@ -135,8 +147,10 @@ absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Dur
   if (!line.ok()) Kill(spec.name, SIGKILL).IgnoreError();  // it may have ended by itself
   const std::string where = absl::StrCat("; see ", spec.log_path, ":\n", LogTail(spec.log_path, 5));
   if (!line.ok()) {
-    return absl::DeadlineExceededError(
-        absl::StrCat(spec.name, " was not ready within ", absl::FormatDuration(timeout), where));
+    return WithErrorId(
+        absl::DeadlineExceededError(absl::StrCat(spec.name, " was not ready within ",
+                                                 absl::FormatDuration(timeout), where)),
+        ErrorId::kNotReadyInTime);
   }
   return absl::Status(CodeOfEarlyExit(spec.name),
                       absl::StrCat(spec.name, " ended before it was ready", where));

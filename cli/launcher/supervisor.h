@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock/clock.h"
+#include "common/status/error_catalogue.h"
 
 namespace distill {
 
@@ -40,6 +41,10 @@ struct ProcessExit {
   int wait_status = 0;
 
   bool clean() const { return wait_status == 0; }
+  // That killed it; 0: it exited.
+  int signal() const;
+  // Of an end that is not clean.
+  ErrorId Id() const;
   // "student-1 was killed by SIGKILL (often: out of memory)".
   std::string Describe() const;
 };

@@ -15,10 +15,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "cli/command_line/model_flags.h"
+#include "cli/errors/failure_text.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/plan_view.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
@@ -95,8 +97,9 @@ class LocalRun {
     return status.has_value() && status->state() == v1::PlanStatus::FINISHED;
   }
   Outcome Failure(const absl::Status& status) {
-    return {ExitCodeOf(status),
-            absl::StrCat(std::string(status.message()), "\nOnce the cause is gone, ", HowToGoOn())};
+    const ExitCode code = ExitCodeOf(status);
+    return {code,
+            absl::StrCat(WithSomeId(status, code), "\nOnce the cause is gone, ", HowToGoOn())};
   }
   std::string HowToGoOn() const {
     return absl::StrCat("continue with: distillctl resume ", directory_.path());
@@ -104,7 +107,7 @@ class LocalRun {
   Outcome Interrupted() {
     const std::string reason = tools_.shutdown->reason();
     const ExitCode code = reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
-    return {code, absl::StrCat("stopped by ", reason, "; ", HowToGoOn())};
+    return {code, absl::StrCat(WithSomeId("stopped by " + reason, code), "; ", HowToGoOn())};
   }
 
   Outcome Begin() {
@@ -246,13 +249,16 @@ class LocalRun {
     const ExitCode code = ExitCodeOfPlan(status);
     if (code == ExitCode::kDone) return {};
     if (code == ExitCode::kPreempted) {
-      return {code, absl::StrCat("the plan was stopped: ", status.message(), "; ", HowToGoOn())};
+      return {code, absl::StrCat(WithSomeId("the plan was stopped: " + status.message(), code),
+                                 "; ", HowToGoOn())};
     }
     if (code == ExitCode::kConfiguration) {
-      return {code, absl::StrCat(status.message(), "\nCorrect the plan and run it in a new ",
+      return {code, absl::StrCat(WithSomeId(status.message(), code),
+                                 "\nCorrect the plan and run it in a new ",
                                  "--run-dir: ", directory_.path(), " keeps the plan it has")};
     }
-    return {code, absl::StrCat(status.message(), "\nOnce the cause is gone, ", HowToGoOn())};
+    return {code, absl::StrCat(WithSomeId(status.message(), code), "\nOnce the cause is gone, ",
+                               HowToGoOn())};
   }
 
   // Nothing: go on. Any teacher may go as long as one is left; a run without its
@@ -282,16 +288,23 @@ class LocalRun {
       view_.Say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
       return std::nullopt;
     }
-    std::string message = exit.clean()
-                              ? absl::StrCat(exit.name,
-                                             " left before the plan was done: somebody told it "
-                                             "to stop")
-                              : exit.Describe();
-    const std::string tail = LogTail(directory_.LogPath(exit.name), 5);
-    if (!exit.clean() && !tail.empty()) {
-      absl::StrAppend(&message, "; the end of ", directory_.LogPath(exit.name), ":\n", tail);
+    return Outcome{ExitCode::kRunFailed, absl::StrCat(WhyLost(exit), "\n", HowToGoOn())};
+  }
+
+  // With the id that the process itself printed, if any.
+  std::string WhyLost(const ProcessExit& exit) const {
+    if (exit.clean()) {
+      return TextWithId(
+          absl::StrCat(exit.name, " left before the plan was done: somebody told it to stop"),
+          ErrorId::kProcessLeft);
     }
-    return Outcome{ExitCode::kRunFailed, absl::StrCat(message, "\n", HowToGoOn())};
+    const std::string path = directory_.LogPath(exit.name);
+    const std::string tail = LogTail(path, 5);
+    const bool told = exit.signal() == 0 && ErrorIdIn(tail).has_value();
+    std::string message = exit.Describe();
+    if (!told) message = TextWithId(message, exit.Id());
+    if (!tail.empty()) absl::StrAppend(&message, "; the end of ", path, ":\n", tail);
+    return message;
   }
 
   void StopProcesses() {

@@ -7,11 +7,13 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "cli/errors/failure_text.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
 #include "cli/report/html_report.h"
 #include "cli/report/report.h"
 #include "cli/report/verdicts.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -44,7 +46,9 @@ absl::Status WriteReport(const LocalRunTools& tools, RunDirectory& directory,
 }
 
 Outcome OutcomeOf(const absl::Status& status) {
-  return {ExitCodeOf(status), std::string(status.message())};
+  if (status.ok()) return {};
+  const ExitCode code = ExitCodeOf(status);
+  return {code, WithSomeId(status, code)};
 }
 
 }  // namespace
@@ -59,9 +63,10 @@ absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self
       ASSIGN_OR_RETURN(const bool exists, files.Exists(place));
       if (exists) return place;
     }
-    return absl::NotFoundError(absl::StrCat("the program ", name, " is neither at ", places[0],
-                                            " nor at ", places[1], "; build it: bazel build //",
-                                            room, ":", name));
+    return WithErrorId(absl::NotFoundError(absl::StrCat(
+                           "the program ", name, " is neither at ", places[0], " nor at ",
+                           places[1], "; build it: bazel build //", room, ":", name)),
+                       ErrorId::kProgramMissing);
   };
   Programs programs;
   ASSIGN_OR_RETURN(programs.coordinator, find("coordinator", "coordinator"));
@@ -95,16 +100,22 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
   }
   const auto exit = supervisor.WaitForExit(kEvaluationTimeout);
   if (tools.shutdown->requested()) {
-    return {ExitCode::kInterrupted,
-            absl::StrCat("stopped before the models were compared; continue with: distillctl "
-                         "resume ",
-                         directory.path())};
+    return {
+        ExitCode::kInterrupted,
+        absl::StrCat(WithSomeId("stopped before the models were compared", ExitCode::kInterrupted),
+                     "; continue with: distillctl resume ", directory.path())};
   }
-  if (!exit.has_value()) return {ExitCode::kRunFailed, "the evaluation did not end in time"};
+  if (!exit.has_value()) {
+    return {ExitCode::kRunFailed,
+            TextWithId("the evaluation did not end in time", ErrorId::kEvaluationTooSlow)};
+  }
   if (!exit->clean()) {
     const bool exited = WIFEXITED(exit->wait_status);
+    const std::string tail = LogTail(spec.log_path, 5);
+    const bool told = exited && ErrorIdIn(tail).has_value();
+    const std::string end = exit->Describe();
     return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
-            absl::StrCat(exit->Describe(), ":\n", LogTail(spec.log_path, 5),
+            absl::StrCat(told ? end : TextWithId(end, exit->Id()), ":\n", tail,
                          "\nOnce the cause is gone, continue with: distillctl resume ",
                          directory.path())};
   }

@@ -1,12 +1,15 @@
 #include "cli/plan_file/plan_file.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/plan_file/carets.h"
 #include "cli/plan_file/plan_origins.h"
 #include "common/config/config_reader.h"
 #include "common/config/position_map.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/label_sets/format.h"
 #include "distillation/labels/codec.h"
@@ -75,13 +78,26 @@ absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std
                                                     const std::string& working_directory) {
   const auto text = files.Read(path, kMaxPlanBytes);
   if (!text.ok()) {
-    return absl::Status(text.status().code(),
-                        absl::StrCat("cannot read the plan ", std::string(text.status().message()),
-                                     "; check the path"));
+    return WithErrorId(
+        absl::Status(text.status().code(),
+                     absl::StrCat("cannot read the plan ", std::string(text.status().message()),
+                                  "; check the path")),
+        ErrorId::kPlanUnreadable);
   }
+  // Each problem with the line it is about.
+  const auto shown = [&](const absl::Status& status) {
+    // The id is that of the first problem, and stands behind it.
+    std::string problems(status.message());
+    if (const auto id = ErrorIdOf(status); id.has_value()) {
+      problems.insert(std::min(problems.find('\n'), problems.size()), TextWithId("", *id));
+    }
+    return Reworded(status, status.code(), WithCarets(problems, path, *text));
+  };
   v1::PlanConfig plan;
   PositionMap positions;
-  RETURN_IF_ERROR(ParseConfig(*text, path, &plan, &positions));
+  if (const absl::Status status = ParseConfig(*text, path, &plan, &positions); !status.ok()) {
+    return shown(status);
+  }
   for (const std::string& setting : settings) {
     RETURN_IF_ERROR(ApplySetting(setting, &plan, &positions));
   }
@@ -101,7 +117,9 @@ absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std
     }
   }
   PlanWithOrigins read;
-  ASSIGN_OR_RETURN(read.plan, ResolveAndCheck(plan, positions));
+  auto resolved = ResolveAndCheck(plan, positions);
+  if (!resolved.ok()) return shown(resolved.status());
+  read.plan = *std::move(resolved);
   read.origins = std::move(positions);
   NoteReplacedZeros(plan, read.plan, &read.origins);
   return read;
@@ -141,8 +159,10 @@ absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan) {
     }
   }
   if (missing.empty()) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrCat("data files cannot be read; get them, or correct their ",
-                                          "paths:\n", absl::StrJoin(missing, "\n")));
+  return WithErrorId(
+      absl::NotFoundError(absl::StrCat("data files cannot be read; get them, or correct their ",
+                                       "paths:\n", absl::StrJoin(missing, "\n"))),
+      ErrorId::kDataFilesMissing);
 }
 
 absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan) {

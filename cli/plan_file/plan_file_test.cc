@@ -7,6 +7,7 @@
 #include "common/config/config_writer.h"
 #include "common/files/fake_file_system.h"
 #include "common/files/posix_file_system.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
@@ -69,6 +70,22 @@ TEST(PlanFile, AProblemHasItsPlaceInTheFile) {
 TEST(PlanFile, AnUnknownArchitectureOrCodecIsRefusedByName) {
   EXPECT_THAT(Refusal({"runs.teacher.model.architecture=vit"}), HasSubstr("runs[0].model"));
   EXPECT_THAT(Refusal({"runs.distilled.labels={codecs: [zip]}"}), HasSubstr("'zip'"));
+}
+
+TEST(PlanFile, AProblemShowsItsLineWithACaretAndHasAnId) {
+  FakeFileSystem files;
+  ASSERT_TRUE(files.Write("/plan.yaml", "name: x\nseed: three\nrnus: []\n").ok());
+  const auto plan = ReadPlan(files, "/plan.yaml", {}, std::nullopt);
+  EXPECT_EQ(std::string(plan.status().message()),
+            "/plan.yaml:2:7: seed: expects a whole number, has \"three\" [DST-1102]\n"
+            "    seed: three\n"
+            "          ^\n"
+            "/plan.yaml:3:1: unknown field \"rnus\"; did you mean runs?\n"
+            "    rnus: []\n"
+            "    ^");
+  EXPECT_EQ(ErrorIdOf(plan.status()), ErrorId::kIllTypedValue);
+  EXPECT_EQ(ErrorIdOf(ReadPlan(files, "/none.yaml", {}, std::nullopt).status()),
+            ErrorId::kPlanUnreadable);
 }
 
 TEST(PlanFile, AMisspeltFieldIsNamedWithLineColumnAndTheNearestOne) {

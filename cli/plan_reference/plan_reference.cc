@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/plan_reference/plan_descriptors.h"
 #include "common/config/nearest_name.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
@@ -227,16 +228,19 @@ absl::StatusOr<Place> Descend(const std::vector<std::string>& steps) {
       may_skip = false;
       skipped = step;
     } else if (message == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(PathOf(place), " has no fields"));
+      return WithErrorId(absl::InvalidArgumentError(absl::StrCat(PathOf(place), " has no fields")),
+                         ErrorId::kUnknownErrorId);
     } else {
       const std::vector<std::string> known = FieldNames(message);
       // "runs.trainig.steps": what looked like a run's name was not.
       const std::string meant = skipped.empty() ? "" : NearestName(skipped, known);
       const std::string where = place.empty() ? "the plan" : PathOf(place);
-      return absl::InvalidArgumentError(
-          meant.empty()
-              ? absl::StrCat(where, " has no field '", step, "'", SuggestName(step, known))
-              : absl::StrCat(where, " has no field '", skipped, "'; did you mean ", meant, "?"));
+      return WithErrorId(
+          absl::InvalidArgumentError(meant.empty() ? absl::StrCat(where, " has no field '", step,
+                                                                  "'", SuggestName(step, known))
+                                                   : absl::StrCat(where, " has no field '", skipped,
+                                                                  "'; did you mean ", meant, "?")),
+          ErrorId::kUnknownErrorId);
     }
   }
   return place;
@@ -262,20 +266,24 @@ absl::StatusOr<std::vector<Place>> FindPlaces(std::string_view path) {
   }
   if (fields.size() == 1) return found;
   if (!found.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", std::string(path), "' stands at several places; say more of its path:\n  ",
-        absl::StrJoin(found, "\n  ",
-                      [](std::string* out, const Place& place) { *out += PathOf(place); })));
+    return WithErrorId(
+        absl::InvalidArgumentError(absl::StrCat(
+            "'", std::string(path), "' stands at several places; say more of its path:\n  ",
+            absl::StrJoin(found, "\n  ",
+                          [](std::string* out, const Place& place) { *out += PathOf(place); }))),
+        ErrorId::kBadArgument);
   }
   if (steps.size() != 1) return exact.status();
   std::set<std::string> names;
   for (const Place& place : AllPlaces()) names.insert(place.back()->name());
   const std::string nearest =
       NearestName(steps[0], std::vector<std::string>(names.begin(), names.end()));
-  return absl::InvalidArgumentError(
-      absl::StrCat("a plan has no field '", steps[0], "'",
-                   nearest.empty() ? "; distillctl config explain lists those of the top level"
-                                   : absl::StrCat("; did you mean ", nearest, "?")));
+  return WithErrorId(
+      absl::InvalidArgumentError(
+          absl::StrCat("a plan has no field '", steps[0], "'",
+                       nearest.empty() ? "; distillctl config explain lists those of the top level"
+                                       : absl::StrCat("; did you mean ", nearest, "?"))),
+      ErrorId::kUnknownErrorId);
 }
 
 void AppendChoices(const FieldDescriptor* field, const char* before, std::string* out) {

@@ -3,6 +3,7 @@
 #define CLI_PROCESS_MAIN_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "cli/process/process_flags.h"
@@ -11,9 +12,11 @@
 namespace distill {
 
 // Parses the command line, runs `process`, says on stderr why it failed, and returns the
-// exit code. Signals are caught from here on, before anything slow.
+// exit code. Signals are caught from here on, before anything slow. With --version, prints
+// that instead; `libtorch` is the version of a process that links it.
 int ProcessMain(ProcessKind kind, int argc, char** argv,
-                const std::function<absl::Status(const ProcessFlags&, ShutdownSignal&)>& process);
+                const std::function<absl::Status(const ProcessFlags&, ShutdownSignal&)>& process,
+                const std::string& libtorch = "");
 
 }  // namespace distill
 

@@ -5,22 +5,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cli/command_line/usage_error.h"
 #include "common/config/nearest_name.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
-
-const char* NameOf(ProcessKind kind) {
-  switch (kind) {
-    case ProcessKind::kCoordinator:
-      return "coordinator";
-    case ProcessKind::kTeacherServer:
-      return "teacher_server";
-    case ProcessKind::kStudentWorker:
-      return "student_worker";
-  }
-  return "";
-}
 
 const char* DescriptionOf(ProcessKind kind) {
   switch (kind) {
@@ -102,13 +92,17 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--allow-plaintext", flags.allow_plaintext,
                "Talk unencrypted beyond this machine: only on a network you trust");
+  // Answered before the flags are read.
+  app.add_flag("--version")
+      ->description("What this program is and was built with; --json for scripts");
   app.add_option("--ready-fd", flags.ready_fd,
                  "Write one line of JSON with the addresses to this descriptor once serving");
 }
 
 std::string Usage(const char* name, const CLI::ParseError& error, const CLI::App& app,
                   const std::vector<std::string>& given) {
-  std::string text = absl::StrCat(name, ": ", error.what(), "\n");
+  std::string text =
+      absl::StrCat(name, ": ", TextWithId(error.what(), UsageErrorId(error.get_name())), "\n");
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& flag : option->get_lnames()) known.push_back("--" + flag);
@@ -126,11 +120,23 @@ std::string Usage(const char* name, const CLI::ParseError& error, const CLI::App
 
 }  // namespace
 
+const char* ProcessName(ProcessKind kind) {
+  switch (kind) {
+    case ProcessKind::kCoordinator:
+      return "coordinator";
+    case ProcessKind::kTeacherServer:
+      return "teacher_server";
+    case ProcessKind::kStudentWorker:
+      return "student_worker";
+  }
+  return "";
+}
+
 std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
                                                            std::vector<std::string> arguments) {
   ProcessFlags flags;
-  flags.name = NameOf(kind);
-  CLI::App app(DescriptionOf(kind), NameOf(kind));
+  flags.name = ProcessName(kind);
+  CLI::App app(DescriptionOf(kind), ProcessName(kind));
   AddFlags(kind, flags, app);
   const std::vector<std::string> given = arguments;
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -143,7 +149,7 @@ std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
   } catch (const CLI::Success&) {
     return PrintAndExit{app.help(), ExitCode::kDone};
   } catch (const CLI::ParseError& error) {
-    return PrintAndExit{Usage(NameOf(kind), error, app, given), ExitCode::kUsage};
+    return PrintAndExit{Usage(ProcessName(kind), error, app, given), ExitCode::kUsage};
   }
 }
 

@@ -16,6 +16,9 @@ namespace distill {
 
 enum class ProcessKind { kCoordinator, kTeacherServer, kStudentWorker };
 
+// "coordinator", "teacher_server", "student_worker": also what the program is called.
+const char* ProcessName(ProcessKind kind);
+
 struct ProcessFlags {
   std::string name;
   // The folder of the plan, on storage that all hosts share; of the coordinator, where

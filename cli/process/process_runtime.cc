@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/build_info/build_info.h"
 #include "common/lifecycle/ready_notice.h"
 #include "common/metrics/catalogue.h"
 #include "common/random/random.h"
@@ -23,24 +24,12 @@ uint64_t DrawIncarnation() {
   return drawn == 0 ? 1 : drawn;  // 0 means none
 }
 
-std::string RoleOf(ProcessKind kind) {
-  switch (kind) {
-    case ProcessKind::kCoordinator:
-      return "coordinator";
-    case ProcessKind::kTeacherServer:
-      return "teacher_server";
-    case ProcessKind::kStudentWorker:
-      return "student_worker";
-  }
-  return "";
-}
-
 }  // namespace
 
 ProcessRuntime::ProcessRuntime(ProcessKind kind, const ProcessFlags& flags)
     : flags_(flags),
       incarnation_(DrawIncarnation()),
-      metrics_(MetricRegistryOptions{.version = "0.1.0", .role = RoleOf(kind)}),
+      metrics_(MetricRegistryOptions{.version = kVersion, .role = ProcessName(kind)}),
       ready_(absl::UnavailableError("starting")),
       timers_(std::make_unique<ThreadTimerQueue>(&clock_)) {
   const std::map<State, std::string> names = {{State::kStarting, "starting"},

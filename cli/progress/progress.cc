@@ -81,7 +81,17 @@ std::string StatusJson(const v1::PlanStatus& status) {
   options.preserve_proto_field_names = true;
   std::string json;
   if (!google::protobuf::util::MessageToJsonString(status, &json, options).ok()) return "{}\n";
-  return json;
+  // Before the fields, so that a script sees when their meaning changes.
+  nlohmann::ordered_json versioned = {{"version", 1}};
+  versioned.update(nlohmann::ordered_json::parse(json));
+  return versioned.dump(1) + "\n";
+}
+
+std::string DoneJson(const std::string& plan, const std::string& report) {
+  return nlohmann::ordered_json{
+             {"version", 1}, {"name", plan}, {"state", "FINISHED"}, {"report", report}}
+             .dump(1) +
+         "\n";
 }
 
 std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends) {

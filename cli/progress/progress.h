@@ -16,8 +16,10 @@ std::string ProgressLine(const v1::RunStatus& run, const RunTrend* trend = nullp
 
 // The whole status as `distillctl status` prints it: the plan, its runs, its processes.
 std::string StatusText(const v1::PlanStatus& status);
-// The same for scripts.
+// The same for scripts: {"version": 1, ...} with the fields of v1::PlanStatus.
 std::string StatusJson(const v1::PlanStatus& status);
+// Of a plan that is done, whose coordinator is gone: {"version", "name", "state", "report"}.
+std::string DoneJson(const std::string& plan, const std::string& report);
 // One line without a newline: {"version":1,"status":...,"estimates":{RUN:{"steps_per_second",
 // "loss_terms","seconds_left_low","seconds_left_high"}}}, of runs that train.
 std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/config/config_reader.h"
 #include "common/config/config_writer.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -42,16 +43,23 @@ std::string RunDirectory::LogPath(const std::string& process) const {
   return JoinPath(JoinPath(path_, "logs"), process + ".log");
 }
 
-absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
+absl::Status RunDirectory::CheckNew() const {
   ASSIGN_OR_RETURN(const bool exists, files_->Exists(path_));
   if (exists) {
     ASSIGN_OR_RETURN(const std::vector<std::string> names, files_->List(path_));
     if (!names.empty()) {
-      return absl::AlreadyExistsError(
-          absl::StrCat(path_, " is not empty; continue what is there with 'distillctl resume ",
-                       path_, "', or choose another --run-dir"));
+      return WithErrorId(
+          absl::AlreadyExistsError(
+              absl::StrCat(path_, " is not empty; continue what is there with 'distillctl resume ",
+                           path_, "', or choose another --run-dir")),
+          ErrorId::kRunDirectoryNotEmpty);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
+  RETURN_IF_ERROR(CheckNew());
   RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
 }
@@ -59,8 +67,10 @@ absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
 absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
   const auto former = ReadPlan();
   if (former.ok() && RenderYaml(*former) != RenderYaml(plan)) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(path_, " holds another plan; give the coordinator a --run-dir of its own"));
+    return WithErrorId(
+        absl::AlreadyExistsError(absl::StrCat(
+            path_, " holds another plan; give the coordinator a --run-dir of its own")),
+        ErrorId::kAnotherPlanHere);
   }
   if (!former.ok() && !absl::IsNotFound(former.status())) return former.status();
   RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
@@ -71,8 +81,10 @@ absl::StatusOr<v1::PlanConfig> RunDirectory::ReadPlan() const {
   const std::string path = FilePath(kPlanFile);
   const auto text = files_->Read(path, kMaxFileBytes);
   if (absl::IsNotFound(text.status())) {
-    return absl::NotFoundError(absl::StrCat(path_, " holds no plan (", kPlanFile,
-                                            " is missing); start one with 'distillctl run'"));
+    return WithErrorId(
+        absl::NotFoundError(absl::StrCat(path_, " holds no plan (", kPlanFile,
+                                         " is missing); start one with 'distillctl run'")),
+        ErrorId::kNoPlanHere);
   }
   if (!text.ok()) return text.status();
   v1::PlanConfig plan;
@@ -114,7 +126,10 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
   if (absl::IsNotFound(text.status())) return processes;
   if (!text.ok()) return text.status();
   const Json list = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!list.is_array()) return absl::DataLossError(absl::StrCat(path, " is damaged; remove it"));
+  if (!list.is_array()) {
+    return WithErrorId(absl::DataLossError(absl::StrCat(path, " is damaged; remove it")),
+                       ErrorId::kProcessListDamaged);
+  }
   for (const Json& entry : list) {
     if (!entry.is_object()) continue;
     ProcessEntry process;
@@ -134,10 +149,12 @@ absl::StatusOr<std::string> RunDirectory::CoordinatorAddress() const {
   for (const ProcessEntry& process : processes) {
     if (process.role == "coordinator") return process.address;
   }
-  return absl::UnavailableError(
-      absl::StrCat("nothing that distillctl started runs in ", path_,
-                   " on this machine. Continue with: distillctl resume ", path_,
-                   "; or name the coordinator that was started by hand: --coordinator HOST:PORT"));
+  return WithErrorId(
+      absl::UnavailableError(absl::StrCat(
+          "nothing that distillctl started runs in ", path_,
+          " on this machine. Continue with: distillctl resume ", path_,
+          "; or name the coordinator that was started by hand: --coordinator HOST:PORT")),
+      ErrorId::kNothingRunsHere);
 }
 
 }  // namespace distill

@@ -42,6 +42,8 @@ class RunDirectory {
   std::string LogPath(const std::string& process) const;
   std::string FilePath(const std::string& name) const { return JoinPath(path_, name); }
 
+  // Whether Create would find the folder new or empty; ALREADY_EXISTS as there.
+  absl::Status CheckNew() const;
   // Makes the folder and writes the plan. ALREADY_EXISTS: it is there and not empty; the
   // message says what to do.
   absl::Status Create(const v1::PlanConfig& plan);

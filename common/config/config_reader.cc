@@ -15,6 +15,8 @@
 #include "absl/strings/str_join.h"
 #include "common/config/message_filler.h"
 #include "common/config/nearest_name.h"
+#include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -24,16 +26,19 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-absl::Status JoinProblems(const std::vector<std::string>& problems) {
+// All of them under the id of the first.
+absl::Status JoinProblems(const std::vector<std::string>& problems, const MessageFiller& filler) {
   if (problems.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
+  return WithErrorId(absl::InvalidArgumentError(absl::StrJoin(problems, "\n")),
+                     filler.first_problem().value_or(ErrorId::kAnyConfiguration));
 }
 
 absl::Status CheckSize(size_t bytes, std::string_view what, const ConfigLimits& limits) {
   if (bytes <= limits.max_bytes) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": has ", bytes,
-                                                 " bytes; a configuration has at most ",
-                                                 limits.max_bytes));
+  return WithErrorId(absl::InvalidArgumentError(absl::StrCat(std::string(what), ": has ", bytes,
+                                                             " bytes; a configuration has at most ",
+                                                             limits.max_bytes)),
+                     ErrorId::kConfigurationTooLarge);
 }
 
 // May throw.
@@ -41,18 +46,22 @@ absl::Status ParseOrThrow(const std::string& text, const std::string& file, Mess
                           PositionMap* positions, const ConfigLimits& limits) {
   const std::vector<YAML::Node> documents = YAML::LoadAll(text);
   if (documents.empty() || documents[0].IsNull()) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ":1:1: the file holds no configuration"));
+    return WithErrorId(
+        absl::InvalidArgumentError(absl::StrCat(file, ":1:1: the file holds no configuration")),
+        ErrorId::kNotYaml);
   }
   if (documents.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat(file, ":", documents[1].Mark().line + 1,
-                                                   ":1: a second document begins; a file holds "
-                                                   "one configuration"));
+    return WithErrorId(
+        absl::InvalidArgumentError(absl::StrCat(file, ":", documents[1].Mark().line + 1,
+                                                ":1: a second document begins; a file holds "
+                                                "one configuration")),
+        ErrorId::kNotYaml);
   }
   std::vector<std::string> problems;
   MessageFiller filler(file, /*fixed=*/false, limits.max_depth, limits.max_values, positions,
                        &problems);
   filler.FillMessage(documents[0], "", message);
-  return JoinProblems(problems);
+  return JoinProblems(problems, filler);
 }
 
 // The steps of a setting's path: "runs[2].name" and "runs.2.name" alike.
@@ -87,8 +96,10 @@ absl::StatusOr<int> FindElement(const Message& message, const FieldDescriptor* f
   }
   int index = 0;
   if (absl::SimpleAtoi(step, &index) && index >= 0 && index < size) return index;
-  return absl::InvalidArgumentError(absl::StrCat(path, " has ", size, " entries and none is \"",
-                                                 step, "\"", SuggestName(step, names)));
+  return WithErrorId(
+      absl::InvalidArgumentError(absl::StrCat(path, " has ", size, " entries and none is \"", step,
+                                              "\"", SuggestName(step, names))),
+      ErrorId::kBadSetting);
 }
 
 class SettingApplier {
@@ -106,9 +117,10 @@ class SettingApplier {
     const std::string& step = steps_[at];
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(step);
     if (field == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path.empty() ? "" : path + ": ", "unknown field \"", step, "\"",
-                       SuggestName(step, FieldNames(message->GetDescriptor()))));
+      return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                             path.empty() ? "" : path + ": ", "unknown field \"", step, "\"",
+                             SuggestName(step, FieldNames(message->GetDescriptor())))),
+                         ErrorId::kUnknownField);
     }
     const std::string child = ChildPath(path, step);
     if (at + 1 == steps_.size()) {
@@ -122,8 +134,9 @@ class SettingApplier {
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       return Apply(at + 1, child, message->GetReflection()->MutableMessage(message, field));
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat(child, " is a single value; it has no field \"", steps_[at + 1], "\""));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           child, " is a single value; it has no field \"", steps_[at + 1], "\"")),
+                       ErrorId::kUnknownField);
   }
 
  private:
@@ -191,8 +204,10 @@ absl::Status ApplyOrThrow(const std::string& setting, const std::string& origin,
                           PositionMap* positions, const ConfigLimits& limits) {
   const size_t equals = setting.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ": expects field=value, such as runs.student.training.steps=100"));
+    return WithErrorId(
+        absl::InvalidArgumentError(
+            absl::StrCat(origin, ": expects field=value, such as runs.student.training.steps=100")),
+        ErrorId::kBadSetting);
   }
   YAML::Node value = YAML::Load(setting.substr(equals + 1));
   if (equals + 1 == setting.size()) value = YAML::Node(std::string());
@@ -203,9 +218,9 @@ absl::Status ApplyOrThrow(const std::string& setting, const std::string& origin,
                          positions, {origin, 0, 0});
   const absl::Status status = applier.Apply(0, "", message);
   if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", status.message()));
+    return WithErrorId(Annotate(status, origin), ErrorId::kBadSetting);
   }
-  return JoinProblems(problems);
+  return JoinProblems(problems, filler);
 }
 
 // yaml-cpp reports by exceptions; none leaves this room.
@@ -217,8 +232,9 @@ absl::Status Guarded(const std::string& file, bool with_line, Function function)
     const SourcePosition position =
         with_line ? SourcePosition{file, error.mark.line + 1, error.mark.column + 1}
                   : SourcePosition{file, 0, 0};
-    return absl::InvalidArgumentError(
-        absl::StrCat(position.ToString(), ": is not valid YAML or JSON: ", error.msg));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           position.ToString(), ": is not valid YAML or JSON: ", error.msg)),
+                       ErrorId::kNotYaml);
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": cannot be read: ", error.what()));
   }

@@ -193,13 +193,15 @@ void MessageFiller::FillMessage(const YAML::Node& node, const std::string& path,
     if (field == nullptr) {
       Problem(
           entry.first, path,
-          absl::StrCat("unknown field ", Quoted(name), SuggestName(name, FieldNames(descriptor))));
+          absl::StrCat("unknown field ", Quoted(name), SuggestName(name, FieldNames(descriptor))),
+          ErrorId::kUnknownField);
       continue;
     }
     const std::string child = ChildPath(path, name);
     const auto [first, is_first] = first_at.emplace(name, Position(entry.first).ToString());
     if (!is_first) {
-      Problem(entry.first, child, absl::StrCat("is given twice; first at ", first->second));
+      Problem(entry.first, child, absl::StrCat("is given twice; first at ", first->second),
+              ErrorId::kFieldGivenTwice);
       continue;
     }
     if (const OneofDescriptor* oneof = field->real_containing_oneof(); oneof != nullptr) {
@@ -207,7 +209,8 @@ void MessageFiller::FillMessage(const YAML::Node& node, const std::string& path,
       if (!alone) {
         Problem(entry.first, child,
                 absl::StrCat("cannot stand beside ", other->second->name(), "; only one ",
-                             oneof->name(), " may be given"));
+                             oneof->name(), " may be given"),
+                ErrorId::kFieldGivenTwice);
         continue;
       }
     }
@@ -256,7 +259,8 @@ void MessageFiller::FillMap(const YAML::Node& node, const std::string& path,
     const auto [first, is_first] =
         first_at.emplace(entry.first.Scalar(), Position(entry.first).ToString());
     if (!is_first) {
-      Problem(entry.first, child, absl::StrCat("is given twice; first at ", first->second));
+      Problem(entry.first, child, absl::StrCat("is given twice; first at ", first->second),
+              ErrorId::kFieldGivenTwice);
       continue;
     }
     positions_->Set(child, Position(entry.first));
@@ -302,7 +306,8 @@ void MessageFiller::FillScalar(const YAML::Node& node, const std::string& path,
 // rather than nodes stops aliases that repeat each other without end.
 bool MessageFiller::Enter(const YAML::Node& node, const std::string& path) {
   if (depth_ > max_depth_) {
-    Problem(node, path, absl::StrCat("is nested deeper than ", max_depth_, " levels"));
+    Problem(node, path, absl::StrCat("is nested deeper than ", max_depth_, " levels"),
+            ErrorId::kConfigurationTooLarge);
     return false;
   }
   if (nodes_left_ > 0) {
@@ -311,13 +316,15 @@ bool MessageFiller::Enter(const YAML::Node& node, const std::string& path) {
   }
   if (nodes_left_ == 0) {
     --nodes_left_;
-    Problem(node, path, "the configuration has too many values; the rest is not read");
+    Problem(node, path, "the configuration has too many values; the rest is not read",
+            ErrorId::kConfigurationTooLarge);
   }
   return false;
 }
 
 void MessageFiller::Problem(const YAML::Node& node, const std::string& path,
-                            std::string_view message) {
+                            std::string_view message, ErrorId id) {
+  if (!first_problem_.has_value()) first_problem_ = id;
   constexpr size_t kMaxProblems = 100;
   if (problems_->size() == kMaxProblems) problems_->push_back("and more problems, not listed");
   if (problems_->size() > kMaxProblems) return;

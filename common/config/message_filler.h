@@ -7,11 +7,13 @@
 #include <google/protobuf/message.h>
 #include <yaml-cpp/yaml.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/config/position_map.h"
+#include "common/status/error_catalogue.h"
 
 namespace distill {
 
@@ -33,6 +35,9 @@ class MessageFiller {
   void FillField(const YAML::Node& node, const std::string& path,
                  const google::protobuf::FieldDescriptor* field,
                  google::protobuf::Message* message);
+  // Of the first problem; nothing while there is none.
+  std::optional<ErrorId> first_problem() const { return first_problem_; }
+
   // Fills one element that `message` already has in a repeated field.
   void SetElement(const YAML::Node& node, const std::string& path,
                   const google::protobuf::FieldDescriptor* field, int index,
@@ -49,7 +54,8 @@ class MessageFiller {
                   const google::protobuf::FieldDescriptor* field, int index,
                   google::protobuf::Message* message);
   bool Enter(const YAML::Node& node, const std::string& path);
-  void Problem(const YAML::Node& node, const std::string& path, std::string_view message);
+  void Problem(const YAML::Node& node, const std::string& path, std::string_view message,
+               ErrorId id = ErrorId::kIllTypedValue);
   SourcePosition Position(const YAML::Node& node) const;
 
   const std::string file_;
@@ -59,6 +65,7 @@ class MessageFiller {
   int depth_ = 0;
   PositionMap* const positions_;
   std::vector<std::string>* const problems_;
+  std::optional<ErrorId> first_problem_;
 };
 
 }  // namespace distill

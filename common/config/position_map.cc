@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
@@ -66,7 +67,7 @@ absl::Status ProblemsToStatus(const std::vector<FieldProblem>& problems,
     if (!problem.path.empty()) absl::StrAppend(&text, problem.path, ": ");
     text += problem.message;
   }
-  return absl::InvalidArgumentError(text);
+  return WithErrorId(absl::InvalidArgumentError(text), problems.front().id);
 }
 
 }  // namespace distill

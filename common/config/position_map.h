@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/status/error_catalogue.h"
 
 namespace distill {
 
@@ -28,6 +29,7 @@ struct SourcePosition {
 struct FieldProblem {
   std::string path;
   std::string message;
+  ErrorId id = ErrorId::kPlanDoesNotHold;
 };
 
 // "parent.field" and "repeated[2]", one way everywhere.
@@ -51,7 +53,7 @@ class PositionMap {
 
 // OK if there are no problems; otherwise INVALID_ARGUMENT with one line each, in
 // the given order: "file:line:column: path: message", or "path: message" where no
-// position is known.
+// position is known. Its id is that of the first.
 absl::Status ProblemsToStatus(const std::vector<FieldProblem>& problems,
                               const PositionMap& positions);
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -24,13 +25,26 @@ absl::Status Error(int error, std::string_view what, const std::string& path) {
   const absl::Status status = absl::ErrnoToStatus(error, context);
   switch (error) {
     case EIO:
-      return absl::DataLossError(status.message());
+      return WithErrorId(absl::DataLossError(status.message()), ErrorId::kDiskBroken);
+    case ENOSPC:
     case EDQUOT:
+      return WithErrorId(absl::ResourceExhaustedError(status.message()), ErrorId::kDiskFull);
     case EFBIG:
-      return absl::ResourceExhaustedError(status.message());
+      return WithErrorId(absl::ResourceExhaustedError(status.message()), ErrorId::kFileTooLarge);
     case ENOTDIR:
     case EISDIR:
-      return absl::FailedPreconditionError(status.message());
+      return WithErrorId(absl::FailedPreconditionError(status.message()), ErrorId::kNotAFolder);
+    case ENOENT:
+      return WithErrorId(status, ErrorId::kFileMissing);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return WithErrorId(status, ErrorId::kNoPermission);
+    case EMFILE:
+    case ENFILE:
+      return WithErrorId(status, ErrorId::kTooManyFiles);
+    case ENOMEM:
+      return WithErrorId(status, ErrorId::kOutOfMemory);
     default:
       return status;
   }

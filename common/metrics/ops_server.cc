@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -28,10 +29,12 @@ constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
 
 absl::StatusOr<sockaddr_in> ParseListen(const std::string& listen) {
-  const absl::Status malformed = absl::InvalidArgumentError(
-      absl::StrCat("cannot serve metrics and health on '", listen,
-                   "': give --ops-listen an IPv4 address and a port, such as 127.0.0.1:9100, "
-                   "0.0.0.0:9100 for all interfaces, or 127.0.0.1:0 for a free port"));
+  const absl::Status malformed =
+      WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                      "cannot serve metrics and health on '", listen,
+                      "': give --ops-listen an IPv4 address and a port, such as 127.0.0.1:9100, "
+                      "0.0.0.0:9100 for all interfaces, or 127.0.0.1:0 for a free port")),
+                  ErrorId::kBadAddress);
   const size_t colon = listen.rfind(':');
   if (colon == std::string::npos) return malformed;
   const std::string digits = listen.substr(colon + 1);
@@ -97,9 +100,10 @@ absl::Status OpsServer::Listen() {
   context_ = mg_start(&callbacks, this, options);
   if (context_ == nullptr) {
     absl::MutexLock lock(&mu_);
-    return absl::AlreadyExistsError(
-        absl::StrCat("cannot serve metrics and health on ", options_.listen, ": ", first_log_,
-                     "; stop what uses it or give another address with --ops-listen"));
+    return WithErrorId(absl::AlreadyExistsError(absl::StrCat(
+                           "cannot serve metrics and health on ", options_.listen, ": ", first_log_,
+                           "; stop what uses it or give another address with --ops-listen")),
+                       ErrorId::kPortTaken);
   }
   mg_server_port port{};
   ABSL_RAW_CHECK(mg_get_server_ports(context_, 1, &port) == 1, "CivetWeb serves no port");

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -44,9 +45,10 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   int asked = 0;
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(options.listen.substr(colon + 1), &asked) || asked < 0 || asked > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot listen on '", options.listen,
-                     "'; write host:port with a port up to 65535, e.g. 127.0.0.1:0"));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           "cannot listen on '", options.listen,
+                           "'; write host:port with a port up to 65535, e.g. 127.0.0.1:0")),
+                       ErrorId::kBadAddress);
   }
   RETURN_IF_ERROR(ValidateTransport(options.transport, options.listen));
   grpc::EnableDefaultHealthCheckService(true);
@@ -58,10 +60,12 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
   for (grpc::Service* service : options.services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "cannot listen on ", options.listen,
-        ": the port is in use, or the address is not of this machine; choose another --listen "
-        "(port 0 takes any free one)"));
+    return WithErrorId(
+        absl::AlreadyExistsError(absl::StrCat(
+            "cannot listen on ", options.listen,
+            ": the port is in use, or the address is not of this machine; choose another --listen "
+            "(port 0 takes any free one)")),
+        ErrorId::kPortTaken);
   }
   std::unique_ptr<RpcServer> result(
       new RpcServer(std::move(server), absl::StrCat(options.listen.substr(0, colon), ":", port)));

@@ -8,11 +8,13 @@
 
 namespace distill {
 
-// Same code, same message. The message travels to the peer: put no secret into it.
+// Same code, same message, behind it the error's id ("... [DST-5001]"). The message travels to the
+// peer: put no secret into it.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// Same code and message, with one repair: gRPC 1.51 reports a connection lost under a
-// call as UNKNOWN "Stream removed"; the caller should retry, so that is UNAVAILABLE.
+// Same code, message and id, with one repair: gRPC 1.51 reports a connection lost under a
+// call as UNKNOWN "Stream removed"; the caller should retry, so that is UNAVAILABLE. What gRPC
+// itself says ("failed to connect to all addresses") becomes a sentence for people.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 }  // namespace distill

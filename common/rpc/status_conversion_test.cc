@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/status/error_id.h"
+
 namespace distill {
 namespace {
 
@@ -11,6 +13,25 @@ TEST(StatusConversionTest, EveryCodeAndItsMessageSurviveTheRoundTrip) {
     const absl::Status status(static_cast<absl::StatusCode>(code), "what and why");
     EXPECT_EQ(FromGrpcStatus(ToGrpcStatus(status)), status);
   }
+}
+
+TEST(StatusConversionTest, TheIdOfAnErrorSurvivesToo) {
+  const absl::Status status =
+      WithErrorId(absl::FailedPreconditionError("another teacher"), ErrorId::kTeacherFingerprint);
+  EXPECT_EQ(ToGrpcStatus(status).error_message(), "another teacher [DST-5002]");
+  EXPECT_EQ(FromGrpcStatus(ToGrpcStatus(status)), status);
+  EXPECT_EQ(ErrorIdOf(FromGrpcStatus(ToGrpcStatus(status))), ErrorId::kTeacherFingerprint);
+}
+
+TEST(StatusConversionTest, WhatGrpcSaysItselfIsPutIntoPlainWords) {
+  const grpc::Status raw(grpc::StatusCode::UNAVAILABLE,
+                         "failed to connect to all addresses; last error: UNKNOWN: "
+                         "ipv4:127.0.0.1:1: Failed to connect to remote host: Connection refused");
+  EXPECT_EQ(
+      FromGrpcStatus(raw),
+      absl::UnavailableError("no connection: nothing listens there, or a firewall is between"));
+  EXPECT_EQ(FromGrpcStatus({grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"}),
+            absl::DeadlineExceededError("no answer in time"));
 }
 
 TEST(StatusConversionTest, ALostStreamIsUnavailableButAnotherUnknownIsNot) {

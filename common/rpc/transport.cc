@@ -6,6 +6,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -60,10 +61,12 @@ absl::Status ValidateTransport(const TransportOptions& options, const std::strin
                                                    options.max_receive_bytes));
   }
   if (!options.allow_plaintext_off_loopback && !IsLoopback(address)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("address ", address,
-                     " is not on this machine and the link is not encrypted; use 127.0.0.1, or "
-                     "allow plaintext explicitly on a network that you trust"));
+    return WithErrorId(
+        absl::FailedPreconditionError(
+            absl::StrCat("address ", address,
+                         " is not on this machine and the link is not encrypted; use 127.0.0.1, or "
+                         "allow plaintext explicitly on a network that you trust")),
+        ErrorId::kPlaintextRefused);
   }
   return absl::OkStatus();
 }

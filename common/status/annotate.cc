@@ -1,12 +1,19 @@
 #include "common/status/annotate.h"
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace distill {
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(std::string(context), ": ", status.message()));
+  absl::Status annotated(status.code(), absl::StrCat(std::string(context), ": ", status.message()));
+  status.ForEachPayload([&annotated](absl::string_view url, const absl::Cord& payload) {
+    // Such as its id: error_id.h. A Cord made anew, since copying one needs another library.
+    annotated.SetPayload(url, absl::Cord(std::string(payload)));
+  });
+  return annotated;
 }
 
 }  // namespace distill

@@ -6,6 +6,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "common/rpc/client_stream.h"
+#include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "proto/coordinator.grpc.pb.h"
 
@@ -206,9 +208,10 @@ void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Sta
   const absl::Status reason =
       status.ok() ? absl::UnavailableError("the coordinator ended the stream") : status;
   if (give_up) {
-    events_.on_given_up(absl::Status(
-        reason.code(), absl::StrCat("the coordinator at ", options_.coordinator,
-                                    " cannot be attended: ", std::string(reason.message()))));
+    events_.on_given_up(WithErrorId(
+        Annotate(reason,
+                 absl::StrCat("the coordinator at ", options_.coordinator, " cannot be attended")),
+        ErrorId::kCoordinatorUnreachable));
     return;
   }
   if (was_welcomed) events_.on_lost(reason);

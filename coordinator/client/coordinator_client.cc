@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/status_conversion.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "proto/admin.grpc.pb.h"
 #include "proto/coordinator.grpc.pb.h"
@@ -45,9 +46,10 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Create(
 }
 
 absl::Status CoordinatorClient::OutOfReach(const absl::Status& status) const {
-  return absl::UnavailableError(absl::StrCat("the coordinator at ", options_.coordinator,
-                                             " does not answer; is it running? (",
-                                             std::string(status.message()), ")"));
+  return WithErrorId(absl::UnavailableError(absl::StrCat(
+                         "the coordinator at ", options_.coordinator,
+                         " does not answer; is it running? (", std::string(status.message()), ")")),
+                     ErrorId::kCoordinatorUnreachable);
 }
 
 template <typename Stub, typename Request, typename Response, typename Method>

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -24,11 +25,15 @@ absl::Status Journal::ReplaySnapshot() {
   v1::Snapshot snapshot;
   if (!snapshot.ParseFromString(stored->payload) ||
       snapshot.last_sequence() != stored->last_sequence) {
-    return absl::DataLossError("the journal's snapshot cannot be read: restore it from a copy");
+    return WithErrorId(
+        absl::DataLossError("the journal's snapshot cannot be read: restore it from a copy"),
+        ErrorId::kJournalDamaged);
   }
   for (const v1::Update& update : snapshot.updates()) {
     if (update.update_case() == v1::Update::UPDATE_NOT_SET) {
-      return absl::DataLossError("the journal's snapshot was written by a newer coordinator");
+      return WithErrorId(
+          absl::DataLossError("the journal's snapshot was written by a newer coordinator"),
+          ErrorId::kJournalOfAnotherVersion);
     }
     state_.Apply(update);
   }
@@ -40,18 +45,21 @@ absl::Status Journal::ReplayRecords() {
   ASSIGN_OR_RETURN(const std::vector<StoredRecord> records, store_->ReadFrom(last_sequence_ + 1));
   for (const StoredRecord& record : records) {
     if (record.sequence != last_sequence_ + 1) {
-      return absl::DataLossError(
-          absl::StrCat("journal record ", last_sequence_ + 1, " is missing"));
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat("journal record ", last_sequence_ + 1, " is missing")),
+          ErrorId::kJournalDamaged);
     }
     v1::Update update;
     if (!update.ParseFromString(record.payload)) {
-      return absl::DataLossError(
-          absl::StrCat("journal record ", record.sequence, " cannot be read"));
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat("journal record ", record.sequence, " cannot be read")),
+          ErrorId::kJournalDamaged);
     }
     if (absl::Status status = state_.Validate(update); !status.ok()) {
-      return absl::DataLossError(
-          absl::StrCat("journal record ", record.sequence,
-                       " does not follow from those before it: ", status.message()));
+      return WithErrorId(absl::DataLossError(absl::StrCat(
+                             "journal record ", record.sequence,
+                             " does not follow from those before it: ", status.message())),
+                         ErrorId::kJournalDamaged);
     }
     state_.Apply(update);
     last_sequence_ = record.sequence;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 
@@ -46,10 +47,12 @@ absl::Status Membership::Hello(const v1::Hello& hello, const PeerIdentity& peer,
     }
   } else if (it->second.hello.incarnation() != hello.incarnation() &&
              it->second.state != MemberStatus::GONE) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "worker \"", hello.worker(), "\" (process ", it->second.hello.process_id(),
-        From(it->second.peer), ") is alive: stop it or use another name; if it died, retry in ",
-        absl::FormatDuration(options_.gone_after)));
+    return WithErrorId(
+        absl::AlreadyExistsError(absl::StrCat(
+            "worker \"", hello.worker(), "\" (process ", it->second.hello.process_id(),
+            From(it->second.peer), ") is alive: stop it or use another name; if it died, retry in ",
+            absl::FormatDuration(options_.gone_after))),
+        ErrorId::kNameInUse);
   }
   Member& member = members_[hello.worker()];
   // A restarted server has loaded nothing yet.

@@ -6,6 +6,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/state/plan_checks.h"
 
@@ -113,9 +114,10 @@ absl::Status CoordinatorState::Validate(const Update& update) const {
   switch (update.update_case()) {
     case Update::kFenceTaken:
       if (update.fence_taken().fence() > fence_) return absl::OkStatus();
-      return absl::AbortedError(absl::StrCat("fence ", update.fence_taken().fence(),
-                                             " is not above ", fence_,
-                                             ": another coordinator has started since"));
+      return WithErrorId(
+          absl::AbortedError(absl::StrCat("fence ", update.fence_taken().fence(), " is not above ",
+                                          fence_, ": another coordinator has started since")),
+          ErrorId::kCoordinatorReplaced);
     case Update::kPlanSubmitted:
       return Validate(update.plan_submitted());
     case Update::kWorldFormed:
@@ -141,8 +143,10 @@ absl::Status CoordinatorState::Validate(const Update& update) const {
     case Update::UPDATE_NOT_SET:
       break;
   }
-  return absl::InvalidArgumentError(
-      "the record is of a kind this build does not know: start a newer coordinator");
+  return WithErrorId(
+      absl::InvalidArgumentError(
+          "the record is of a kind this build does not know: start a newer coordinator"),
+      ErrorId::kJournalOfAnotherVersion);
 }
 
 absl::Status CoordinatorState::CheckActive(std::string_view run_id, uint64_t generation,
@@ -160,8 +164,10 @@ absl::Status CoordinatorState::CheckActive(std::string_view run_id, uint64_t gen
 
 absl::Status CoordinatorState::Validate(const v1::PlanSubmitted& record) const {
   if (plan_running()) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "plan \"", plan_id_, "\" runs here: wait for its end, or stop it (distillctl stop)"));
+    return WithErrorId(
+        absl::AlreadyExistsError(absl::StrCat(
+            "plan \"", plan_id_, "\" runs here: wait for its end, or stop it (distillctl stop)")),
+        ErrorId::kPlanRunsAlready);
   }
   if (record.plan_id().empty()) return absl::InvalidArgumentError("the plan has no id");
   return CheckPlanEdges(record.plan());
@@ -285,20 +291,27 @@ absl::Status CoordinatorState::Validate(const v1::RunFailed& record) const {
 }
 
 absl::Status CoordinatorState::Validate(const v1::PlanStopped&) const {
-  if (!has_plan()) return absl::NotFoundError("no plan was submitted");
+  if (!has_plan()) {
+    return WithErrorId(absl::NotFoundError("no plan was submitted"), ErrorId::kNoPlanSubmitted);
+  }
   if (plan_running()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("plan \"", plan_id_, "\" has ended already (",
-                                                    PlanStatus::PlanState_Name(plan_state_), ")"));
+  return WithErrorId(
+      absl::FailedPreconditionError(absl::StrCat("plan \"", plan_id_, "\" has ended already (",
+                                                 PlanStatus::PlanState_Name(plan_state_), ")")),
+      ErrorId::kPlanHasEnded);
 }
 
 absl::Status CoordinatorState::Validate(const v1::PlanResumed&) const {
-  if (!has_plan()) return absl::NotFoundError("no plan was submitted");
+  if (!has_plan()) {
+    return WithErrorId(absl::NotFoundError("no plan was submitted"), ErrorId::kNoPlanSubmitted);
+  }
   if (plan_state_ == PlanStatus::FAILED || plan_state_ == PlanStatus::STOPPED) {
     return absl::OkStatus();
   }
-  return absl::FailedPreconditionError(
-      absl::StrCat("plan \"", plan_id_, "\" is ", PlanStatus::PlanState_Name(plan_state_),
-                   ": only a plan that failed or was stopped can be resumed"));
+  return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                         "plan \"", plan_id_, "\" is ", PlanStatus::PlanState_Name(plan_state_),
+                         ": only a plan that failed or was stopped can be resumed")),
+                     ErrorId::kPlanHasEnded);
 }
 
 // ---- Apply ----

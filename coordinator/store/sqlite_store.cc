@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/store/record_checksum.h"
 
@@ -121,12 +122,14 @@ class SqliteStore : public Store {
       if (!*row) return records;
       StoredRecord record{select.Number(0), select.Bytes(1)};
       if (RecordChecksum(record.sequence, record.payload) != select.Number(2)) {
-        return Named(absl::DataLossError(
-            absl::StrCat("record ", record.sequence, " does not match its checksum")));
+        return Named(WithErrorId(absl::DataLossError(absl::StrCat("record ", record.sequence,
+                                                                  " does not match its checksum")),
+                                 ErrorId::kJournalDamaged));
       }
       if (!records.empty() && record.sequence != records.back().sequence + 1) {
-        return Named(absl::DataLossError(
-            absl::StrCat("record ", records.back().sequence + 1, " is missing")));
+        return Named(WithErrorId(absl::DataLossError(absl::StrCat(
+                                     "record ", records.back().sequence + 1, " is missing")),
+                                 ErrorId::kJournalDamaged));
       }
       records.push_back(std::move(record));
     }
@@ -163,7 +166,8 @@ class SqliteStore : public Store {
     if (!*row) return std::optional<StoredSnapshot>();
     StoredSnapshot snapshot{select.Number(0), select.Bytes(1)};
     if (RecordChecksum(snapshot.last_sequence, snapshot.payload) != select.Number(2)) {
-      return Named(absl::DataLossError("the snapshot does not match its checksum"));
+      return Named(WithErrorId(absl::DataLossError("the snapshot does not match its checksum"),
+                               ErrorId::kJournalDamaged));
     }
     return std::make_optional(std::move(snapshot));
   }
@@ -194,12 +198,16 @@ class SqliteStore : public Store {
     ASSIGN_OR_RETURN(const uint64_t tables, Query("SELECT COUNT(*) FROM sqlite_master"));
     const bool empty = application == 0 && version == 0 && tables == 0;
     if (!empty && application != kApplicationId) {
-      return absl::InvalidArgumentError(
-          "a SQLite file of something else, not a coordinator's journal: name another file");
+      return WithErrorId(
+          absl::InvalidArgumentError(
+              "a SQLite file of something else, not a coordinator's journal: name another file"),
+          ErrorId::kJournalOfAnotherVersion);
     }
     if (!empty && version != kVersion) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a journal of format ", version, "; this build reads format ", kVersion));
+      return WithErrorId(
+          absl::InvalidArgumentError(absl::StrCat("a journal of format ", version,
+                                                  "; this build reads format ", kVersion)),
+          ErrorId::kJournalOfAnotherVersion);
     }
     RETURN_IF_ERROR(Run("PRAGMA journal_mode = WAL"));
     RETURN_IF_ERROR(Run("PRAGMA synchronous = FULL"));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/data/idx_reader.h"
 #include "distillation/data/npy_reader.h"
@@ -93,9 +94,10 @@ absl::StatusOr<std::vector<int32_t>> ReadLabels(const TensorView& labels, uint32
   std::vector<int32_t> result(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i] < -1 || values[i] >= int64_t{classes}) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("example ", i, " has the label ", values[i], ", outside ", classes,
-                       " classes; set data_sets.classes to the number there are"));
+      return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                             "example ", i, " has the label ", values[i], ", outside ", classes,
+                             " classes; set data_sets.classes to the number there are")),
+                         ErrorId::kLabelOutsideClasses);
     }
     result[i] = static_cast<int32_t>(values[i]);
   }
@@ -108,8 +110,9 @@ absl::Status CheckFiniteExamples(const TensorView& examples) {
   const size_t per_example = values.size() / static_cast<size_t>(examples.dims[0]);
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i])) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("example ", i / per_example, " holds a value that is not finite"));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           "example ", i / per_example, " holds a value that is not finite")),
+                       ErrorId::kExampleNotFinite);
   }
   return absl::OkStatus();
 }

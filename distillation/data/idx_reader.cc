@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -47,7 +48,9 @@ class Inflater {
       result = inflate(&stream_, Z_NO_FLUSH);
       // Z_BUF_ERROR: the input has ended and the stream has not.
       if (result != Z_OK && result != Z_STREAM_END) {
-        return absl::DataLossError("its gzip data are damaged or truncated; get the file anew");
+        return WithErrorId(
+            absl::DataLossError("its gzip data are damaged or truncated; get the file anew"),
+            ErrorId::kDataTruncated);
       }
       out.append(chunk.data(), chunk.size() - stream_.avail_out);
       if (out.size() > max_bytes) {
@@ -70,15 +73,19 @@ class Inflater {
 absl::StatusOr<std::vector<int64_t>> ParseHeader(const std::string& bytes) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
   if (bytes.size() < kHeaderBytes || byte(0) != 0 || byte(1) != 0) {
-    return absl::InvalidArgumentError("it is not an IDX file; check the path, or convert it");
+    return WithErrorId(
+        absl::InvalidArgumentError("it is not an IDX file; check the path, or convert it"),
+        ErrorId::kDataFormat);
   }
   if (byte(2) != kUnsignedByte) {
-    return absl::InvalidArgumentError(
-        "its elements are not unsigned bytes; convert it, e.g. to .npy");
+    return WithErrorId(
+        absl::InvalidArgumentError("its elements are not unsigned bytes; convert it, e.g. to .npy"),
+        ErrorId::kDataFormat);
   }
   const size_t rank = byte(3);
   if (rank == 0 || bytes.size() < kHeaderBytes + 4 * rank) {
-    return absl::DataLossError("its header is truncated; get the file anew");
+    return WithErrorId(absl::DataLossError("its header is truncated; get the file anew"),
+                       ErrorId::kDataTruncated);
   }
   std::vector<int64_t> dims;
   for (size_t d = 0; d < rank; ++d) {
@@ -94,9 +101,10 @@ absl::StatusOr<TensorView> Parse(std::string bytes) {
   const size_t header = kHeaderBytes + 4 * dims.size();
   const size_t present = bytes.size() - header;
   if (present < static_cast<size_t>(elements)) {
-    return absl::DataLossError(absl::StrCat("it is truncated: its header promises ", elements,
-                                            " elements and there are ", present,
-                                            "; get the file anew"));
+    return WithErrorId(absl::DataLossError(absl::StrCat("it is truncated: its header promises ",
+                                                        elements, " elements and there are ",
+                                                        present, "; get the file anew")),
+                       ErrorId::kDataTruncated);
   }
   if (present > static_cast<size_t>(elements)) {
     return absl::InvalidArgumentError(absl::StrCat("its header promises ", elements,
@@ -119,10 +127,12 @@ absl::StatusOr<TensorView> Decode(std::string bytes, const std::string& sha256, 
   if (!sha256.empty()) {
     const std::string actual = Sha256Hex(bytes);
     if (actual != sha256) {
-      return absl::DataLossError(absl::StrCat(
-          "it has been altered: the SHA-256 of its uncompressed "
-          "bytes is ",
-          actual, " and should be ", sha256, "; get the file anew, or correct sha256"));
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat("it has been altered: the SHA-256 of its uncompressed "
+                                           "bytes is ",
+                                           actual, " and should be ", sha256,
+                                           "; get the file anew, or correct sha256")),
+          ErrorId::kDataAltered);
     }
   }
   return Parse(std::move(bytes));

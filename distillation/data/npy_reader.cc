@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -198,38 +199,50 @@ absl::StatusOr<ElementType> TypeOf(const std::string& descr) {
   if (descr == "<i4") return ElementType::kInt32;
   if (descr == "<i8") return ElementType::kInt64;
   if (descr == "|O" || descr == "O") {
-    return absl::InvalidArgumentError(
-        "it holds pickled Python objects, which can run code and are never loaded; save it as an "
-        "array of numbers, e.g. with array.astype('float32')");
+    return WithErrorId(
+        absl::InvalidArgumentError("it holds pickled Python objects, which can run code and are "
+                                   "never loaded; save it as an "
+                                   "array of numbers, e.g. with array.astype('float32')"),
+        ErrorId::kDataFormat);
   }
   if (descr.starts_with('>')) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("its elements are big-endian ('", absl::CHexEscape(descr.substr(0, 16)),
-                     "') and must be little-endian; ", Conversion(descr)));
+    return WithErrorId(absl::InvalidArgumentError(absl::StrCat(
+                           "its elements are big-endian ('", absl::CHexEscape(descr.substr(0, 16)),
+                           "') and must be little-endian; ", Conversion(descr))),
+                       ErrorId::kDataFormat);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("its elements have the NumPy type '", absl::CHexEscape(descr.substr(0, 16)),
-                   "', and only float16, float32, float64, uint8, int32 and int64 are read; ",
-                   Conversion(descr)));
+  return WithErrorId(
+      absl::InvalidArgumentError(
+          absl::StrCat("its elements have the NumPy type '", absl::CHexEscape(descr.substr(0, 16)),
+                       "', and only float16, float32, float64, uint8, int32 and int64 are read; ",
+                       Conversion(descr))),
+      ErrorId::kDataFormat);
 }
 
 absl::Status CheckMagic(std::string_view bytes) {
   if (bytes.starts_with("\x1f\x8b")) {
-    return absl::InvalidArgumentError("it is compressed with gzip; uncompress it with gunzip");
+    return WithErrorId(
+        absl::InvalidArgumentError("it is compressed with gzip; uncompress it with gunzip"),
+        ErrorId::kDataFormat);
   }
   if (bytes.starts_with("PK\x03\x04")) {
-    return absl::InvalidArgumentError(
-        "it is a zip archive, as .npz files are; save one of its arrays to a file: "
-        "numpy.save(path, numpy.load(archive)['name'])");
+    return WithErrorId(
+        absl::InvalidArgumentError(
+            "it is a zip archive, as .npz files are; save one of its arrays to a file: "
+            "numpy.save(path, numpy.load(archive)['name'])"),
+        ErrorId::kDataFormat);
   }
   if (!bytes.starts_with(kMagic) && !kMagic.starts_with(bytes)) {
-    return absl::InvalidArgumentError("it is not a .npy file; check the path, or convert it");
+    return WithErrorId(
+        absl::InvalidArgumentError("it is not a .npy file; check the path, or convert it"),
+        ErrorId::kDataFormat);
   }
   return absl::OkStatus();
 }
 
 absl::Status TruncatedHeader() {
-  return absl::DataLossError("it is truncated within its header; get the file anew");
+  return WithErrorId(absl::DataLossError("it is truncated within its header; get the file anew"),
+                     ErrorId::kDataTruncated);
 }
 
 struct Extent {
@@ -296,9 +309,10 @@ absl::StatusOr<TensorView> Parse(std::string&& bytes) {
   const size_t promised = static_cast<size_t>(*elements) * element_bytes;
   const size_t present = bytes.size() - extent.begin - extent.length;
   if (present < promised) {
-    return absl::DataLossError(absl::StrCat("it is truncated: its header promises ", promised,
-                                            " bytes of elements and there are ", present,
-                                            "; get the file anew"));
+    return WithErrorId(absl::DataLossError(absl::StrCat(
+                           "it is truncated: its header promises ", promised,
+                           " bytes of elements and there are ", present, "; get the file anew")),
+                       ErrorId::kDataTruncated);
   }
   if (present > promised) {
     return absl::InvalidArgumentError(
@@ -315,9 +329,10 @@ absl::StatusOr<TensorView> Decode(std::string&& bytes, const std::string& sha256
   if (!sha256.empty()) {
     const std::string actual = Sha256Hex(bytes);
     if (actual != sha256) {
-      return absl::DataLossError(absl::StrCat("it has been altered: its SHA-256 is ", actual,
-                                              " and should be ", sha256,
-                                              "; get the file anew, or correct sha256"));
+      return WithErrorId(absl::DataLossError(absl::StrCat(
+                             "it has been altered: its SHA-256 is ", actual, " and should be ",
+                             sha256, "; get the file anew, or correct sha256")),
+                         ErrorId::kDataAltered);
     }
   }
   return Parse(std::move(bytes));

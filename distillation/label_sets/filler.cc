@@ -5,16 +5,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "distillation/order/order.h"
 
 namespace distill {
 namespace {
 
 absl::Status Differs(const char* what, const std::string& theirs, const std::string& ours) {
-  return absl::FailedPreconditionError(absl::StrCat("the teacher's ", what, " is '", theirs,
-                                                    "', the label set has '", ours,
-                                                    "'; ask another teacher, or record "
-                                                    "another set"));
+  return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                         "the teacher's ", what, " is '", theirs, "', the label set has '", ours,
+                         "'; ask another teacher, or record "
+                         "another set")),
+                     ErrorId::kLabelSetOfOthers);
 }
 
 }  // namespace

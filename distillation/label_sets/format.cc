@@ -8,6 +8,7 @@
 #include "common/bytes/little_endian.h"
 #include "common/digest/crc32c.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -58,7 +59,10 @@ absl::StatusOr<LabelSetManifest> DecodeManifest(std::string_view bytes) {
         absl::StrCat("a label set of format version ", version, "; this program reads version ",
                      kLabelSetVersion, ": use the program that wrote it, or record the set again"));
   }
-  if (!EndsInItsCrc(bytes)) return absl::DataLossError("the manifest is torn or has changed");
+  if (!EndsInItsCrc(bytes)) {
+    return WithErrorId(absl::DataLossError("the manifest is torn or has changed"),
+                       ErrorId::kLabelSetDamaged);
+  }
   LabelSetManifest manifest;
   ASSIGN_OR_RETURN(manifest.identity, DecodeIdentity(reader.Text()));
   const uint32_t parts = reader.U32();
@@ -125,7 +129,9 @@ absl::StatusOr<std::string> EncodePart(const LabelSetIdentity& identity, uint64_
 absl::StatusOr<PartTable> DecodePartHeader(const LabelSetIdentity& identity,
                                            std::string_view identity_digest, uint64_t part,
                                            std::string_view bytes, uint64_t file_bytes) {
-  if (bytes.size() < kPartFixedBytes) return absl::DataLossError("the header is torn");
+  if (bytes.size() < kPartFixedBytes) {
+    return WithErrorId(absl::DataLossError("the header is torn"), ErrorId::kLabelSetDamaged);
+  }
   ByteReader reader(bytes);
   const bool is_part = reader.Bytes(kPartMagic.size()) == kPartMagic;
   const uint32_t version = reader.U32();
@@ -135,10 +141,13 @@ absl::StatusOr<PartTable> DecodePartHeader(const LabelSetIdentity& identity,
   const uint32_t blocks = reader.U32();
   const uint64_t header_bytes = PartHeaderBytes(blocks);
   if (!is_part || header_bytes > bytes.size() || !EndsInItsCrc(bytes.substr(0, header_bytes))) {
-    return absl::DataLossError("the header is torn or has changed");
+    return WithErrorId(absl::DataLossError("the header is torn or has changed"),
+                       ErrorId::kLabelSetDamaged);
   }
   if (version != kLabelSetVersion || digest != identity_digest) {
-    return absl::FailedPreconditionError("the part is of another label set or format version");
+    return WithErrorId(
+        absl::FailedPreconditionError("the part is of another label set or format version"),
+        ErrorId::kLabelSetOfOthers);
   }
   if (number != part || first_block != part * identity.part_blocks ||
       blocks != identity.BlocksOf(part)) {
@@ -165,7 +174,9 @@ absl::StatusOr<PartTable> DecodePartHeader(const LabelSetIdentity& identity,
 
 absl::StatusOr<EncodedLabels> DecodeBlock(const PartTable::Entry& entry, std::string_view bytes) {
   if (bytes.size() != entry.bytes() || Crc32c(bytes) != entry.crc32c) {
-    return absl::DataLossError("its bytes have changed: their CRC-32C is not the recorded one");
+    return WithErrorId(
+        absl::DataLossError("its bytes have changed: their CRC-32C is not the recorded one"),
+        ErrorId::kLabelSetDamaged);
   }
   EncodedLabels labels;
   labels.parameters = std::string(bytes.substr(0, entry.parameter_bytes));

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/bytes/little_endian.h"
 #include "common/digest/sha256.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -36,8 +37,10 @@ absl::Status CheckNumber(std::string_view name, uint64_t value, uint64_t min, ui
 absl::Status CheckField(const char* name, const std::string& asked, const std::string& held,
                         const char* advice) {
   if (asked == held) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the set's ", name, " is '", held, "', but '",
-                                                    asked, "' is asked for; ", advice));
+  return WithErrorId(
+      absl::FailedPreconditionError(absl::StrCat("the set's ", name, " is '", held, "', but '",
+                                                 asked, "' is asked for; ", advice)),
+      ErrorId::kLabelSetOfOthers);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -19,8 +20,9 @@ uint64_t BytesOf(const std::vector<float>& values) { return values.size() * size
 absl::Status DamagedPart(const std::string& path, const absl::Status& status) {
   if (absl::IsNotFound(status) || absl::IsOutOfRange(status) || absl::IsDataLoss(status) ||
       absl::IsFailedPrecondition(status)) {
-    return absl::DataLossError(
-        absl::StrCat(path, ": ", std::string(status.message()), kRecordAgain));
+    return WithErrorId(
+        absl::DataLossError(absl::StrCat(path, ": ", std::string(status.message()), kRecordAgain)),
+        ErrorId::kLabelSetDamaged);
   }
   return Annotate(status, path);
 }
@@ -32,9 +34,10 @@ absl::StatusOr<LabelSetManifest> ReadLabelSetManifest(FileSystem& files,
   const std::string path = JoinPath(directory, kLabelSetManifestFile);
   const auto bytes = files.Read(path, kMaxLabelSetManifestBytes);
   if (absl::IsNotFound(bytes.status())) {
-    return absl::NotFoundError(
-        absl::StrCat("no label set in ", directory, ": it has no ", kLabelSetManifestFile,
-                     "; it was not recorded, or not to its end (recording again goes on)"));
+    return WithErrorId(absl::NotFoundError(absl::StrCat(
+                           "no label set in ", directory, ": it has no ", kLabelSetManifestFile,
+                           "; it was not recorded, or not to its end (recording again goes on)")),
+                       ErrorId::kNoLabelSet);
   }
   RETURN_IF_ERROR(bytes.status());
   auto manifest = DecodeManifest(*bytes);

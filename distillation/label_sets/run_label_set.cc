@@ -1,5 +1,6 @@
 #include "distillation/label_sets/run_label_set.h"
 
+#include "common/status/error_id.h"
 #include "distillation/order/order.h"
 #include "distillation/run_config/digests.h"
 
@@ -7,9 +8,11 @@ namespace distill {
 
 absl::Status CheckCanBeRecorded(const v1::ViewSpec& view) {
   if (!Augments(view) || view.views_per_example() > 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "view.views_per_example is 0: every epoch sees each example in a view of its own, and no "
-      "set can hold the labels of all; set it to the number of views to record, such as 4");
+  return WithErrorId(
+      absl::FailedPreconditionError(
+          "view.views_per_example is 0: every epoch sees each example in a view of its own, and no "
+          "set can hold the labels of all; set it to the number of views to record, such as 4"),
+      ErrorId::kNoFixedViews);
 }
 
 LabelSetIdentity LabelSetOf(const v1::RunConfig& run, const v1::DataSetConfig& data_set,

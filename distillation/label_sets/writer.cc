@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/validity.h"
 
@@ -56,7 +57,9 @@ absl::Status LabelSetWriter::TakeStock() {
     }
     if (manifest.ok() && manifest->identity != identity_) {
       RETURN_IF_ERROR(CheckHeld(identity_, manifest->identity));
-      return absl::FailedPreconditionError("it holds another set; record into another directory");
+      return WithErrorId(
+          absl::FailedPreconditionError("it holds another set; record into another directory"),
+          ErrorId::kLabelSetOfOthers);
     }
   }
   for (uint64_t part = 0; part < identity_.parts(); ++part) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/config/nearest_name.h"
+#include "common/status/error_catalogue.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/label_codec.h"
 #include "distillation/order/order.h"
@@ -49,7 +50,7 @@ class Finder {
       CheckRun(absl::StrCat("runs[", i, "]"), plan_.runs(i));
     }
     if (const auto order = RunOrder(plan_); !order.ok()) {
-      Add("runs", std::string(order.status().message()));
+      problems_.push_back({"runs", std::string(order.status().message()), ErrorId::kRunsInACircle});
     }
     CheckProcesses();
     return std::move(problems_);

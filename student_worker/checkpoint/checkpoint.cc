@@ -10,6 +10,7 @@
 #include "common/digest/crc32c.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -50,21 +51,27 @@ absl::StatusOr<v1::CheckpointManifest> ReadManifest(FileSystem& files, const std
                                                     const v1::CheckpointRef& ref) {
   ASSIGN_OR_RETURN(const std::string text, files.Read(path, kMaxManifestBytes));
   if (Sha256Hex(text) != ref.manifest_digest()) {
-    return absl::DataLossError(absl::StrCat(path, " is not the manifest that was committed"));
+    return WithErrorId(
+        absl::DataLossError(absl::StrCat(path, " is not the manifest that was committed")),
+        ErrorId::kCheckpointDamaged);
   }
   v1::CheckpointManifest manifest;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;  // the version says what matters
   if (!google::protobuf::util::JsonStringToMessage(text, &manifest, options).ok()) {
-    return absl::DataLossError(absl::StrCat(path, " is not a manifest"));
+    return WithErrorId(absl::DataLossError(absl::StrCat(path, " is not a manifest")),
+                       ErrorId::kCheckpointDamaged);
   }
   if (manifest.format_version() != kCheckpointFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, " has format version ", manifest.format_version(), ", this program reads ",
-        kCheckpointFormatVersion, "; resume with the version that wrote it"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            path, " has format version ", manifest.format_version(), ", this program reads ",
+            kCheckpointFormatVersion, "; resume with the version that wrote it")),
+        ErrorId::kCheckpointOfAnotherPlan);
   }
   if (manifest.run_id() != ref.run_id() || manifest.step() != ref.step()) {
-    return absl::DataLossError(absl::StrCat(path, " is of another run or step"));
+    return WithErrorId(absl::DataLossError(absl::StrCat(path, " is of another run or step")),
+                       ErrorId::kCheckpointDamaged);
   }
   return manifest;
 }
@@ -72,9 +79,11 @@ absl::StatusOr<v1::CheckpointManifest> ReadManifest(FileSystem& files, const std
 absl::Status CheckSame(const std::string& what, const std::string& recorded,
                        const std::string& expected) {
   if (recorded == expected) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the checkpoint was written with another ", what, " (", recorded, ", now ",
-                   expected, "); restore that one, or start the plan in a new run directory"));
+  return WithErrorId(
+      absl::FailedPreconditionError(
+          absl::StrCat("the checkpoint was written with another ", what, " (", recorded, ", now ",
+                       expected, "); restore that one, or start the plan in a new run directory")),
+      ErrorId::kCheckpointOfAnotherPlan);
 }
 
 absl::Status CheckExpected(const v1::CheckpointManifest& manifest,
@@ -100,9 +109,11 @@ absl::StatusOr<Safetensors> ReadPart(FileSystem& files, const std::string& folde
     if (part.rank() != rank) continue;
     ASSIGN_OR_RETURN(std::string bytes, files.Read(path, kMaxPartBytes));
     if (bytes.size() != part.bytes() || Crc32c(bytes) != part.crc32c()) {
-      return absl::DataLossError(absl::StrCat(path,
-                                              " is damaged: its checksum is not that of the "
-                                              "manifest; restore the file"));
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat(path,
+                                           " is damaged: its checksum is not that of the "
+                                           "manifest; restore the file")),
+          ErrorId::kCheckpointDamaged);
     }
     auto owner = std::make_shared<const std::string>(std::move(bytes));
     return ParseSafetensors(std::as_bytes(std::span<const char>(*owner)), owner, path);

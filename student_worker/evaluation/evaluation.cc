@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/data/data_set.h"
@@ -75,8 +76,10 @@ absl::StatusOr<Candidate> Load(FileSystem& files, const std::string& run_dir,
   // Without a manifest there is no export; a missing weights file is damage.
   const auto manifest = ReadExportManifest(files, folder);
   if (absl::IsNotFound(manifest.status())) {
-    return absl::NotFoundError(absl::StrCat("it has no export (", manifest.status().message(),
-                                            "); let it finish, then evaluate again"));
+    return WithErrorId(
+        absl::NotFoundError(absl::StrCat("it has no export (", manifest.status().message(),
+                                         "); let it finish, then evaluate again")),
+        ErrorId::kNoExport);
   }
   RETURN_IF_ERROR(manifest.status());
   absl::StatusOr<Export> exported = ReadExport(files, folder);

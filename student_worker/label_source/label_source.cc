@@ -7,6 +7,8 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "student_worker/label_source/refusal.h"
 #include "student_worker/label_source/rendezvous.h"
 
@@ -68,9 +70,9 @@ void LabelSource::StreamOpened(const std::string& name, const std::string& numer
   Endpoint& endpoint = it->second;
   // Pinned for the whole run: labels of two classes differ in their last bits.
   if (options_.exact && numerics_class_.value_or(numerics_class) != numerics_class) {
-    Refuse(endpoint, absl::FailedPreconditionError(absl::StrCat(
-                         "its numerics class is '", numerics_class, "' and the run's is '",
-                         *numerics_class_, "'; an exact run needs teachers of one class")));
+    const auto why = absl::StrCat("its numerics class is '", numerics_class, "' and the run's is '",
+                                  *numerics_class_, "'; an exact run needs teachers of one class");
+    Refuse(endpoint, WithErrorId(absl::FailedPreconditionError(why), ErrorId::kTeacherFingerprint));
     actions_.push_back(CloseStream{name, std::string(endpoint.last_error.message())});
     Pump(now);
     return;
@@ -447,9 +449,9 @@ bool LabelSource::AnyOpen() const {
 }
 
 void LabelSource::GiveUpOn(int64_t step, const Part& part, const absl::Status& why) {
-  Stop(absl::Status(why.code(),
-                    absl::StrCat("no labels for step ", step, " after ", part.attempts,
-                                 " attempts; last, from ", part.avoid, ": ", why.message())));
+  const std::string context = absl::StrCat("no labels for step ", step, " after ", part.attempts,
+                                           " attempts; last, from ", part.avoid);
+  Stop(WithErrorId(Annotate(why, context), ErrorId::kAnyTeacher));
 }
 
 void LabelSource::CheckGivingUp(absl::Duration now) {
@@ -462,9 +464,10 @@ void LabelSource::CheckGivingUp(absl::Duration now) {
     absl::StrAppend(&tried, "; ", name, " at ", endpoint.endpoint.address, ": ",
                     endpoint.last_error.ok() ? "no answer yet" : endpoint.last_error.message());
   }
-  Stop(absl::UnavailableError(absl::StrCat(
-      "no teacher has served this run for ", absl::FormatDuration(options_.no_teacher_timeout),
-      tried.empty() ? "; the coordinator knows of none: start a teacher server" : tried)));
+  if (tried.empty()) tried = "; the coordinator knows of none: start a teacher server";
+  const std::string why = absl::StrCat("no teacher has served this run for ",
+                                       absl::FormatDuration(options_.no_teacher_timeout), tried);
+  Stop(WithErrorId(absl::UnavailableError(why), ErrorId::kNoTeacherReady));
 }
 
 void LabelSource::Stop(absl::Status status) {

@@ -19,6 +19,7 @@
 #include "common/digest/sha256.h"
 #include "common/random/random.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/create_model.h"
 #include "distillation/models/export/manifest.h"
@@ -178,9 +179,11 @@ class ReplicatedTrainer final : public Trainer {
     RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
     for (size_t i = 0; i < own.size(); ++i) {
       if (sums[i] == own[i] * collectives_->size()) continue;
-      return absl::InternalError(absl::StrCat(
-          "the models of the ranks of run ", run_.name(),
-          " have come to differ; do all hosts have the same processor and the same build?"));
+      return WithErrorId(
+          absl::InternalError(absl::StrCat(
+              "the models of the ranks of run ", run_.name(),
+              " have come to differ; do all hosts have the same processor and the same build?")),
+          ErrorId::kRanksDiffer);
     }
     return absl::OkStatus();
   }
@@ -210,8 +213,10 @@ class ReplicatedTrainer final : public Trainer {
     absl::Status status = model_->SetTensors(WithPrefix(shared, kModelPrefix));
     if (status.ok()) status = optimizer_->SetState(WithPrefix(shared, kOptimizerPrefix));
     if (status.ok()) return status;
-    return absl::DataLossError(absl::StrCat("the checkpoint does not fit run ", run_.name(), ": ",
-                                            std::string(status.message())));
+    return WithErrorId(
+        absl::DataLossError(absl::StrCat("the checkpoint does not fit run ", run_.name(), ": ",
+                                         std::string(status.message()))),
+        ErrorId::kCheckpointOfAnotherPlan);
   }
 
   std::vector<uint64_t> GradientBucketBytes() const override {
@@ -282,9 +287,10 @@ class ReplicatedTrainer final : public Trainer {
             : std::nullopt;
     const auto norm = ClipGradientNorm(model_->Parameters(), names_, max_norm);
     if (!norm.ok()) {
-      return absl::Status(
-          absl::IsDataLoss(norm.status()) ? absl::StatusCode::kInternal : norm.status().code(),
-          absl::StrCat("step ", step, ": ", std::string(norm.status().message())));
+      const std::string text =
+          absl::StrCat("step ", step, ": ", std::string(norm.status().message()));
+      if (!absl::IsDataLoss(norm.status())) return absl::Status(norm.status().code(), text);
+      return WithErrorId(absl::InternalError(text), ErrorId::kGradientNotFinite);
     }
     RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
     return result;
@@ -344,9 +350,11 @@ class ReplicatedTrainer final : public Trainer {
           term.count == TermInfo::Count::kLabelledExamples && inputs.global_labelled == 0;
       if (!none) result.terms[term.name] = sums[i + 1];
       if (std::isfinite(sums[i + 1])) continue;
-      return absl::InternalError(absl::StrCat(
-          "step ", step, ": the loss term ", term.name, " is ", sums[i + 1],
-          "; training has diverged: lower the learning rate, or set gradient_clip_norm"));
+      return WithErrorId(
+          absl::InternalError(absl::StrCat(
+              "step ", step, ": the loss term ", term.name, " is ", sums[i + 1],
+              "; training has diverged: lower the learning rate, or set gradient_clip_norm")),
+          ErrorId::kLossNotFinite);
     }
     return result;
   }

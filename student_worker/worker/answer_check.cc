@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/sparse_labels.h"
 #include "distillation/labels/validity.h"
@@ -36,9 +37,11 @@ absl::Status CheckVariedScores(const SparseLabels& labels) {
     const auto tail = std::span(labels.tail).subspan(row * nodes, nodes);
     if (std::ranges::all_of(head, [](float value) { return value == 0; }) &&
         std::ranges::all_of(tail, [flat](double sum) { return sum >= flat; })) {
-      return absl::DataLossError(
-          absl::StrCat("label row ", row, " is constant: all ", labels.classes, " classes are ",
-                       labels.shift[row], "; check that the teacher is trained and loaded whole"));
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat("label row ", row, " is constant: all ", labels.classes,
+                                           " classes are ", labels.shift[row],
+                                           "; check that the teacher is trained and loaded whole")),
+          ErrorId::kTeacherConstant);
     }
   }
   return absl::OkStatus();
@@ -49,7 +52,8 @@ absl::Status CheckVariedScores(const SparseLabels& labels) {
 absl::Status CheckAnswer(const SoftLabels& labels, std::string_view codec) {
   if (!IsFloats(codec)) return absl::OkStatus();
   if (const auto* const dense = std::get_if<TensorView>(&labels)) {
-    return CheckVariedRows(dense->as<float>(), dense->dims[1]);
+    return WithErrorId(CheckVariedRows(dense->as<float>(), dense->dims[1]),
+                       ErrorId::kTeacherConstant);
   }
   return CheckVariedScores(*std::get<std::shared_ptr<const SparseLabels>>(labels));
 }

@@ -9,6 +9,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/codec.h"
 #include "distillation/labels/label_codec.h"
@@ -323,13 +324,16 @@ LabelClient::Teacher* LabelClient::Current(const std::string& name, uint64_t ser
 absl::Status LabelClient::CheckCodec(const std::string& codec) const {
   const auto& asked = options_.open.codecs();
   if (std::find(asked.begin(), asked.end(), codec) == asked.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("it took the label codec ", codec, ", which it was not asked for"));
+    return WithErrorId(absl::FailedPreconditionError(absl::StrCat("it took the label codec ", codec,
+                                                                  ", which it was not asked for")),
+                       ErrorId::kTeacherCodec);
   }
   if (codec_.empty() || Join(codec_, codec)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "it took the label codec ", codec, " and another server ", codec_,
-      ", which do not join; run one release on all servers, or name one codec in labels.codecs"));
+  return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                         "it took the label codec ", codec, " and another server ", codec_,
+                         ", which do not join; run one release on all servers, or name one codec "
+                         "in labels.codecs")),
+                     ErrorId::kTeacherCodec);
 }
 
 void LabelClient::OnOpened(const std::string& name, uint64_t serial, const v1::Opened& opened,
@@ -338,9 +342,10 @@ void LabelClient::OnOpened(const std::string& name, uint64_t serial, const v1::O
   if (teacher == nullptr) return;
   if (const std::string& run = options_.open.fingerprint(); opened.fingerprint() != run) {
     source_.Distrust(name,
-                     absl::FailedPreconditionError(
-                         absl::StrCat("it serves the fingerprint '", opened.fingerprint(),
-                                      "' and the run's teacher has '", run, "'")),
+                     WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                                     "it serves the fingerprint '", opened.fingerprint(),
+                                     "' and the run's teacher has '", run, "'")),
+                                 ErrorId::kTeacherFingerprint),
                      now);
     return;
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/label_sets/reader.h"
 #include "distillation/label_sets/run_label_set.h"
@@ -306,8 +307,11 @@ class Session {
       ASSIGN_OR_RETURN(const StepLabels outputs, client->Take(step));
       for (const auto& [output, logits] : outputs) labels[{role, output}] = logits;
     }
-    ASSIGN_OR_RETURN(const StepResult result, trainer_->Step(step, values, labels));
-    return Record(step, values, result);
+    const absl::StatusOr<StepResult> result = trainer_->Step(step, values, labels);
+    if (result.ok()) return Record(step, values, *result);
+    // Only the other ranks can be out of reach there.
+    if (!absl::IsUnavailable(result.status())) return result.status();
+    return WithErrorId(result.status(), ErrorId::kRankLost);
   }
 
   // The coordinator grants so many steps ahead of the last report it heard, and a report may

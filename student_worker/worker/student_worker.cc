@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/status/error_id.h"
+
 namespace distill {
 
 bool IsWorthAnotherWorld(const absl::Status& status) { return absl::IsUnavailable(status); }
@@ -114,7 +116,7 @@ void StudentWorker::Tell(const WorldControl& control, const absl::Status& failur
   request.set_run_id(control.world().run_id());
   request.set_worker(name_);
   request.set_code(static_cast<int32_t>(failure.code()));
-  request.set_message(std::string(failure.message()));
+  request.set_message(MessageWithId(failure));
   request.set_retryable(IsWorthAnotherWorld(failure));
   const absl::Status told = coordinator_->FailRun(request);
   // Untold, the world would wait for a rank that no longer steps: make it see that.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -87,9 +88,10 @@ absl::StatusOr<std::shared_ptr<const ScheduleTimeline>> WorldControl::WaitForGra
     return ended_.has_value() || granted_ > step;
   };
   if (!mu_.AwaitWithTimeout(absl::Condition(&ready), timeout)) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("no grant for step ", step, " of run ", world_.run_id(), " within ",
-                     absl::FormatDuration(timeout), "; is the coordinator running?"));
+    return WithErrorId(absl::DeadlineExceededError(absl::StrCat(
+                           "no grant for step ", step, " of run ", world_.run_id(), " within ",
+                           absl::FormatDuration(timeout), "; is the coordinator running?")),
+                       ErrorId::kNoGrant);
   }
   if (ended_.has_value()) return *ended_;
   return timeline_;

@@ -7,6 +7,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "teacher_server/canary/deviation.h"
 
 namespace distill {
@@ -79,9 +80,11 @@ absl::Status Canary::Judge(const absl::StatusOr<TensorView>& answer, absl::Durat
     due_ = now + options_.interval;
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat(
-      "canary: the model of fingerprint ", record_.fingerprint.substr(0, 12),
-      "... did not answer the examples recorded with it: ", answer.status().message()));
+  return WithErrorId(
+      absl::DataLossError(absl::StrCat(
+          "canary: the model of fingerprint ", record_.fingerprint.substr(0, 12),
+          "... did not answer the examples recorded with it: ", answer.status().message())),
+      ErrorId::kCanaryFailed);
 }
 
 absl::Status Canary::Compare(const TensorView& answer) {
@@ -98,12 +101,15 @@ absl::Status Canary::Compare(const TensorView& answer) {
   if (deviation.kind == DeviationKind::kScaled || deviation.kind == DeviationKind::kShifted) {
     absl::StrAppend(&name, " by ", deviation.amount);
   }
-  return absl::DataLossError(absl::StrCat(
-      "canary: example ", record_.ids[static_cast<size_t>(next_ + deviation.row)],
-      " of fingerprint ", record_.fingerprint.substr(0, 12), "...: ", record_.output, " of class ",
-      deviation.at_class, " is ", answered[at], ", recorded ", recorded[at], " (may differ by ",
-      deviation.allowed, "); ", deviation.rows_off, " of ", asked_, " rows are off: ", name,
-      "; check the device, and export the model again if it has changed"));
+  return WithErrorId(
+      absl::DataLossError(absl::StrCat(
+          "canary: example ", record_.ids[static_cast<size_t>(next_ + deviation.row)],
+          " of fingerprint ", record_.fingerprint.substr(0, 12), "...: ", record_.output,
+          " of class ", deviation.at_class, " is ", answered[at], ", recorded ", recorded[at],
+          " (may differ by ", deviation.allowed, "); ", deviation.rows_off, " of ", asked_,
+          " rows are off: ", name,
+          "; check the device, and export the model again if it has changed")),
+      ErrorId::kCanaryFailed);
 }
 
 void Canary::Advance(absl::Duration now) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/rpc/framing.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -183,7 +184,8 @@ absl::Status LabelChannel::OnFailed(const v1::Failed& failed) {
     grant = OwesCredit();
   }
   if (grant) Wake();
-  absl::Status status(static_cast<absl::StatusCode>(failed.code()), failed.message());
+  absl::Status status =
+      StatusOfText(static_cast<absl::StatusCode>(failed.code()), failed.message());
   if (status.ok()) status = absl::UnknownError("the server failed without a reason");
   Call(events_.failed, failed.request_id(), status, ToDuration(failed.retry_after()));
   return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/digest/crc32c.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/labels/codec.h"
 #include "distillation/run_config/digests.h"
@@ -36,9 +37,10 @@ absl::Status CheckOutputs(const v1::Open& open, const ServedModel& served) {
   for (const v1::OutputSpec& output : open.outputs()) {
     if (!output.has_logits() || std::find(served.outputs.begin(), served.outputs.end(),
                                           output.name()) == served.outputs.end()) {
-      return absl::UnimplementedError(
-          absl::StrCat("model ", served.model, " cannot give output ", output.name(),
-                       "; it gives: ", absl::StrJoin(served.outputs, ", ")));
+      return WithErrorId(absl::UnimplementedError(absl::StrCat(
+                             "model ", served.model, " cannot give output ", output.name(),
+                             "; it gives: ", absl::StrJoin(served.outputs, ", "))),
+                         ErrorId::kModelNotServed);
     }
     if (std::find(names.begin(), names.end(), output.name()) != names.end()) {
       return absl::InvalidArgumentError(absl::StrCat("output ", output.name(), " is named twice"));
@@ -53,15 +55,19 @@ absl::Status CheckShape(const v1::Open& open, const ServedModel& served) {
     return absl::InvalidArgumentError("open lacks the number of classes or the example's shape");
   }
   if (open.classes() != served.classes) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("teacher ", served.model, " has ", served.classes, " classes and the student ",
-                     open.classes(), "; train both on data with the same classes"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            "teacher ", served.model, " has ", served.classes, " classes and the student ",
+            open.classes(), "; train both on data with the same classes")),
+        ErrorId::kTeacherClasses);
   }
   if (!std::equal(open.example_dims().begin(), open.example_dims().end(),
                   served.example_dims.begin(), served.example_dims.end())) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "teacher ", served.model, " reads examples of [", absl::StrJoin(served.example_dims, ", "),
-        "] and the student [", absl::StrJoin(open.example_dims(), ", "), "]"));
+    return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                           "teacher ", served.model, " reads examples of [",
+                           absl::StrJoin(served.example_dims, ", "), "] and the student [",
+                           absl::StrJoin(open.example_dims(), ", "), "]")),
+                       ErrorId::kTeacherShape);
   }
   return absl::OkStatus();
 }
@@ -116,14 +122,18 @@ absl::Status LabelStream::OnOpen(const v1::Open& open) {
   }
   if (served_ == nullptr) return unavailable_;
   if (open.model() != served_->model) {
-    return absl::NotFoundError(absl::StrCat(
-        "model ", open.model(), " is not served here; this server serves ", served_->model));
+    return WithErrorId(
+        absl::NotFoundError(absl::StrCat(
+            "model ", open.model(), " is not served here; this server serves ", served_->model)),
+        ErrorId::kModelNotServed);
   }
   if (open.fingerprint() != served_->fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "model ", open.model(), " has the fingerprint ", served_->fingerprint.substr(0, 12),
-        "... here and ", open.fingerprint().substr(0, 12),
-        "... was asked for; load the export that the run names"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            "model ", open.model(), " has the fingerprint ", served_->fingerprint.substr(0, 12),
+            "... here and ", open.fingerprint().substr(0, 12),
+            "... was asked for; load the export that the run names")),
+        ErrorId::kTeacherFingerprint);
   }
   if (open.has_share() && !IsShare(open.share())) {
     return absl::InvalidArgumentError(
@@ -256,9 +266,11 @@ absl::Status LabelStream::CheckRefs(const v1::ExampleRefs& refs) const {
   }
   if (!refs.ranges().empty()) return absl::UnimplementedError("token ranges are not served yet");
   if (refs.data_set_digest() != served_->data_set_digest) {
-    return absl::FailedPreconditionError(
-        "the student's data set is not the one this teacher server has: other files or another "
-        "preprocessing");
+    return WithErrorId(
+        absl::FailedPreconditionError(
+            "the student's data set is not the one this teacher server has: other files or another "
+            "preprocessing"),
+        ErrorId::kTeacherData);
   }
   if (!refs.view_seeds().empty() && refs.view_spec_digest() != ViewSpecDigest(refs.view_spec())) {
     return absl::FailedPreconditionError("the view's digest does not belong to the view");
@@ -273,7 +285,7 @@ void LabelStream::Fail(uint64_t request_id, const absl::Status& status,
   v1::Failed* failed = urgent_.emplace_back().mutable_failed();
   failed->set_request_id(request_id);
   failed->set_code(static_cast<int32_t>(status.code()));
-  failed->set_message(std::string(status.message()));
+  failed->set_message(MessageWithId(status));
   const int64_t nanoseconds =
       absl::ToInt64Nanoseconds(std::clamp(retry_after, absl::ZeroDuration(), absl::Hours(1)));
   failed->mutable_retry_after()->set_seconds(nanoseconds / 1'000'000'000);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "distillation/labels/codec.h"
 #include "teacher_server/service/batch_rows.h"
 #include "teacher_server/service/label_server_state.h"
@@ -121,8 +122,10 @@ absl::Status LabelServer::TooManyStreams() {
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   const std::string whose =
       most == streams_of.end() ? "" : absl::StrCat(" (", most->second, " from ", most->first, ")");
-  return absl::ResourceExhaustedError(absl::StrCat("this teacher server has ", kMaxStreams,
-                                                   " streams already", whose, "; ask another"));
+  return WithErrorId(
+      absl::ResourceExhaustedError(absl::StrCat("this teacher server has ", kMaxStreams,
+                                                " streams already", whose, "; ask another")),
+      ErrorId::kTeacherOverloaded);
 }
 
 void LabelServer::OnMessage(uint64_t id, v1::LabelRequest message, ByteSlices payload) {

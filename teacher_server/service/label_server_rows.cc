@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/labels/validity.h"
 #include "teacher_server/cache/label_key.h"
@@ -154,9 +155,12 @@ void LabelServer::KeepRows(Work& work, const Request& request, const InferenceRe
         std::find(work.outputs.begin(), work.outputs.end(), output) - work.outputs.begin();
     const std::span<const float> values =
         result.outputs.at(index).as<float>().subspan(first * classes, rows * classes);
-    const absl::Status valid = output == kHiddenOutput ? CheckFiniteRows(values, classes)
-                                                       : CheckTeacherLogits(values, classes);
+    absl::Status valid = output == kHiddenOutput ? CheckFiniteRows(values, classes)
+                                                 : CheckTeacherLogits(values, classes);
     if (!valid.ok()) {
+      const bool finite = CheckFiniteRows(values, classes).ok();
+      valid = WithErrorId(std::move(valid),
+                          finite ? ErrorId::kTeacherConstant : ErrorId::kTeacherNotFinite);
       Suspect(*work.model, valid);
       Fail(request, Annotate(valid, absl::StrCat("output ", output)));
       return;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/state/plan_checks.h"
 
@@ -333,7 +334,9 @@ absl::Status Coordinator::ResumePlan(const std::string& idempotency_key, absl::T
 }
 
 absl::StatusOr<v1::PlanStatus> Coordinator::GetPlan() const {
-  if (!state().has_plan()) return absl::NotFoundError("no plan was submitted");
+  if (!state().has_plan()) {
+    return WithErrorId(absl::NotFoundError("no plan was submitted"), ErrorId::kNoPlanSubmitted);
+  }
   v1::PlanStatus status = state().Status();
   for (v1::MemberStatus& member : membership_.Status()) *status.add_members() = std::move(member);
   for (v1::RunStatus& run : *status.mutable_runs()) {

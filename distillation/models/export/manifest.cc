@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/architecture.h"
 #include "distillation/models/model_file.h"
@@ -81,9 +82,10 @@ absl::Status CheckConsistent(const v1::ExportManifest& manifest) {
   }
   const std::string fingerprint = ExportFingerprint(manifest);
   if (fingerprint != manifest.fingerprint()) {
-    return absl::DataLossError(absl::StrCat("its fingerprint is ", manifest.fingerprint(),
-                                            ", but its fields give ", fingerprint,
-                                            "; it was changed, export the model again"));
+    return WithErrorId(absl::DataLossError(absl::StrCat(
+                           "its fingerprint is ", manifest.fingerprint(), ", but its fields give ",
+                           fingerprint, "; it was changed, export the model again")),
+                       ErrorId::kExportDamaged);
   }
   return absl::OkStatus();
 }
@@ -175,9 +177,10 @@ absl::StatusOr<v1::ExportManifest> ParseManifest(std::string_view text) {
 absl::Status CheckWeightsFile(const v1::ExportManifest& manifest, std::string_view bytes) {
   const std::string digest = Sha256Hex(bytes);
   if (digest == manifest.weights_sha256()) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(kExportWeightsFile, " has SHA-256 ", digest,
-                                          ", but its manifest names ", manifest.weights_sha256(),
-                                          "; it is damaged or of another export"));
+  return WithErrorId(absl::DataLossError(absl::StrCat(
+                         kExportWeightsFile, " has SHA-256 ", digest, ", but its manifest names ",
+                         manifest.weights_sha256(), "; it is damaged or of another export")),
+                     ErrorId::kExportDamaged);
 }
 
 absl::Status CheckTensors(const v1::ExportManifest& manifest,
@@ -204,15 +207,18 @@ absl::Status CheckTensors(const v1::ExportManifest& manifest,
 absl::Status CheckFits(const v1::ExportManifest& manifest, int64_t classes,
                        std::span<const int64_t> example_dims) {
   if (manifest.classes() != classes) {
-    return absl::FailedPreconditionError(absl::StrCat("the exported model has ", manifest.classes(),
-                                                      " classes, but the data set ", classes));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat("the exported model has ", manifest.classes(),
+                                                   " classes, but the data set ", classes)),
+        ErrorId::kTeacherClasses);
   }
   const std::span<const int64_t> own = ExampleDims(manifest);
   if (std::vector<int64_t>(own.begin(), own.end()) !=
       std::vector<int64_t>(example_dims.begin(), example_dims.end())) {
-    return absl::FailedPreconditionError(absl::StrCat("the exported model reads examples ",
-                                                      Shape(own), ", but the data set has ",
-                                                      Shape(example_dims)));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat("the exported model reads examples ", Shape(own),
+                                                   ", but the data set has ", Shape(example_dims))),
+        ErrorId::kTeacherShape);
   }
   return absl::OkStatus();
 }
@@ -241,10 +247,12 @@ absl::Status CheckLogits(const TensorView& ids, const TensorView& expected,
   }
   if (worst_excess <= tolerance) return absl::OkStatus();
   const size_t classes = static_cast<size_t>(expected.dims[1]);
-  return absl::DataLossError(
-      absl::StrCat("check: example ", ids.as<int64_t>()[worst / classes], ", class ",
-                   worst % classes, ": logit ", got[worst], ", but the exporting process computed ",
-                   want[worst], " (tolerance ", tolerance, "); the weights or the code changed"));
+  return WithErrorId(
+      absl::DataLossError(absl::StrCat(
+          "check: example ", ids.as<int64_t>()[worst / classes], ", class ", worst % classes,
+          ": logit ", got[worst], ", but the exporting process computed ", want[worst],
+          " (tolerance ", tolerance, "); the weights or the code changed")),
+      ErrorId::kExportDamaged);
 }
 
 }  // namespace distill

@@ -1,0 +1,142 @@
+#include "cli/completion/completion.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cli/command_line/command_line.h"
+#include "cli/plan_reference/plan_reference.h"
+#include "common/config/config_reader.h"
+#include "common/config/position_map.h"
+#include "common/metrics/catalogue.h"
+#include "common/status/error_catalogue.h"
+#include "proto/run_config.pb.h"
+
+namespace distill {
+namespace {
+
+constexpr size_t kMaxCompletions = 1000;
+constexpr size_t kMaxPlanBytes = size_t{1} << 20;
+constexpr char kPlanOfRunDirectory[] = "config.resolved.yaml";
+
+constexpr char kBash[] = R"SH(# Completion of distillctl for bash:
+#   source <(distillctl completion bash)
+_distillctl() {
+  local word
+  COMPREPLY=()
+  while IFS= read -r word; do
+    COMPREPLY+=("$(printf '%q' "$word")")
+  done < <("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
+    compopt -o nospace 2>/dev/null
+  fi
+}
+complete -F _distillctl distillctl
+)SH";
+
+constexpr char kZsh[] = R"SH(#compdef distillctl
+# Completion of distillctl for zsh:
+#   source <(distillctl completion zsh)
+_distillctl() {
+  local -a found further
+  found=("${(@f)$("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("${(@)found:#}")
+  further=("${(@M)found:#*/}")
+  found=("${(@)found:#*/}")
+  (( ${#further} )) && compadd -S '' -- "${further[@]}"
+  (( ${#found} )) && compadd -- "${found[@]}"
+}
+compdef _distillctl distillctl
+)SH";
+
+constexpr char kFish[] = R"SH(# Completion of distillctl for fish:
+#   distillctl completion fish | source
+function __distillctl_complete
+    set -l words (commandline -opc)
+    $words[1] __complete -- $words[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c distillctl -f -a '(__distillctl_complete)'
+)SH";
+
+// Files and folders that begin so; `plans`: of files those that may be plans, else none.
+std::vector<std::string> Paths(FileSystem& files, const std::string& begun, bool plans) {
+  const size_t slash = begun.rfind('/');
+  const std::string before = slash == std::string::npos ? "" : begun.substr(0, slash + 1);
+  const std::string name = begun.substr(before.size());
+  const auto names = files.List(before.empty() ? "." : before);
+  std::vector<std::string> paths;
+  if (!names.ok()) return paths;
+  for (const std::string& found : *names) {
+    if (paths.size() == kMaxCompletions) break;
+    if (!absl::StartsWith(found, name) || (found[0] == '.' && name.empty())) continue;
+    const std::string path = absl::StrCat(before, found);
+    if (const auto within = files.List(path); within.ok()) {
+      const bool run_directory = std::ranges::find(*within, kPlanOfRunDirectory) != within->end();
+      paths.push_back(run_directory && !plans ? path : path + "/");
+    } else if (plans && (absl::EndsWith(found, ".yaml") || absl::EndsWith(found, ".yml") ||
+                         absl::EndsWith(found, ".json"))) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+// Of the first word that names a plan.
+std::vector<std::string> RunNames(FileSystem& files, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const auto text = files.Read(word, kMaxPlanBytes);
+    v1::PlanConfig plan;
+    PositionMap positions;
+    if (!text.ok() || !ParseConfig(*text, word, &plan, &positions).ok()) continue;
+    std::vector<std::string> names;
+    for (const v1::RunConfig& run : plan.runs()) names.push_back(run.name());
+    return names;
+  }
+  return {};
+}
+
+std::vector<std::string> Values(FileSystem& files, const CompletionPoint& point,
+                                const std::vector<std::string>& words) {
+  std::vector<std::string> values;
+  if (point.value == "PLAN") return Paths(files, point.begun, /*plans=*/true);
+  if (point.value == "DIR") return Paths(files, point.begun, /*plans=*/false);
+  if (point.value == "RUN") return RunNames(files, words);
+  if (point.value == "SHELL") return {"bash", "fish", "zsh"};
+  if (point.value == "FIELD") {
+    for (const FieldReference& field : PlanFields()) values.push_back(field.name);
+  }
+  if (point.value == "METRIC") {
+    for (const MetricRow& row : Catalogue()) values.emplace_back(row.name);
+  }
+  if (point.value == "ID") {
+    for (const ErrorEntry& entry : ErrorCatalogue()) values.push_back(ErrorIdName(entry.id));
+  }
+  return values;
+}
+
+}  // namespace
+
+std::string CompletionScript(const std::string& shell) {
+  if (shell == "bash") return kBash;
+  if (shell == "zsh") return kZsh;
+  return shell == "fish" ? kFish : "";
+}
+
+std::vector<std::string> Completions(FileSystem& files, const std::vector<std::string>& words) {
+  CompletionPoint point = FindCompletionPoint(words);
+  // Ids are typed in small letters too.
+  if (point.value == "ID") point.begun = absl::AsciiStrToUpper(point.begun);
+  std::set<std::string> chosen;
+  const auto choose = [&](const std::string& word) {
+    if (chosen.size() < kMaxCompletions && absl::StartsWith(word, point.begun)) {
+      chosen.insert(point.before + word);
+    }
+  };
+  for (const std::string& word : point.words) choose(word);
+  for (const std::string& value : Values(files, point, words)) choose(value);
+  return {chosen.begin(), chosen.end()};
+}
+
+}  // namespace distill
