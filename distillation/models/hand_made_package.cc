@@ -16,11 +16,13 @@ namespace {
 constexpr int64_t kFeatures = 3;
 constexpr int64_t kClasses = 2;
 
-// What Inductor's code does when it is asked to.
+// What Inductor's code does when it is asked to; a batch of any size has two examples at least.
 bool TakesInput(AtenTensorHandle input) {
   int64_t dims = 0;
+  int64_t rows = 0;
   int64_t features = 0;
   return aoti_torch_get_dim(input, &dims) == AOTI_TORCH_SUCCESS && dims == 2 &&
+         aoti_torch_get_size(input, 0, &rows) == AOTI_TORCH_SUCCESS && rows >= 2 &&
          aoti_torch_get_size(input, 1, &features) == AOTI_TORCH_SUCCESS && features == kFeatures;
 }
 

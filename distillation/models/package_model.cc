@@ -49,7 +49,14 @@ class PackageModel final : public ProgramModel {
     std::vector<at::Tensor> outputs;
     RETURN_IF_ERROR(CallTorch(Name(), [&] {
       const c10::InferenceMode inference;
-      outputs = loader_->run({x});
+      // What torch.export makes of a dynamic batch takes two examples at least.
+      std::vector<int64_t> two = x.sizes().vec();
+      two[0] = 2;
+      const bool alone = x.size(0) == 1;
+      outputs = loader_->run({alone ? x.expand(two).contiguous() : x});
+      for (at::Tensor& output : outputs) {
+        if (alone && output.dim() > 0 && output.size(0) == 2) output = output.slice(0, 0, 1);
+      }
     }));
     return InOrder(std::move(outputs));
   }
