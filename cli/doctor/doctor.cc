@@ -85,7 +85,7 @@ PlannedLoad LoadOf(const v1::PlanConfig& plan) {
   return load;
 }
 
-std::vector<Finding> CheckPrograms(Machine& machine, FileSystem& files, const std::string& self) {
+std::vector<Finding> ProgramFindings(Machine& machine, FileSystem& files, const std::string& self) {
   const auto programs = FindPrograms(files, self);
   if (!programs.ok()) {
     return {Failed("programs", programs.status(), "keep the programs beside distillctl")};
@@ -118,7 +118,7 @@ std::vector<Finding> Examine(Machine& machine, FileSystem& files, const DoctorRe
     }
   }
   const PlannedLoad load = plan.has_value() ? LoadOf(*plan) : PlannedLoad();
-  std::vector<Finding> findings = CheckPrograms(machine, files, request.self);
+  std::vector<Finding> findings = ProgramFindings(machine, files, request.self);
   findings.push_back(CheckCpu(machine));
   findings.push_back(CheckThreads(machine, load));
   findings.push_back(CheckMemory(machine, load));
