@@ -70,6 +70,11 @@ class Grammar {
     } catch (const CLI::Success&) {
       return PrintAndExit{HelpOf(Innermost(given)), ExitCode::kDone};
     } catch (const CLI::ParseError& error) {
+      // CLI11 checks a value before it sees a later -h.
+      const auto asks = [](const std::string& word) { return word == "-h" || word == "--help"; };
+      if (std::ranges::any_of(given, asks)) {
+        return PrintAndExit{HelpOf(Innermost(given)), ExitCode::kDone};
+      }
       return PrintAndExit{Usage(error, given), ExitCode::kUsage};
     }
   }

@@ -259,6 +259,7 @@ TEST(CommandLine, EveryCommandAnswersHelpEvenWhenOtherArgumentsAreWrong) {
        {"run", "resume", "stop", "status", "label", "digest", "config", "watch", "top", "logs"}) {
     EXPECT_EQ(Printed({command, "-h"}).code, ExitCode::kDone) << command;
     EXPECT_EQ(Printed({command, "--nonsense", "--help"}).code, ExitCode::kDone) << command;
+    EXPECT_EQ(Printed({"completion", "csh", "-h"}).code, ExitCode::kDone);
   }
 }
 

@@ -231,7 +231,7 @@ def u08(world):
           repr(flagged))
     shown = world.ctl("config", "show", world.plan, "--set=seed=9", "--origin").out
     for value, origin in (("seed: 9", "--set seed=9"), ("name: tiny", "plan.yaml:1:"),
-                          ("optimizer", "default")):
+                          ("momentum: 0.9", "default")):
         check(any(value in line and origin in line for line in shown.split("\n")),
               "'%s' from '%s' is not in: %s" % (value, origin, shown))
     return "flag > DISTILL_RUN_DIR; config show --origin names --set, file and default"
