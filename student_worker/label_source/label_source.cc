@@ -455,18 +455,16 @@ void LabelSource::GiveUpOn(int64_t step, const Part& part, const absl::Status& w
 }
 
 void LabelSource::CheckGivingUp(absl::Duration now) {
-  if (stopped_ || AnyOpen() || next_step_ >= options_.end_step ||
-      now < none_open_since_ + options_.no_teacher_timeout) {
-    return;
-  }
-  std::string tried;
+  if (stopped_ || AnyOpen() || next_step_ >= options_.end_step) return;
+  if (now < none_open_since_ + options_.no_teacher_timeout) return;
+  std::string tried =
+      endpoints_.empty() ? "; the coordinator knows of none: start a teacher server" : "";
   for (const auto& [name, endpoint] : endpoints_) {
     absl::StrAppend(&tried, "; ", name, " at ", endpoint.endpoint.address, ": ",
                     endpoint.last_error.ok() ? "no answer yet" : endpoint.last_error.message());
   }
-  if (tried.empty()) tried = "; the coordinator knows of none: start a teacher server";
-  const std::string why = absl::StrCat("no teacher has served this run for ",
-                                       absl::FormatDuration(options_.no_teacher_timeout), tried);
+  const std::string waited = absl::FormatDuration(options_.no_teacher_timeout);
+  const auto why = absl::StrCat("no teacher has served this run for ", waited, tried);
   Stop(WithErrorId(absl::UnavailableError(why), ErrorId::kNoTeacherReady));
 }
 
