@@ -18,6 +18,7 @@
 namespace distill {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -81,10 +82,10 @@ TEST_F(EvaluateTest, WritesTheLogitsOfARunWhereTheyAreAskedFor) {
 TEST_F(EvaluateTest, AMissingOrDamagedExportExitsWith7AndWritesNoReport) {
   ASSERT_TRUE(files_.Write(folder_ + "/runs/student/export/weights.safetensors", "x").ok());
   EXPECT_EQ(Evaluate(), 7);
-  EXPECT_THAT(Errors(), StartsWith("evaluate: DATA_LOSS: run 'student': "));
+  EXPECT_THAT(Errors(), AllOf(StartsWith("evaluate: run 'student': "), HasSubstr("[DST-2402]")));
   ASSERT_TRUE(files_.RemoveTree(folder_ + "/runs/student").ok());
   EXPECT_EQ(Evaluate(), 7);
-  EXPECT_THAT(Errors(), StartsWith("evaluate: NOT_FOUND: run 'student': "));
+  EXPECT_THAT(Errors(), AllOf(StartsWith("evaluate: run 'student': "), HasSubstr("[DST-2401]")));
   EXPECT_FALSE(HasReport());
 }
 

@@ -176,7 +176,7 @@ class Grammar {
     label_->add_option("--role", label_command_.role, "Which teacher, where the run has several")
         ->group(kWhich);
     AddSettings(label_, &label_command_.settings);
-    label_seed_option_ = label_->add_option("--seed", seed_, "Override the plan's seed")
+    label_seed_option_ = label_->add_option("--seed", label_seed_, "Override the plan's seed")
                              ->envname("DISTILL_SEED")
                              ->group(kChanges);
     AddDryRun(label_, &label_command_.dry_run);
@@ -229,7 +229,8 @@ class Grammar {
     manifest_ = model_->add_subcommand(
         "manifest", "Write a model directory's manifest: which files processes may load");
     manifest_->add_option("dir", model_manifest_command_.dir, "A folder of .pt and .pt2 files")
-        ->required();
+        ->required()
+        ->type_name(kDir);
   }
 
   void AddMetrics() {
@@ -281,10 +282,11 @@ class Grammar {
     const std::map<std::string, ColorChoice> choices = {{"auto", ColorChoice::kAuto},
                                                         {"always", ColorChoice::kAlways},
                                                         {"never", ColorChoice::kNever}};
-    command
-        ->add_option("--color", color,
-                     "auto, always or never: auto is a terminal without NO_COLOR or TERM=dumb")
-        ->transform(CLI::CheckedTransformer(choices));
+    CLI::CheckedTransformer known(choices);
+    known.description("{auto,always,never}");
+    command->add_option("--color", color, "auto: on a terminal, without NO_COLOR and TERM=dumb")
+        ->transform(known)
+        ->type_name("WHEN");
   }
 
   // The two that show a plan as it goes on.
@@ -292,9 +294,8 @@ class Grammar {
                            std::string& run_dir, std::string& coordinator, bool& json,
                            ColorChoice& color) {
     CLI::App* view = app.add_subcommand(name, what);
-    view->add_option("dir", run_dir, "A run directory");
-    view->add_option("--coordinator", coordinator,
-                     "host:port, where the processes were started by hand");
+    view->add_option("dir", run_dir, "A run directory")->type_name(kDir);
+    AddCoordinator(view, &coordinator);
     view->add_flag("--json", json, "One object an update, a line each, on stdout");
     AddColor(view, color);
     view->callback([name, &run_dir, &coordinator] {
@@ -312,7 +313,7 @@ class Grammar {
                    top_command_.run_dir, top_command_.coordinator, top_command_.json,
                    top_command_.color);
     logs_ = app_.add_subcommand("logs", "What the processes of a run directory said");
-    logs_->add_option("dir", logs_command_.run_dir, "A run directory")->required();
+    AddRunDirectory(logs_, &logs_command_.run_dir);
     logs_->add_option("process", logs_command_.process,
                       "One of them, e.g. teacher-0; without it all, each line with its name");
     logs_->add_flag("--follow,-f", logs_command_.follow, "Go on until the plan ends");
@@ -335,7 +336,7 @@ class Grammar {
     if (stop_->parsed()) return stop_command_;
     if (status_->parsed()) return status_command_;
     if (label_->parsed()) {
-      if (label_seed_option_->count() > 0) label_command_.seed = seed_;
+      if (label_seed_option_->count() > 0) label_command_.seed = label_seed_;
       return label_command_;
     }
     if (digest_->parsed()) return digest_command_;
@@ -398,9 +399,17 @@ class Grammar {
       id = ErrorId::kUnknownCommand;
       break;
     }
+    const std::vector<std::string> known = WordsOf(app);
+    // What CLI11 says first may follow from it: that a flag is missing whose name is misspelt.
+    for (const std::string& word : given) {
+      const std::string name = word.substr(0, word.find('='));
+      if (word.rfind("--", 0) != 0 || std::ranges::find(known, name) != known.end()) continue;
+      what = absl::StrCat("there is no flag '", name, "'");
+      id = ErrorId::kUnknownFlag;
+      break;
+    }
     std::string text = absl::StrCat("distillctl: ", TextWithId(what, id), "\n");
     for (const std::string& word : given) {
-      const std::vector<std::string> known = WordsOf(app);
       const std::string name = word.substr(0, word.find('='));
       const std::string nearest = NearestName(name, known);
       if (!nearest.empty() && nearest != name)
@@ -415,7 +424,8 @@ class Grammar {
   CLI::App *explain_, *reference_, *metrics_, *list_, *metrics_explain_, *model_, *manifest_;
   CLI::App *explain_error_, *doctor_, *completion_, *command_reference_;
   CLI::Option *seed_option_, *label_seed_option_;
-  uint64_t seed_ = 0;
+  // One each: an environment variable goes to every option that has it.
+  uint64_t seed_ = 0, label_seed_ = 0;
   RunCommand run_command_;
   ResumeCommand resume_command_;
   StopCommand stop_command_;

@@ -12,7 +12,8 @@ constexpr char kAllow[] = "--allow-executable-models";
 
 void AddModelFlags(CLI::App& app, ModelFlags& flags) {
   app.add_option(kDir, flags.dir,
-                 "Folder of models from files, with a manifest (distillctl model manifest)");
+                 "Folder of models from files, with a manifest (distillctl model manifest)")
+      ->type_name("DIR");
   app.add_flag(
       kAllow, flags.allow_executable,
       "Load them: TorchScript and .pt2 files are programs, and may do whatever this process "

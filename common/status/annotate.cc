@@ -11,7 +11,8 @@ absl::Status Annotate(const absl::Status& status, std::string_view context) {
   absl::Status annotated(status.code(), absl::StrCat(std::string(context), ": ", status.message()));
   status.ForEachPayload([&annotated](absl::string_view url, const absl::Cord& payload) {
     // Such as its id: error_id.h. A Cord made anew, since copying one needs another library.
-    annotated.SetPayload(url, absl::Cord(std::string(payload)));
+    const std::string bytes(payload);
+    annotated.SetPayload(url, absl::Cord(absl::string_view(bytes)));
   });
   return annotated;
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace distill {
 namespace {
@@ -23,7 +24,9 @@ std::optional<ErrorId> TagAt(std::string_view text, size_t at) {
 
 absl::Status WithErrorId(absl::Status status, ErrorId id) {
   if (!status.ok() && !status.GetPayload(kPayload).has_value()) {
-    status.SetPayload(kPayload, absl::Cord(ErrorIdName(id)));
+    // A view: clang and GCC give Cord's constructor from a string different names.
+    const std::string name = ErrorIdName(id);
+    status.SetPayload(kPayload, absl::Cord(absl::string_view(name)));
   }
   return status;
 }

@@ -1,6 +1,6 @@
 """Whether rules, boards, runbooks and pages name what the catalogue of metrics has.
 
-Each function returns what is wrong, one line each. A catalogue is what `distillctl metrics list
+Each function returns what is wrong, one line each. A catalogue is "metrics" of what `distillctl metrics list
 --json` prints."""
 
 import re

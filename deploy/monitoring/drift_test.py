@@ -28,7 +28,7 @@ class Tree(unittest.TestCase):
 
     def setUp(self):
         listed = subprocess.run(["cli/distillctl", "metrics", "list", "--json"], capture_output=True, timeout=60, check=True)
-        self.known = drift.Known(json.loads(listed.stdout))
+        self.known = drift.Known(json.loads(listed.stdout)["metrics"])
         self.rules = data(HERE + "/rules/distillery.yml")
         self.rule_problems = drift.rules_problems(self.rules, self.known)
 

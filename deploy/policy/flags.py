@@ -23,7 +23,7 @@ def parse_help(text):
         if match:
             # CLI11 names the type right behind the flag: "--threads INT:INT in [1 - 1024]=1 ...".
             rest = match[2]
-            found[match[1]] = Flag(re.match(r" (TEXT|INT|UINT|FLOAT)\b", rest) is not None, "REQUIRED" in rest)
+            found[match[1]] = Flag(re.match(r" (?!REQUIRED)[A-Z]+\b", rest) is not None, "REQUIRED" in rest)
     return found
 
 
