@@ -1,5 +1,8 @@
 #include "teacher_server/teacher_metrics.h"
 
+#include <cstddef>
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/metrics/catalogue.h"
@@ -22,15 +25,13 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
       canaries_failed_(registry->AddCounter(Metric::kTeacherCanaries, {{"result", "failed"}})),
       canary_deviation_(registry->AddGauge(Metric::kTeacherCanaryDeviation)),
       cache_(registry) {
-  for (int code = 0; code <= static_cast<int>(absl::StatusCode::kUnauthenticated); ++code) {
-    const auto status = static_cast<absl::StatusCode>(code);
-    requests_[status] = registry_->AddCounter(Metric::kTeacherRequests,
-                                              {{"code", absl::StatusCodeToString(status)}});
+  for (size_t code = 0; code < requests_.size(); ++code) {
+    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
+    requests_[code] = registry_->AddCounter(Metric::kTeacherRequests, {{"code", name}});
   }
-  for (const BatchReason reason : {BatchReason::kFull, BatchReason::kExact, BatchReason::kDeadline,
-                                   BatchReason::kIdle, BatchReason::kDelay, BatchReason::kDrain}) {
-    batches_[reason] =
-        registry_->AddCounter(Metric::kTeacherBatches, {{"reason", BatchReasonName(reason)}});
+  for (size_t reason = 0; reason < batches_.size(); ++reason) {
+    const std::string name = BatchReasonName(static_cast<BatchReason>(reason));
+    batches_[reason] = registry_->AddCounter(Metric::kTeacherBatches, {{"reason", name}});
   }
   for (const ShedReason reason : {ShedReason::kQueueFull, ShedReason::kStreamQuota,
                                   ShedReason::kTooLate, ShedReason::kExpired}) {
@@ -41,14 +42,14 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
 
 void TeacherMetrics::OnAnswered(absl::StatusCode code, int64_t examples,
                                 absl::Duration since_admitted) {
-  requests_.at(code)->Add();
+  requests_.at(static_cast<size_t>(code))->Add();
   if (code == absl::StatusCode::kOk) items_->Add(static_cast<double>(examples));
   request_seconds_->Observe(absl::ToDoubleSeconds(since_admitted));
 }
 
 void TeacherMetrics::OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
                              absl::Duration compute) {
-  batches_.at(reason)->Add();
+  batches_.at(static_cast<size_t>(reason))->Add();
   batch_items_->Observe(static_cast<double>(examples));
   queue_seconds_->Observe(absl::ToDoubleSeconds(queue));
   infer_seconds_->Observe(absl::ToDoubleSeconds(compute));

@@ -2,11 +2,13 @@
 #ifndef TEACHER_SERVER_TEACHER_METRICS_H_
 #define TEACHER_SERVER_TEACHER_METRICS_H_
 
-#include <map>
-#include <string>
+#include <array>
+#include <cstddef>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/metrics/metric_registry.h"
+#include "teacher_server/batching/batcher.h"
 #include "teacher_server/cache_metrics.h"
 #include "teacher_server/service/label_server.h"
 
@@ -27,10 +29,13 @@ class TeacherMetrics final : public ServingObserver {
   void OnCache(const LabelCacheStats& stats) override { cache_.Tell(stats); }
 
  private:
+  static constexpr size_t kStatusCodes =
+      static_cast<size_t>(absl::StatusCode::kUnauthenticated) + 1;
+
   MetricRegistry* const registry_;
-  // The registry searches, and these come with every answer.
-  std::map<absl::StatusCode, Counter*> requests_;
-  std::map<BatchReason, Counter*> batches_;
+  // The registry searches, and these come with every answer. By code, and by reason.
+  std::array<Counter*, kStatusCodes> requests_{};
+  std::array<Counter*, kBatchReasons> batches_{};
   Counter* const items_;
   Histogram* const batch_items_;
   Histogram* const batch_fill_;

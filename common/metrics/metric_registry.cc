@@ -62,7 +62,20 @@ void Counter::Add(double amount) {
 void Gauge::Set(double value) { impl_->Set(value); }
 
 void Histogram::Observe(double value) {
-  if (!std::isnan(value)) impl_->Observe(value);
+  if (std::isnan(value)) return;
+  absl::MutexLock lock(&mu_);
+  values_[waiting_++] = value;
+  if (waiting_ == kTogether) FlushLocked();
+}
+
+void Histogram::Flush() {
+  absl::MutexLock lock(&mu_);
+  FlushLocked();
+}
+
+void Histogram::FlushLocked() {
+  for (int i = 0; i < waiting_; ++i) impl_->Observe(values_[i]);
+  waiting_ = 0;
 }
 
 MetricRegistry::MetricRegistry(const MetricRegistryOptions& options)
@@ -118,7 +131,11 @@ Histogram* MetricRegistry::AddHistogram(Metric metric, const MetricLabels& label
   return &histograms_.try_emplace(Key(metric, labels), &family.Add(labels, bounds)).first->second;
 }
 
-std::string MetricRegistry::Serialize() const {
+std::string MetricRegistry::Serialize() {
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [key, histogram] : histograms_) histogram.Flush();
+  }
   std::vector<prometheus::MetricFamily> families = registry_->Collect();
   if (const absl::StatusOr<ProcessUsage> usage = ReadProcessUsage(proc_); usage.ok()) {
     AppendProcess(*usage, &families);

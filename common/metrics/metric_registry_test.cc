@@ -78,6 +78,19 @@ TEST(MetricRegistry, AHistogramCountsUpToAndWithEachBound) {
                                               "distill_x_seconds_bucket{le=\"+Inf\"} 4\n"));
 }
 
+TEST(MetricRegistry, APageHasEveryObservationHoweverManyThereWereSinceTheLast) {
+  MetricRegistry registry(Of());
+  Histogram* histogram = registry.AddHistogram(kSeconds);
+  int observed = 0;
+  for (int more = 0; more <= 40; ++more) {
+    for (int i = 0; i < more; ++i) histogram->Observe(1);
+    observed += more;
+    EXPECT_THAT(registry.Serialize(),
+                HasSubstr(absl::StrCat("distill_x_seconds_count ", observed, "\n",
+                                       "distill_x_seconds_sum ", observed, "\n")));
+  }
+}
+
 TEST(MetricRegistry, TheSameMetricAndLabelsGiveTheSameHandle) {
   MetricRegistry registry(Of());
   EXPECT_EQ(registry.AddCounter(kOwn, {{"a", "1"}, {"b", "2"}}),

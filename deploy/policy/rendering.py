@@ -7,6 +7,10 @@ import yaml
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 _WORKLOADS = ("StatefulSet", "Deployment", "Job")
 COMPONENT = "app.kubernetes.io/component"
+# Those with an ops port.
+OPS_ROLES = ("coordinator", "teacher", "student")
+# What Kustomize appends to a name: ten digits of its own alphabet.
+HASHED = re.compile(r"-[2456789bcdfghkmt]{10}$")
 
 
 class Workload:
@@ -112,3 +116,8 @@ def quantity(text):
     """A Kubernetes quantity as a number: bytes, cores."""
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()
     return float(number) * _UNITS[unit]
+
+
+def boards(r):
+    """ConfigMaps that Grafana's sidecar reads."""
+    return [thing for thing in r.of("ConfigMap") if "grafana_dashboard" in thing["metadata"].get("labels", {})]

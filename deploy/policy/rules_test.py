@@ -4,7 +4,7 @@ import copy
 import re
 import unittest
 
-from deploy.policy import crds, rules
+from deploy.policy import crds, lifecycle_rules, rules
 from deploy.policy.flags import Flag
 from deploy.policy.rendering import Rendering
 
@@ -277,9 +277,9 @@ class RulesTest(unittest.TestCase):
 
         teacher = "teacher_server/teacher_process.cc"
         # It waits for the cache's disk as it stops.
-        self.assertGreaterEqual(rules.DRAIN_SECONDS["teacher"],
+        self.assertGreaterEqual(lifecycle_rules.DRAIN_SECONDS["teacher"],
                                 seconds(teacher, "kDrainTimeout") + seconds(teacher, "kCacheTimeout"))
-        self.assertGreaterEqual(rules.DRAIN_SECONDS["coordinator"],
+        self.assertGreaterEqual(lifecycle_rules.DRAIN_SECONDS["coordinator"],
                                 seconds("coordinator/coordinator_process.cc", "kShutdownGrace"))
 
     def test_the_plan_of_the_base_is_the_example(self):

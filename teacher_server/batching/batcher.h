@@ -2,6 +2,7 @@
 #ifndef TEACHER_SERVER_BATCHING_BATCHER_H_
 #define TEACHER_SERVER_BATCHING_BATCHER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -60,6 +61,7 @@ struct BatchRequest {
 // device had nothing to do; kDelay the oldest waited max_queue_delay and the device is
 // nearly done; kDrain nothing more will come.
 enum class BatchReason { kFull, kExact, kDeadline, kIdle, kDelay, kDrain };
+inline constexpr size_t kBatchReasons = static_cast<size_t>(BatchReason::kDrain) + 1;
 const char* BatchReasonName(BatchReason reason);
 
 struct Batch {

@@ -17,9 +17,6 @@
 #include "common/clock/fake_timer_queue.h"
 #include "common/executor/manual_executor.h"
 #include "common/rpc/peer_identity.h"
-#include "common/tensor_view/tensor_view.h"
-#include "distillation/data/data_set.h"
-#include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/cache/label_cache.h"
 #include "teacher_server/canary/canary.h"
@@ -27,6 +24,7 @@
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
+#include "teacher_server/service/toy_examples.h"
 
 namespace distill {
 
@@ -106,7 +104,7 @@ class LabelServerHarness : public ServingObserver {
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
     serving.runner = std::move(runner);
-    serving.data = Data();
+    serving.data = ToyExamples(kExamples, kClasses);
     serving.bounds.set_max_batch_examples(8);
     serving.bounds.set_max_queue_examples(queue);
     serving.bounds.set_canary_interval_seconds(canary_interval_seconds);
@@ -122,7 +120,8 @@ class LabelServerHarness : public ServingObserver {
     record.output = "logits";
     for (int i = kExamples - examples; i < kExamples; ++i) record.ids.push_back(i);
     const std::vector<uint64_t> ids(record.ids.begin(), record.ids.end());
-    record.examples = Data()->Examples(v1::TRAIN, ids, {}, {}).value();
+    record.examples =
+        ToyExamples(kExamples, kClasses)->Examples(v1::TRAIN, ids, {}, {}).value();
     record.logits =
         FakeRunner::Answer(Description(), {record.examples, {"logits"}}).value().outputs[0];
     return record;
@@ -187,25 +186,6 @@ class LabelServerHarness : public ServingObserver {
   std::map<bool, int> canaries;
   std::vector<absl::Status> told;
   LabelServer server;
-
- private:
-  static std::shared_ptr<const DataSet> Data() {
-    v1::DataSetConfig config;
-    config.set_name("toy");
-    config.set_classes(kClasses);
-    config.set_scale(1);
-    config.set_deviation(1);
-    std::vector<uint8_t> pixels;
-    for (int i = 0; i < kExamples; ++i) {
-      pixels.push_back(1);
-      pixels.push_back(static_cast<uint8_t>(i));
-    }
-    return DataSet::FromArrays(
-               config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-               MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples)),
-               DataSet::Files::kTraining)
-        .value();
-  }
 };
 
 }  // namespace distill

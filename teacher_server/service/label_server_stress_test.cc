@@ -26,9 +26,6 @@
 #include "common/files/fake_file_system.h"
 #include "common/random/test_seed.h"
 #include "common/rpc/peer_identity.h"
-#include "common/tensor_view/tensor_view.h"
-#include "distillation/data/data_set.h"
-#include "proto/run_config.pb.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/cache/disk_tier.h"
 #include "teacher_server/cache/label_cache.h"
@@ -36,6 +33,7 @@
 #include "teacher_server/runner/fake_runner.h"
 #include "teacher_server/runner/interface.h"
 #include "teacher_server/service/label_server.h"
+#include "teacher_server/service/toy_examples.h"
 
 namespace distill {
 namespace {
@@ -47,25 +45,6 @@ constexpr int kExamples = 64;
 constexpr int kClasses = 4;
 constexpr int kMaxRows = 8;
 constexpr absl::Duration kPatience = absl::Seconds(40);
-
-// Row i is (1, i).
-std::shared_ptr<const DataSet> Data() {
-  v1::DataSetConfig config;
-  config.set_name("toy");
-  config.set_classes(kClasses);
-  config.set_scale(1);
-  config.set_deviation(1);
-  std::vector<uint8_t> pixels;
-  for (int i = 0; i < kExamples; ++i) {
-    pixels.push_back(1);
-    pixels.push_back(static_cast<uint8_t>(i));
-  }
-  return DataSet::FromArrays(
-             config, MakeTensorView(ElementType::kUInt8, {kExamples, 1, 2}, pixels),
-             MakeTensorView(ElementType::kInt64, {kExamples}, std::vector<int64_t>(kExamples)),
-             DataSet::Files::kTraining)
-      .value();
-}
 
 // The fake runner's logits of those rows, as dense_fp32.
 std::string Truth(const std::vector<uint64_t>& ids) {
@@ -255,7 +234,7 @@ class LabelServerStressTest : public ::testing::TestWithParam<bool>, public Serv
     serving.model.example_dims = {1, 2};
     serving.model.classes = kClasses;
     serving.runner = std::make_shared<ThreadedRunner>();
-    serving.data = Data();
+    serving.data = ToyExamples(kExamples, kClasses);
     serving.bounds.set_max_batch_examples(kMaxRows);
     serving.bounds.set_max_queue_examples(64);
     server_->Serve(std::move(serving));

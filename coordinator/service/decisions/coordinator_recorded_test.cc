@@ -1,45 +1,17 @@
 // Runs that read recorded labels, as the coordinator sees them.
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
-#include "absl/time/time.h"
-#include "common/rpc/peer_identity.h"
-#include "coordinator/service/decisions/coordinator.h"
-#include "coordinator/store/memory_store.h"
+#include "coordinator/service/decisions/coordinator_harness.h"
 
 namespace distill {
 namespace {
 
 using v1::RunStatus;
 
-class CoordinatorRecordedTest : public ::testing::Test {
+class CoordinatorRecordedTest : public CoordinatorHarness {
  protected:
-  CoordinatorRecordedTest() {
-    CoordinatorOptions options;
-    options.resolve_plan = [](const v1::PlanConfig& plan) { return plan; };
-    options.data_set_digest = [](const v1::DataSetConfig& data_set) { return data_set.name(); };
-    auto started = Coordinator::Start(&store_, &rendezvous_, options, now_);
-    EXPECT_TRUE(started.ok()) << started.status();
-    coordinator_ = *std::move(started);
-  }
-
-  void Hello(uint64_t session, const std::string& worker) {
-    v1::Hello hello;
-    hello.set_role(v1::STUDENT_WORKER);
-    hello.set_worker(worker);
-    hello.set_incarnation(1);
-    ASSERT_TRUE(coordinator_->OnHello(session, PeerIdentity{}, hello, now_).ok());
-  }
-  absl::Status Submit(const std::string& runs) {
-    v1::SubmitPlanRequest request;
-    request.set_idempotency_key("k");
-    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
-        R"(name: "p" data_sets { name: "digits" classes: 10 } )" + runs, request.mutable_plan()));
-    return coordinator_->SubmitPlan(request, now_).status();
-  }
   void Finish(const std::string& run) {
     v1::FinishRunRequest request;
     request.set_fence(coordinator_->state().fence());
@@ -62,11 +34,6 @@ class CoordinatorRecordedTest : public ::testing::Test {
   RunStatus::RunState StateOf(const std::string& run) {
     return coordinator_->state().FindRun(run)->state;
   }
-
-  const absl::Time now_ = absl::UnixEpoch();
-  MemoryStore store_{std::make_shared<MemoryDisk>()};
-  Rendezvous rendezvous_;
-  std::unique_ptr<Coordinator> coordinator_;
 };
 
 TEST_F(CoordinatorRecordedTest, ARunWhoseTeachersAreAllRecordedStartsWithoutATeacherServer) {

@@ -1,49 +1,28 @@
 // What the coordinator shows of a plan that runs, beside what its journal has.
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
-#include "common/rpc/peer_identity.h"
-#include "coordinator/service/decisions/coordinator.h"
-#include "coordinator/store/memory_store.h"
+#include "coordinator/service/decisions/coordinator_harness.h"
 
 namespace distill {
 namespace {
 
-class CoordinatorStatusTest : public ::testing::Test {
+class CoordinatorStatusTest : public CoordinatorHarness {
  protected:
   // A run of two students, whose world is there.
   CoordinatorStatusTest() {
-    CoordinatorOptions options;
-    options.resolve_plan = [](const v1::PlanConfig& plan) { return plan; };
-    options.data_set_digest = [](const v1::DataSetConfig& data_set) { return data_set.name(); };
-    auto started = Coordinator::Start(&store_, &rendezvous_, options, now_);
-    EXPECT_TRUE(started.ok()) << started.status();
-    coordinator_ = *std::move(started);
-    Hello(1, "s0", v1::STUDENT_WORKER);
-    Hello(2, "s1", v1::STUDENT_WORKER);
+    Hello(1, "s0");
+    Hello(2, "s1");
     Hello(3, "t0", v1::TEACHER_SERVER);
-    v1::SubmitPlanRequest request;
-    request.set_idempotency_key("k");
-    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
-        R"(name: "p" data_sets { name: "digits" classes: 10 }
-           runs { name: "r" data_set: "digits" training { steps: 9 world_size: 2 } })",
-        request.mutable_plan()));
-    EXPECT_TRUE(coordinator_->SubmitPlan(request, now_).ok());
+    EXPECT_TRUE(
+        Submit(R"(runs { name: "r" data_set: "digits" training { steps: 9 world_size: 2 } })")
+            .ok());
   }
 
-  void Hello(uint64_t session, const std::string& worker, v1::Role role) {
-    v1::Hello hello;
-    hello.set_role(role);
-    hello.set_worker(worker);
-    hello.set_incarnation(1);
-    ASSERT_TRUE(coordinator_->OnHello(session, PeerIdentity{}, hello, now_).ok());
-  }
   void Report(uint64_t session, int64_t step) {
     v1::AttendReport report;
     report.set_run_id("r");
@@ -59,11 +38,6 @@ class CoordinatorStatusTest : public ::testing::Test {
     for (const v1::MemberStatus& member : status->members()) members[member.worker()] = member;
     return members;
   }
-
-  absl::Time now_ = absl::UnixEpoch();
-  MemoryStore store_{std::make_shared<MemoryDisk>()};
-  Rendezvous rendezvous_;
-  std::unique_ptr<Coordinator> coordinator_;
 };
 
 TEST_F(CoordinatorStatusTest, EachStudentHasItsProgressAndItsRun) {
