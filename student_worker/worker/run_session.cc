@@ -20,6 +20,7 @@
 #include "student_worker/collectives/gloo_collectives.h"
 #include "student_worker/training/trainer.h"
 #include "student_worker/worker/checkpointing.h"
+#include "student_worker/worker/diverged_batch.h"
 #include "student_worker/worker/event_log.h"
 #include "student_worker/worker/label_client.h"
 #include "student_worker/worker/recorded_labels.h"
@@ -309,9 +310,27 @@ class Session {
     }
     const absl::StatusOr<StepResult> result = trainer_->Step(step, values, labels);
     if (result.ok()) return Record(step, values, *result);
+    if (IsDivergence(result.status())) return KeepBatch(step, values, labels, result.status());
     // Only the other ranks can be out of reach there.
     if (!absl::IsUnavailable(result.status())) return result.status();
     return WithErrorId(result.status(), ErrorId::kRankLost);
+  }
+
+  // `diverged`, which also says where the batch is.
+  absl::Status KeepBatch(int64_t step, const StepValues& values, const TeacherLabels& labels,
+                         const absl::Status& diverged) {
+    const std::string path = JoinPath(JoinPath(tools_.run_dir, world_.run_id()),
+                                      absl::StrCat("diverged.rank", rank_, ".safetensors"));
+    auto slice = trainer_->Slice(step);
+    const absl::Status kept =
+        slice.ok() ? WriteDivergedBatch(*tools_.files, path, world_, run_, *data_,
+                                        {step, *std::move(slice), values, labels})
+                   : slice.status();
+    const std::string where = kept.ok() ? absl::StrCat("in ", path)
+                                        : absl::StrCat("lost: ", std::string(kept.message()));
+    return Reworded(diverged, diverged.code(),
+                    absl::StrCat(std::string(diverged.message()), "; what rank ", rank_,
+                                 " computed on is ", where));
   }
 
   // The coordinator grants so many steps ahead of the last report it heard, and a report may

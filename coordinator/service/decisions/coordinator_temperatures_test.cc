@@ -17,7 +17,7 @@ class CoordinatorTemperaturesTest : public CoordinatorHarness {
   // A run with temperatures that fall from 4 to 2.
   void SubmitStudent(const std::string& teacher, const std::string& codecs) {
     ASSERT_TRUE(
-        SubmitStudent(R"(runs { name: "teacher" data_set: "digits" training { steps: 9 world_size: 1 } }
+        Submit(R"(runs { name: "teacher" data_set: "digits" training { steps: 9 world_size: 1 } }
                   runs { name: "student" data_set: "digits" training { steps: 1000 world_size: 1 }
                          schedules { temperature {
                              pieces { end_step: 999 linear { from: 4 to: 2 } } } }
