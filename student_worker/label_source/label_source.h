@@ -95,6 +95,10 @@ class LabelSource {
   // Crashes unless Ready().
   std::vector<LabelPart> Take(absl::Duration now);
 
+  // For people: which teachers were asked for labels of next_step() and how long ago, and where
+  // some of them are not asked of anybody, why.
+  std::string WaitsFor(absl::Duration now) const;
+
   struct Counters {
     // Hedges among them.
     int64_t asks = 0;
