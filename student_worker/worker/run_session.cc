@@ -127,6 +127,7 @@ class Session {
     RETURN_IF_ERROR(OpenRecords());
     reported_at_ = tools_.clock->MonotonicNow();
     reported_step_ = first_step_;
+    tools_.observer->OnSession(world_.run_id());
     phases_.Take();
     return absl::OkStatus();
   }
