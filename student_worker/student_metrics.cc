@@ -1,5 +1,7 @@
 #include "student_worker/student_metrics.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/metrics/catalogue.h"
@@ -41,12 +43,15 @@ Gauge* StudentMetrics::StepSeries::LossOf(const std::string& term) {
   return gauge;
 }
 
+void StudentMetrics::OnSession(const std::string&) { before_first_step_ = true; }
+
 void StudentMetrics::OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) {
   auto it = steps_.find(run_id);
   const double now = absl::ToDoubleSeconds(clock_->WallNow() - absl::UnixEpoch());
-  if (it == steps_.end()) {
-    it = steps_.try_emplace(run_id, registry_, run_id).first;
-    // A session begins where a checkpoint ends, or with nothing to lose.
+  if (it == steps_.end()) it = steps_.try_emplace(run_id, registry_, run_id).first;
+  if (std::exchange(before_first_step_, false)) {
+    // A session begins where a checkpoint ends, or with nothing to lose; what an earlier one made
+    // behind that checkpoint is lost already.
     registry_->AddGauge(Metric::kStudentLastCheckpoint, {{"run", run_id}})->Set(now);
   }
   StepSeries& series = it->second;

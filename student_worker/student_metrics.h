@@ -23,6 +23,7 @@ class StudentMetrics final : public SessionObserver {
                  std::function<void(const std::string&)> log)
       : registry_(registry), clock_(clock), log_(std::move(log)) {}
 
+  void OnSession(const std::string& run_id) override;
   void OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) override;
   void OnValidation(const std::string& run_id, double accuracy) override;
   void OnCheckpoint(const std::string& run_id, absl::Duration time) override;
@@ -55,6 +56,8 @@ class StudentMetrics final : public SessionObserver {
   Clock* const clock_;
   const std::function<void(const std::string&)> log_;
   std::map<std::string, StepSeries> steps_;
+  // One session after another: whether the present one has made no step yet.
+  bool before_first_step_ = true;
 };
 
 }  // namespace distill

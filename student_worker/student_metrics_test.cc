@@ -67,6 +67,25 @@ TEST(StudentMetrics, BeforeTheFirstCheckpointWhatHasBeenDoneSinceTheFirstStepWou
   EXPECT_THAT(registry.Serialize(), HasSubstr(since + "1060\n"));
 }
 
+TEST(StudentMetrics, ASessionThatResumesARunHasNothingToLoseBeforeItsFirstStep) {
+  MetricRegistry registry;
+  FakeClock clock;
+  StudentMetrics metrics(&registry, &clock, [](const std::string&) {});
+  clock.JumpWall(absl::FromUnixSeconds(1000) - clock.WallNow());
+  metrics.OnSession("a");
+  metrics.OnStep("a", Step(3), 64);
+  // The world ends, the next one forms after an hour and waits for its teachers.
+  clock.Advance(absl::Hours(1));
+  metrics.OnSession("a");
+  const std::string since = "distill_student_last_checkpoint_timestamp_seconds{run=\"a\"} ";
+  EXPECT_THAT(registry.Serialize(), HasSubstr(since + "1000\n"));
+  clock.Advance(absl::Seconds(5));
+  metrics.OnStep("a", Step(2), 64);
+  clock.Advance(absl::Seconds(5));
+  metrics.OnStep("a", Step(1), 64);
+  EXPECT_THAT(registry.Serialize(), HasSubstr(since + "4605\n"));
+}
+
 TEST(StudentMetrics, EveryMetricOfAStudentWorkerIsThereOnceARunIsUnderWay) {
   MetricRegistry registry;
   FakeClock clock;

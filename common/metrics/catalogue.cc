@@ -319,7 +319,8 @@ constexpr MetricRow kRows[] = {
      .labels = {"run"},
      .unit = "seconds",
      .help = "When the last checkpoint was committed",
-     .more = "what would be lost now; before the first one, when the first step was made"},
+     .more =
+         "what would be lost now; before the first one of a session, when its first step was made"},
     {.metric = Metric::kStudentAsks,
      .name = "distill_student_asks_total",
      .kind = kCounter,

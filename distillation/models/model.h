@@ -67,7 +67,8 @@ class Model {
   // an optimiser changes the model through them.
   virtual std::vector<at::Tensor> Parameters() const = 0;
 
-  // The float32 buffers (running statistics) in the plan's order, shared likewise.
+  // The float32 buffers (running statistics) in the plan's order, shared likewise; each fills
+  // numel() values in a row.
   virtual std::vector<at::Tensor> Buffers() const = 0;
 
   // Copies of all tensors, buffers included, by name.

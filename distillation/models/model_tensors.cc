@@ -33,12 +33,10 @@ absl::Status CheckTensor(const std::string& name, const TensorView& view, const 
 }  // namespace
 
 absl::Status CheckExamples(const at::Tensor& examples, const std::vector<int64_t>& input_dims) {
-  int64_t wanted = 1;
-  for (const int64_t dim : input_dims) wanted *= dim;
-  int64_t given = 1;
-  for (int64_t i = 1; i < examples.dim(); ++i) given *= examples.size(i);
-  if (examples.dim() >= 2 && examples.scalar_type() == at::kFloat && given == wanted) {
-    return absl::OkStatus();
+  if (examples.dim() >= 2 && examples.scalar_type() == at::kFloat) {
+    const auto wanted = CheckedElements(input_dims, sizeof(float));
+    const auto given = CheckedElements(examples.sizes().slice(1), sizeof(float));
+    if (wanted.ok() && given.ok() && *given == *wanted) return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
       absl::StrCat("examples are ", c10::toString(examples.scalar_type()), " [",

@@ -13,35 +13,74 @@
 #include "common/status/status_macros.h"
 #include "distillation/models/model_file.h"
 #include "distillation/models/model_tensors.h"
+#include "distillation/models/tensor_bridge.h"
 #include "distillation/models/torch_status.h"
 
 namespace distill {
+namespace {
+
+constexpr char kTooMany[] = "too many";
+
+std::string ValuesOf(const std::vector<int64_t>& dims) {
+  const absl::StatusOr<int64_t> values = CheckedElements(dims, sizeof(float));
+  return values.ok() ? absl::StrCat(*values) : kTooMany;
+}
+
+}  // namespace
 
 ProgramModel::ProgramModel(v1::ModelConfig config, std::span<const int64_t> example_dims,
                            int64_t classes)
-    : config_(std::move(config)), names_(file().outputs().begin(), file().outputs().end()) {
+    : config_(std::move(config)),
+      names_(file().outputs().begin(), file().outputs().end()),
+      example_dims_(example_dims.begin(), example_dims.end()) {
   plan_.classes = classes;
   plan_.input_dims.assign(file().example_dims().begin(), file().example_dims().end());
-  if (plan_.input_dims.empty()) plan_.input_dims.assign(example_dims.begin(), example_dims.end());
-  for (const int64_t dim : example_dims) example_values_ *= dim;
+  if (plan_.input_dims.empty()) plan_.input_dims = example_dims_;
 }
 
 const v1::ModelFile& ProgramModel::file() const { return ProgramFile(config_); }
 
 std::string ProgramModel::Name() const { return absl::StrCat("model file ", file().file()); }
 
-void ProgramModel::AddParameter(const std::string& name, const at::Tensor& tensor) {
+absl::Status ProgramModel::CheckDense(const std::string& what, const at::Tensor& tensor) const {
+  const bool strided = tensor.layout() == at::kStrided;
+  if (strided && (tensor.numel() == 0 || tensor.is_non_overlapping_and_dense())) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(Name(), ": ", what, " is ", strided ? "a view" : "not dense",
+                   ", and cannot be restored as one block of values; make it dense with ",
+                   strided ? ".contiguous()" : ".to_dense()", " and script the module again"));
+}
+
+absl::Status ProgramModel::AddParameter(const std::string& name, const at::Tensor& tensor) {
+  if (tensor.scalar_type() != at::kFloat) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Name(), ": parameter ", name, " is ", c10::toString(tensor.scalar_type()),
+                     ", not Float; script the module again after module.float()"));
+  }
+  RETURN_IF_ERROR(CheckDense(absl::StrCat("parameter ", name), tensor));
   const bool trained = tensor.requires_grad();
   plan_.tensors.push_back({name, tensor.sizes().vec(), trained});
   tensors_.emplace(name, tensor);
   plan_.parameters += tensor.numel();
   if (trained) parameters_.push_back(tensor);
+  return absl::OkStatus();
 }
 
-void ProgramModel::AddBuffer(const std::string& name, const at::Tensor& tensor) {
+absl::Status ProgramModel::AddBuffer(const std::string& name, const at::Tensor& tensor) {
+  if (!ElementTypeOf(tensor).ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Name(), ": buffer ", name, " is ", c10::toString(tensor.scalar_type()),
+                     ", which checkpoints and exports do not hold; register it as uint8, int32, "
+                     "int64 or float, ",
+                     "convert it in forward (self.", name, " != 0), and script the module again"));
+  }
+  RETURN_IF_ERROR(CheckDense(absl::StrCat("buffer ", name), tensor));
   plan_.tensors.push_back({name, tensor.sizes().vec(), /*trained=*/false});
   tensors_.emplace(name, tensor);
   if (tensor.scalar_type() == at::kFloat) buffers_.push_back(tensor);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::map<std::string, TensorView>> ProgramModel::Tensors() const {
@@ -106,12 +145,12 @@ absl::Status ProgramModel::CheckOutput(const std::string& name, const at::Tensor
 }
 
 absl::Status ProgramModel::ShakeHands() {
-  int64_t values = 1;
-  for (const int64_t dim : plan_.input_dims) values *= dim;
-  if (values != example_values_) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Name(), ": example_dims [", absl::StrJoin(plan_.input_dims, ","), "] are ",
-                     values, " values, but an example of the data set has ", example_values_));
+  const std::string values = ValuesOf(plan_.input_dims);
+  const std::string of_data = ValuesOf(example_dims_);
+  if (values != of_data || values == kTooMany) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Name(), ": example_dims [", absl::StrJoin(plan_.input_dims, ","), "] are ", values,
+        " values, but an example of the data set has ", of_data, "; correct example_dims"));
   }
   const bool former = training();
   SetTraining(false);

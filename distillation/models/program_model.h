@@ -43,9 +43,11 @@ class ProgramModel : public Model {
   ProgramModel(v1::ModelConfig config, std::span<const int64_t> example_dims, int64_t classes);
 
   // Take note of the program's tensors, in their order. A parameter that asks for no gradient is
-  // not trained, and stays what it is.
-  void AddParameter(const std::string& name, const at::Tensor& tensor);
-  void AddBuffer(const std::string& name, const at::Tensor& tensor);
+  // not trained, and stays what it is. FAILED_PRECONDITION, naming it, for a parameter that is not
+  // float32, a buffer of a type that no checkpoint holds, and one that does not fill its memory
+  // exactly once: what is restored and averaged over ranks is written there as one block.
+  absl::Status AddParameter(const std::string& name, const at::Tensor& tensor);
+  absl::Status AddBuffer(const std::string& name, const at::Tensor& tensor);
 
   // One pass, `x` [n, input dims...] float32, to be kept or written to: the outputs in the order
   // of OutputNames, their shapes not checked yet.
@@ -58,12 +60,14 @@ class ProgramModel : public Model {
   absl::StatusOr<std::vector<at::Tensor>> InOrder(std::vector<at::Tensor> outputs) const;
 
  private:
+  absl::Status CheckDense(const std::string& what, const at::Tensor& tensor) const;
   absl::Status CheckOutput(const std::string& name, const at::Tensor& output, int64_t rows) const;
 
   v1::ModelConfig config_;
   ModelPlan plan_;
   std::vector<std::string> names_;
-  int64_t example_values_ = 1;
+  // Of the data set.
+  const std::vector<int64_t> example_dims_;
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> buffers_;
   std::map<std::string, at::Tensor> tensors_;

@@ -3,12 +3,10 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/core/ivalue.h>
-#include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
-#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -32,23 +30,16 @@ class ScriptModel final : public ProgramModel {
   }
 
   absl::Status NoteTensors() {
-    std::string wrong;
+    absl::Status status;  // The first that does not fit.
     RETURN_IF_ERROR(CallTorch(Name(), [&] {
       for (const auto& parameter : module_.named_parameters()) {
-        const at::Tensor& value = parameter.value;
-        if (value.scalar_type() != at::kFloat) {
-          wrong = absl::StrCat("parameter ", parameter.name, " is ",
-                               c10::toString(value.scalar_type()), ", not Float");
-        }
-        AddParameter(parameter.name, value);
+        status.Update(AddParameter(parameter.name, parameter.value));
       }
       for (const auto& buffer : module_.named_buffers()) {
-        AddBuffer(buffer.name, buffer.value);
+        status.Update(AddBuffer(buffer.name, buffer.value));
       }
     }));
-    if (wrong.empty()) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat(Name(), ": ", wrong, "; script the module again after module.float()"));
+    return status;
   }
 
   void SetTraining(bool training) override {
@@ -74,8 +65,9 @@ class ScriptModel final : public ProgramModel {
   absl::StatusOr<std::vector<at::Tensor>> Run(const at::Tensor& x) override {
     c10::IValue output;
     RETURN_IF_ERROR(CallTorch(Name(), [&] {
-      std::optional<c10::InferenceMode> inference;
-      if (!training_) inference.emplace();
+      // Not InferenceMode: what a module keeps of an evaluation, as a mask that it makes in its
+      // first pass, could not be used in a step.
+      const at::AutoGradMode grad(training_ && at::GradMode::is_enabled());
       const torch::jit::GraphOptimizerEnabledGuard as_written(false);
       output = module_.forward({x});
     }));

@@ -17,7 +17,8 @@ namespace distill {
 // and gives a tensor, a tuple or a dict of tensors. It is interpreted as it is written: the
 // optimiser of TorchScript computes in another order after a few passes than in the first,
 // and then no run could be repeated bit for bit. In training mode, on the host.
-// FAILED_PRECONDITION: it does not take or give what is declared, or its values are not float32.
+// FAILED_PRECONDITION: it does not take or give what is declared, or a tensor of it does not fit
+// (ProgramModel::AddParameter).
 // INVALID_ARGUMENT: these bytes are no TorchScript module, or the configuration does not fit.
 absl::StatusOr<std::unique_ptr<Model>> LoadScriptModel(const v1::ModelConfig& config,
                                                        std::span<const int64_t> example_dims,

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -147,6 +148,55 @@ TEST(ScriptModel, WhatItDeclaresIsHeldAgainstWhatItDoesBeforeItIsUsed) {
   // One batch size is not every batch size.
   EXPECT_THAT(Refusal(ScriptOf("return x.reshape([3, -1])[:, :4].contiguous()")),
               HasSubstr("for 1 examples"));
+}
+
+TEST(ScriptModel, ExampleDimsOfMoreValuesThanCanBeCountedAreRefused) {
+  // Their product is 6 in 64 bits, as many as an example has, and far more in truth.
+  EXPECT_THAT(Refusal(MlpScript(*BuiltIn()->Tensors()), {"logits"}, {2112351278, 998034439, 35}),
+              HasSubstr("are too many values, but an example of the data set has 6; correct"));
+}
+
+constexpr char kFirstFour[] = "return torch.flatten(x, 1)[:, :4].contiguous()";
+
+TEST(ScriptModel, ATensorThatNoCheckpointHoldsIsRefusedByName) {
+  const auto refusal = [](const ScriptTensors& tensors) {
+    const auto model = Load(ScriptOf(kFirstFour, tensors));
+    EXPECT_EQ(model.status().code(), absl::StatusCode::kFailedPrecondition) << model.status();
+    return std::string(model.status().message());
+  };
+  for (const at::ScalarType type : {at::kBool, at::kChar, at::kShort}) {
+    EXPECT_THAT(refusal({.buffers = {{"mask", at::ones({2}, type)}}}),
+                HasSubstr(std::string("model file a.pt: buffer mask is ") + c10::toString(type) +
+                          ", which checkpoints and exports do not hold; register it as uint8"));
+  }
+  EXPECT_THAT(refusal({.parameters = {{"scale", at::ones({2}, at::kDouble)}}}),
+              HasSubstr("parameter scale is Double, not Float"));
+  const at::Tensor row = at::ones({1, 3});
+  EXPECT_THAT(refusal({.buffers = {{"repeated", row.expand({4, 3})}}}),
+              HasSubstr("buffer repeated is a view, and cannot be restored as one block of values; "
+                        "make it dense with .contiguous()"));
+  EXPECT_THAT(refusal({.buffers = {{"skipping", at::ones({4, 4}).slice(1, 0, 4, 2)}}}),
+              HasSubstr("buffer skipping is a view"));
+  EXPECT_THAT(refusal({.parameters = {{"repeated", row.expand({4, 3})}}}),
+              HasSubstr("parameter repeated is a view"));
+}
+
+TEST(ScriptModel, DenseTensorsOfEveryTypeThatACheckpointHoldsAreTakenAndGiven) {
+  ScriptTensors tensors;
+  for (const at::ScalarType type :
+       {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble, at::kByte, at::kInt, at::kLong}) {
+    tensors.buffers[c10::toString(type)] = at::ones({2, 3}, type);
+  }
+  tensors.buffers["empty"] = at::ones({0, 3});
+  // Dense, though its rows are not in a row.
+  tensors.parameters["transposed"] = at::arange(6, at::kFloat).reshape({2, 3}).t();
+  const auto model = Load(ScriptOf(kFirstFour, tensors));
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto given = *(*model)->Tensors();
+  EXPECT_EQ(given.size(), tensors.buffers.size() + 1);
+  EXPECT_THAT(given.at("transposed").as<float>(), ElementsAre(0, 3, 1, 4, 2, 5));
+  EXPECT_TRUE((*model)->SetTensors(given).ok());
+  EXPECT_EQ((*model)->Buffers().size(), 2u) << "float32 alone is averaged over ranks";
 }
 
 TEST(ScriptModel, AModuleForOtherExamplesIsRefusedWithTheShapeItWasGiven) {

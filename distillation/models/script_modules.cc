@@ -91,8 +91,15 @@ def forward(self, x):
   return Saved(module);
 }
 
-std::string ScriptOf(std::string_view body) {
+std::string ScriptOf(std::string_view body, const ScriptTensors& tensors) {
   torch::jit::Module module = NewModule("Given");
+  for (const auto& [name, tensor] : tensors.parameters) {
+    module.register_parameter(name, tensor, /*is_buffer=*/false);
+  }
+  for (const auto& [name, tensor] : tensors.buffers) module.register_buffer(name, tensor);
+  for (const auto& [name, tensor] : tensors.attributes) {
+    module.register_attribute(name, c10::TensorType::get(), tensor);
+  }
   module.define(absl::StrCat("def forward(self, x):\n  ", std::string(body), "\n"));
   return Saved(module);
 }

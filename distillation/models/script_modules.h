@@ -2,6 +2,8 @@
 #ifndef DISTILLATION_MODELS_SCRIPT_MODULES_H_
 #define DISTILLATION_MODELS_SCRIPT_MODULES_H_
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,8 +24,17 @@ std::string MlpScript(const std::map<std::string, TensorView>& tensors,
 // layer. Reads [n, 1, h, w].
 std::string ConvNetScript(int64_t classes, uint64_t seed);
 
-// A module without tensors whose forward is this body, of `self` and `x`.
-std::string ScriptOf(std::string_view body);
+// By name. Each is saved as it is: type, strides and requires_grad, and what shares memory still
+// does when it is loaded.
+struct ScriptTensors {
+  std::map<std::string, at::Tensor> parameters = {};
+  std::map<std::string, at::Tensor> buffers = {};
+  // Neither: what a module keeps for itself.
+  std::map<std::string, at::Tensor> attributes = {};
+};
+
+// A module whose forward is this body, of `self` and `x`.
+std::string ScriptOf(std::string_view body, const ScriptTensors& tensors = {});
 
 // Writes files of a model directory, and its manifest.
 absl::Status WriteModelDirectory(FileSystem& files, const std::string& folder,

@@ -33,7 +33,10 @@ at::ScalarType ScalarTypeOf(ElementType type) {
   return at::kFloat;
 }
 
-absl::StatusOr<ElementType> ElementTypeOf(at::ScalarType type) {
+}  // namespace
+
+absl::StatusOr<ElementType> ElementTypeOf(const at::Tensor& tensor) {
+  const at::ScalarType type = tensor.scalar_type();
   for (ElementType candidate :
        {ElementType::kFloat32, ElementType::kFloat16, ElementType::kBFloat16, ElementType::kFloat64,
         ElementType::kUInt8, ElementType::kInt32, ElementType::kInt64}) {
@@ -43,11 +46,9 @@ absl::StatusOr<ElementType> ElementTypeOf(at::ScalarType type) {
       absl::StrCat("no element type for LibTorch's ", c10::toString(type)));
 }
 
-}  // namespace
-
 absl::StatusOr<TensorView> CopyToView(const at::Tensor& tensor) {
   TensorView view;
-  ASSIGN_OR_RETURN(view.type, ElementTypeOf(tensor.scalar_type()));
+  ASSIGN_OR_RETURN(view.type, ElementTypeOf(tensor));
   RETURN_IF_ERROR(CallTorch("copying a tensor to host memory", [&] {
     auto copy = std::make_shared<at::Tensor>(
         tensor.detach().to(at::kCPU, /*non_blocking=*/false, /*copy=*/true).contiguous());

@@ -11,8 +11,11 @@ class Tensor;
 
 namespace distill {
 
+// INVALID_ARGUMENT for an element type that TensorView has no name for.
+absl::StatusOr<ElementType> ElementTypeOf(const at::Tensor& tensor);
+
 // A copy of a tensor in host memory that later changes of the tensor do not
-// reach. INVALID_ARGUMENT for an element type that TensorView has no name for.
+// reach. INVALID_ARGUMENT as ElementTypeOf.
 absl::StatusOr<TensorView> CopyToView(const at::Tensor& tensor);
 
 // A new host tensor with the view's elements. INVALID_ARGUMENT when the bytes do

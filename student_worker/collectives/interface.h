@@ -17,9 +17,11 @@ class Tensor;
 namespace distill {
 
 // Averages the gradients of one set of parameters over all ranks, overlapped with
-// backward. Per step, in this order: BeforeForward, forward, BeforeBackward,
-// backward. When Backward returns OK every parameter's gradient is the mean of
-// all ranks' gradients. Confined to the thread that trains.
+// backward. Per step, in this order: BeforeForward, forward, Backward. When
+// Backward returns OK and every parameter has a gradient, each is the mean of
+// all ranks' gradients. A parameter that the loss does not depend on has none,
+// and then those of others may be this rank's own: the step is void. Confined to
+// the thread that trains.
 class GradientReducer {
  public:
   virtual ~GradientReducer() = default;

@@ -10,12 +10,12 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
-#include <set>
 #include <span>
 #include <variant>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/digest/sha256.h"
 #include "common/random/random.h"
 #include "common/status/annotate.h"
@@ -47,6 +47,8 @@ constexpr char kModelPrefix[] = "model/";
 constexpr char kOptimizerPrefix[] = "optimizer/";
 constexpr char kStep[] = "step";
 constexpr char kProgram[] = "program";
+// Parameters in one message.
+constexpr size_t kMostNamed = 5;
 
 double WeightOf(const TermInfo& term, const StepValues& values) {
   switch (term.weight) {
@@ -78,8 +80,34 @@ absl::Status CheckStep(const Safetensors& part, int64_t step) {
   return absl::DataLossError(absl::StrCat("a part of the checkpoint is not of step ", step));
 }
 
+// Each of two parameters that share memory would be updated as if it were alone.
+absl::Status CheckApart(const std::string& what, const std::vector<std::string>& names,
+                        const std::vector<at::Tensor>& parameters) {
+  struct Place {
+    const char* begin;
+    const char* end;
+    size_t parameter;
+  };
+  std::vector<Place> places;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const char* const begin = static_cast<const char*>(parameters[i].const_data_ptr());
+    if (parameters[i].nbytes() > 0) places.push_back({begin, begin + parameters[i].nbytes(), i});
+  }
+  std::ranges::sort(places, {}, &Place::begin);
+  for (size_t i = 1; i < places.size(); ++i) {
+    if (places[i - 1].end <= places[i].begin) continue;
+    const auto [first, second] = std::minmax(places[i - 1].parameter, places[i].parameter);
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": parameters ", names[first], " and ", names[second],
+                     " share memory (tied weights), and each would be updated as if it were ",
+                     "alone; use the first in both places of forward, or give the second values ",
+                     "of its own with .clone(), and script the module again"));
+  }
+  return absl::OkStatus();
+}
+
 // Of a program: an architecture always can be.
-absl::Status CheckTrainable(const Model& model) {
+absl::Status CheckTrainable(const Model& model, const std::vector<std::string>& names) {
   if (!IsProgram(model.config())) return absl::OkStatus();
   const std::string what = absl::StrCat("model file ", ProgramFile(model.config()).file());
   const std::vector<at::Tensor> parameters = model.Parameters();
@@ -88,14 +116,7 @@ absl::Status CheckTrainable(const Model& model) {
         absl::StrCat(what, " has no parameter that asks for a gradient; script it without ",
                      "torch.jit.freeze, or take it as it is with export_only: true"));
   }
-  std::set<const void*> places;
-  for (const at::Tensor& parameter : parameters) {
-    if (places.insert(parameter.const_data_ptr()).second) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat(what, ": two of its parameters are one (tied weights), which TorchScript ",
-                     "does not keep; give each its own values"));
-  }
-  return absl::OkStatus();
+  return CheckApart(what, names, parameters);
 }
 
 class ReplicatedTrainer final : public Trainer {
@@ -119,10 +140,10 @@ class ReplicatedTrainer final : public Trainer {
     if (!model.ok()) return Annotate(model.status(), what);
     model_ = *std::move(model);
     if (run_.export_only()) return absl::OkStatus();
-    RETURN_IF_ERROR(Annotate(CheckTrainable(*model_), what));
     for (const TensorSpec& spec : model_->plan().tensors) {
       if (spec.trained) names_.push_back(spec.name);
     }
+    RETURN_IF_ERROR(Annotate(CheckTrainable(*model_, names_), what));
     ASSIGN_OR_RETURN(optimizer_, Optimizer::Create(run_.training(), model_->Parameters(), names_));
     ASSIGN_OR_RETURN(reducer_, collectives_->MakeGradientReducer(model_->Parameters()));
     return absl::OkStatus();
@@ -275,6 +296,7 @@ class ReplicatedTrainer final : public Trainer {
     }));
     sums.insert(sums.end(), value.terms.begin(), value.terms.end());
     RETURN_IF_ERROR(reducer_->Backward(scaled));
+    RETURN_IF_ERROR(CheckGradients(step));
 
     phases_->Enter(Phase::kAllReduce);
     RETURN_IF_ERROR(collectives_->AllReduceSum(std::span<double>(sums)));
@@ -294,6 +316,26 @@ class ReplicatedTrainer final : public Trainer {
     }
     RETURN_IF_ERROR(optimizer_->Step(values.learning_rate));
     return result;
+  }
+
+  // Without a gradient of one parameter its bucket is not reduced, nor are later ones: the ranks
+  // would part, unnoticed until the next checkpoint. After each step, since what a program does
+  // may depend on the examples.
+  absl::Status CheckGradients(int64_t step) const {
+    std::vector<std::string> without;
+    const std::vector<at::Tensor> parameters = model_->Parameters();
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i].grad().defined()) without.push_back(names_[i]);
+    }
+    if (without.empty()) return absl::OkStatus();
+    const size_t count = without.size();
+    without.resize(std::min(count, kMostNamed));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "step ", step, ": the output that is trained, '", model_->OutputNames().front(),
+        "', does not depend on ", count, " of the parameters of the model of run ", run_.name(),
+        " (", absl::StrJoin(without, ", "), count > kMostNamed ? ", ..." : "",
+        "); take them out of the module, or keep them as they are with requires_grad_(False), ",
+        "and script it again"));
   }
 
   absl::StatusOr<at::Tensor> Examples(const std::vector<ExampleView>& slice) {

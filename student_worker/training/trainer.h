@@ -62,7 +62,8 @@ class Trainer {
   virtual absl::StatusOr<std::vector<ExampleView>> Slice(int64_t step) = 0;
 
   // One update. `labels` empty for a run without teachers. INTERNAL, naming the term or
-  // parameter: training has diverged; lower the learning rate or clip.
+  // parameter: training has diverged; lower the learning rate or clip. FAILED_PRECONDITION: the
+  // output that is trained does not depend on every parameter; the message names those.
   virtual absl::StatusOr<StepResult> Step(int64_t step, const StepValues& values,
                                           const TeacherLabels& labels) = 0;
 

@@ -28,7 +28,9 @@ absl::Status VerifyExport(const Export& exported, const ModelDirectory& programs
   TensorView ids = check.ids;
   TensorView expected = check.logits;
   const int64_t kept = logits.dims[0];
-  if (ids.elements() < kept || expected.dims.size() != 2 || expected.dims[0] < kept) {
+  if (ids.type != ElementType::kInt64 || ids.elements() < kept ||
+      expected.type != ElementType::kFloat32 || expected.dims.size() != 2 ||
+      expected.dims[0] < kept) {
     return absl::DataLossError("the check of the export does not fit it; export the model again");
   }
   ids.dims = {kept};

@@ -146,10 +146,7 @@ absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
   std::shared_ptr<const StepLabels> labels;
   {
     absl::MutexLock lock(&mu_);
-    const auto there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return ready_.has_value() || ended_.has_value();
-    };
-    mu_.Await(absl::Condition(&there));
+    mu_.Await(absl::Condition(this, &LabelClient::TakeReturns));
     if (!ready_.has_value()) return *ended_;
     ABSL_RAW_CHECK(ready_->step == step, "labels are taken in the order of the steps");
     labels = ready_->labels;
@@ -157,6 +154,11 @@ absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
   }
   Post([](absl::Duration) {});  // offers the next one
   return *labels;
+}
+
+bool LabelClient::Await(absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithTimeout(absl::Condition(this, &LabelClient::TakeReturns), timeout);
 }
 
 void LabelClient::Close(const absl::Status& reason) {

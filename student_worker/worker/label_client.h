@@ -72,6 +72,8 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   // server takes in one request.
   absl::StatusOr<StepLabels> Take(int64_t step) override ABSL_LOCKS_EXCLUDED(mu_);
 
+  bool Await(absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends the streams and every wait.
   void Close(const absl::Status& reason) override ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -111,6 +113,9 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   LabelClient(const LabelClientOptions& options, Executor* executor, TimerQueue* timers,
               Clock* clock, std::function<double()> random);
 
+  bool TakeReturns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return ready_.has_value() || ended_.has_value();
+  }
   // Runs `event` on the executor, then what the source decides; nothing after Close, since
   // streams tell their end after the executor may be gone.
   void Post(std::function<void(absl::Duration now)> event) ABSL_LOCKS_EXCLUDED(mu_);

@@ -44,10 +44,7 @@ absl::StatusOr<StepLabels> RecordedLabels::Take(int64_t step) {
   StepLabels labels;
   {
     absl::MutexLock lock(&mu_);
-    const auto there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return !ready_.empty() || ended_.has_value();
-    };
-    mu_.Await(absl::Condition(&there));
+    mu_.Await(absl::Condition(this, &RecordedLabels::TakeReturns));
     if (ready_.empty()) return *ended_;
     ABSL_RAW_CHECK(ready_.front().first == step, "labels are taken in the order of the steps");
     labels = std::move(ready_.front().second);
@@ -56,6 +53,11 @@ absl::StatusOr<StepLabels> RecordedLabels::Take(int64_t step) {
   }
   ReadOn();
   return labels;
+}
+
+bool RecordedLabels::Await(absl::Duration timeout) {
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithTimeout(absl::Condition(this, &RecordedLabels::TakeReturns), timeout);
 }
 
 void RecordedLabels::Close(const absl::Status& reason) {

@@ -49,6 +49,7 @@ class RecordedLabels final : public RoleLabels,
                                                 RowsOfStep rows_of, Executor* executor);
 
   absl::StatusOr<StepLabels> Take(int64_t step) override ABSL_LOCKS_EXCLUDED(mu_);
+  bool Await(absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
   void Close(const absl::Status& reason) override ABSL_LOCKS_EXCLUDED(mu_);
   // Steps taken, as served by "recorded".
   LabelSource::Counters counters() const override ABSL_LOCKS_EXCLUDED(mu_);
@@ -59,6 +60,9 @@ class RecordedLabels final : public RoleLabels,
   RecordedLabels(const RecordedLabelsOptions& options, std::shared_ptr<LabelSetReader> set,
                  RowsOfStep rows_of, Executor* executor);
 
+  bool TakeReturns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return !ready_.empty() || ended_.has_value();
+  }
   // Has the next step read, unless one is being read or enough are there.
   void ReadOn() ABSL_LOCKS_EXCLUDED(mu_);
   void Read(int64_t step) ABSL_LOCKS_EXCLUDED(mu_);

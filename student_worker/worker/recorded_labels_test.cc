@@ -93,6 +93,18 @@ TEST_F(RecordedLabelsTest, AWindowIsReadAheadAndNoMore) {
   EXPECT_EQ(executor.RunAll(), 1);
 }
 
+TEST_F(RecordedLabelsTest, WhoeverDoesNotWantToWaitAsksWhetherLabelsAreThere) {
+  ManualExecutor executor;
+  const auto labels = Create(&executor);
+  EXPECT_FALSE(labels->Await(absl::ZeroDuration()));
+  executor.RunNext();
+  EXPECT_TRUE(labels->Await(absl::ZeroDuration()));
+  EXPECT_TRUE(labels->Take(0).ok());
+  EXPECT_FALSE(labels->Await(absl::ZeroDuration()));
+  labels->Close(absl::AbortedError("the world has ended"));
+  EXPECT_TRUE(labels->Await(absl::ZeroDuration())) << "Take returns the reason";
+}
+
 TEST_F(RecordedLabelsTest, ADamagedBlockEndsItWithTheFileInTheMessage) {
   for (const auto& [name, bytes] : FilesIn(files_, "/set")) {
     if (name == kLabelSetManifestFile) continue;

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "distillation/labels/soft_labels.h"
 #include "student_worker/accounting/step_record.h"
 #include "student_worker/label_source/label_source.h"
@@ -26,6 +27,9 @@ class RoleLabels {
   // After Close its reason, once those that were there are taken. Any other failure is for good:
   // no later step has labels.
   virtual absl::StatusOr<StepLabels> Take(int64_t step) = 0;
+
+  // Waits at most so long for the next Take to have something to return, and says whether it has.
+  virtual bool Await(absl::Duration timeout) = 0;
 
   // Ends every wait; the first reason counts.
   virtual void Close(const absl::Status& reason) = 0;

@@ -128,6 +128,7 @@ class Session {
     RETURN_IF_ERROR(OpenRecords());
     reported_at_ = tools_.clock->MonotonicNow();
     reported_step_ = first_step_;
+    tools_.observer->OnSession(world_.run_id());
     phases_.Take();
     return absl::OkStatus();
   }
@@ -305,6 +306,8 @@ class Session {
     phases_.Enter(Phase::kWaitTeacher);
     TeacherLabels labels;
     for (auto& [role, client] : labels_) {
+      // The record of the last step does not wait as long as a teacher may.
+      if (!client->Await(StepLog::kWriteEvery)) RETURN_IF_ERROR(log_->Flush());
       ASSIGN_OR_RETURN(const StepLabels outputs, client->Take(step));
       for (const auto& [output, logits] : outputs) labels[{role, output}] = logits;
     }
@@ -342,6 +345,7 @@ class Session {
       auto timeline = control_.WaitForGrant(step, wait);
       const absl::Duration now = tools_.clock->MonotonicNow();
       if (!absl::IsDeadlineExceeded(timeline.status()) || now >= deadline) return timeline;
+      RETURN_IF_ERROR(log_->Flush());
       Report(step, now);
       wait = std::min(kReportEvery, deadline - now);
     }

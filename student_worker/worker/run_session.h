@@ -29,6 +29,8 @@ namespace distill {
 class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
+  // Before its first step.
+  virtual void OnSession(const std::string& run_id) = 0;
   virtual void OnStep(const std::string& run_id, const StepRecord& record, int64_t examples) = 0;
   virtual void OnValidation(const std::string& run_id, double accuracy) = 0;
   virtual void OnCheckpoint(const std::string& run_id, absl::Duration time) = 0;

@@ -17,6 +17,7 @@ namespace distill {
 
 // A step waits for its record, and one line written alone costs as much as eight written
 // together: records are kept until they are kMostUnwritten, or of steps that took kWriteEvery.
+// There is no timer: whoever is about to wait for long, as for a teacher, flushes first.
 // What a killed process made since then is lost; it lies behind the last checkpoint.
 //
 // Thread-compatible.
@@ -35,7 +36,8 @@ class StepLog {
 
   // An error of FileSystem may be of an earlier record.
   absl::Status Append(StepRecord record);
-  // Before a checkpoint: a run that resumes from it has the records of all steps up to it.
+  // Before a long wait, and before a checkpoint: a run that resumes from it has the records of all
+  // steps up to it.
   absl::Status Flush();
 
  private:

@@ -64,7 +64,7 @@ TEST(StepLogTest, ShortStepsAreWrittenTogether) {
   EXPECT_EQ(Lines(files), most);
 }
 
-TEST(StepLogTest, NoRecordWaitsForMuchLongerThanItsStepTook) {
+TEST(StepLogTest, LongStepsAreWrittenSoonerThanShortOnes) {
   FakeFileSystem files;
   auto log = StepLog::Open(files, kPath, 0);
   ASSERT_TRUE(log.ok()) << log.status();

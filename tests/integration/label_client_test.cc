@@ -250,6 +250,18 @@ TEST_F(LabelClientTest, TheTeachersStagesOfEachAnswerAreSummedUpUntilTheyAreTake
   EXPECT_EQ(client_->TakeAnswerTimes().count, 0);
 }
 
+TEST_F(LabelClientTest, WhoeverDoesNotWantToWaitAsksWhetherLabelsAreThere) {
+  Teacher teacher;
+  Start(Options(2));
+  EXPECT_FALSE(client_->Await(absl::ZeroDuration()));
+  SetTeachers({{"teacher", teacher.address()}});
+  EXPECT_TRUE(client_->Await(kPatience));
+  ExpectSteps(0, 2);
+  EXPECT_FALSE(client_->Await(absl::ZeroDuration())) << "there are no more steps";
+  client_->Close(absl::AbortedError("over"));
+  EXPECT_TRUE(client_->Await(absl::ZeroDuration())) << "Take returns the reason";
+}
+
 TEST_F(LabelClientTest, AStepThatIsCutAmongTeachersIsPutTogetherInOrder) {
   Teacher a, b, c;
   // By predicted time, in ranges; and by example, which takes them from everywhere.
