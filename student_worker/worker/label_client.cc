@@ -158,7 +158,13 @@ absl::StatusOr<StepLabels> LabelClient::Take(int64_t step) {
 
 bool LabelClient::Await(absl::Duration timeout) {
   absl::MutexLock lock(&mu_);
-  return mu_.AwaitWithTimeout(absl::Condition(this, &LabelClient::TakeReturns), timeout);
+  if (mu_.AwaitWithTimeout(absl::Condition(this, &LabelClient::TakeReturns), timeout)) return true;
+  Schedule([this](absl::Duration now) {
+    std::string whom = source_.WaitsFor(now);
+    absl::MutexLock lock(&mu_);
+    waits_for_ = std::move(whom);
+  });
+  return false;
 }
 
 void LabelClient::Close(const absl::Status& reason) {

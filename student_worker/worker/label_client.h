@@ -73,6 +73,11 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   absl::StatusOr<StepLabels> Take(int64_t step) override ABSL_LOCKS_EXCLUDED(mu_);
 
   bool Await(absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
+  // The executor says it, a little after that.
+  std::string WaitsFor() const override ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return waits_for_;
+  }
 
   // Ends the streams and every wait.
   void Close(const absl::Status& reason) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -182,6 +187,7 @@ class LabelClient final : public RoleLabels, public std::enable_shared_from_this
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   LabelSource::Counters counters_ ABSL_GUARDED_BY(mu_);
   AnswerTimes answer_times_ ABSL_GUARDED_BY(mu_);
+  std::string waits_for_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace distill

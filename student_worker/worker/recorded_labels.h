@@ -50,6 +50,7 @@ class RecordedLabels final : public RoleLabels,
 
   absl::StatusOr<StepLabels> Take(int64_t step) override ABSL_LOCKS_EXCLUDED(mu_);
   bool Await(absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
+  std::string WaitsFor() const override { return "the disk of the label set"; }
   void Close(const absl::Status& reason) override ABSL_LOCKS_EXCLUDED(mu_);
   // Steps taken, as served by "recorded".
   LabelSource::Counters counters() const override ABSL_LOCKS_EXCLUDED(mu_);

@@ -31,6 +31,9 @@ class RoleLabels {
   // Waits at most so long for the next Take to have something to return, and says whether it has.
   virtual bool Await(absl::Duration timeout) = 0;
 
+  // For people: whom it waits for, as of the last Await that ended in vain; "" before one has.
+  virtual std::string WaitsFor() const = 0;
+
   // Ends every wait; the first reason counts.
   virtual void Close(const absl::Status& reason) = 0;
 

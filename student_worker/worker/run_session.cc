@@ -9,28 +9,25 @@
 #include "common/status/annotate.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
-#include "distillation/label_sets/reader.h"
-#include "distillation/label_sets/run_label_set.h"
 #include "distillation/order/order.h"
 #include "distillation/order/run_examples.h"
 #include "distillation/run_config/digests.h"
-#include "distillation/run_config/teachers.h"
-#include "distillation/schedules/schedule.h"
 #include "student_worker/checkpoint/checkpoint.h"
 #include "student_worker/collectives/gloo_collectives.h"
 #include "student_worker/training/trainer.h"
 #include "student_worker/worker/checkpointing.h"
 #include "student_worker/worker/diverged_batch.h"
 #include "student_worker/worker/event_log.h"
-#include "student_worker/worker/label_client.h"
-#include "student_worker/worker/recorded_labels.h"
 #include "student_worker/worker/rendezvous_store.h"
+#include "student_worker/worker/role_labels.h"
+#include "student_worker/worker/session_labels.h"
 #include "student_worker/worker/step_log.h"
 
 namespace distill {
 namespace {
 
-constexpr absl::Duration kReportEvery = absl::Seconds(1);
+// A step that waits so long for labels is worth a word.
+constexpr absl::Duration kLongWait = absl::Seconds(5);
 constexpr int64_t kReportBeforeGrantEnds = 32;
 
 absl::StatusOr<int> RankOf(const SessionTools& tools, const v1::World& world) {
@@ -43,28 +40,6 @@ absl::StatusOr<int> RankOf(const SessionTools& tools, const v1::World& world) {
                                           world.run_id(), " that it was told"));
 }
 
-// The temperatures over the whole run, for which sparse codecs are made. Those of its own schedule
-// among them, whatever holds now: the coordinator lets later versions move within these.
-absl::StatusOr<std::pair<double, double>> TemperatureRange(const v1::World& world,
-                                                           const ScheduleTimeline& timeline) {
-  const int64_t steps = world.run().training().steps();
-  ASSIGN_OR_RETURN(
-      const ScheduleFunction own,
-      ScheduleFunction::Create(world.run().schedules().temperature(), ScheduleKind::kTemperature));
-  auto [low, high] = own.Bounds(steps);
-  for (int64_t step = 0; step < steps; ++step) {
-    const double temperature = timeline.At(step).temperature;
-    low = std::min(low, temperature);
-    high = std::max(high, temperature);
-  }
-  return std::pair(low, high);
-}
-
-// Whether an example is asked about in the same view again.
-bool LabelsComeAgain(const v1::RunConfig& run) {
-  return !run.labels().exact() && (!Augments(run.view()) || run.view().views_per_example() > 0);
-}
-
 class Session {
  public:
   Session(const SessionTools& tools, std::shared_ptr<const DataSet> data, WorldControl& control)
@@ -74,12 +49,13 @@ class Session {
         world_(control.world()),
         run_(world_.run()),
         store_(tools.coordinator, world_),
-        phases_(tools.clock) {}
+        phases_(tools.clock),
+        labels_(tools, control, *data_) {}
 
   ~Session() {
     control_.SetListener(nullptr);
     TellLabels(/*ended=*/true);
-    for (auto& [role, client] : labels_) client->Close(absl::AbortedError("the session is over"));
+    labels_.Close(absl::AbortedError("the session is over"));
   }
 
   absl::Status Run() {
@@ -114,7 +90,7 @@ class Session {
     options.seed = world_.seed();
     options.programs = tools_.programs;
     ASSIGN_OR_RETURN(trainer_, Trainer::Create(options, data_, collectives_.get(), &phases_));
-    RETURN_IF_ERROR(OpenLabelSets());
+    RETURN_IF_ERROR(labels_.OpenSets());
     if (world_.has_resume_from()) {
       ASSIGN_OR_RETURN(const Checkpoint checkpoint,
                        ReadCheckpoint(*tools_.files, tools_.run_dir, world_.resume_from(),
@@ -123,7 +99,7 @@ class Session {
       RETURN_IF_ERROR(trainer_->Restore(first_step_, checkpoint.shared, checkpoint.rank));
     }
     RETURN_IF_ERROR(RecordLabelledSubset());
-    RETURN_IF_ERROR(StartLabels());
+    RETURN_IF_ERROR(labels_.Start(rank_, first_step_));
     Listen();
     RETURN_IF_ERROR(OpenRecords());
     reported_at_ = tools_.clock->MonotonicNow();
@@ -163,138 +139,14 @@ class Session {
     return WriteFileAtomically(*tools_.files, JoinPath(folder, "labelled_subset.txt"), text);
   }
 
-  // Before the checkpoint is read, which is to be of the same teachers.
-  absl::Status OpenLabelSets() {
-    for (const v1::TeacherConfig& teacher : run_.teachers()) {
-      if (!IsRecorded(teacher)) continue;
-      const std::string& directory = teacher.recorded_labels();
-      const std::string what = absl::StrCat("label set ", directory);
-      if (teacher.outputs_size() != 1) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(what, " holds one output, and teacher ", teacher.role(), " has several"));
-      }
-      LabelSetIdentity asked = LabelSetOf(run_, world_.data_set(), world_.seed(),
-                                          teacher.outputs(0).name(), data_->size(v1::TRAIN));
-      asked.fingerprint = control_.teacher_fingerprints()[teacher.role()];
-      if (asked.fingerprint.empty()) {
-        const auto manifest = ReadLabelSetManifest(*tools_.files, directory);
-        if (!manifest.ok()) return Annotate(manifest.status(), what);
-        asked.fingerprint = manifest->identity.fingerprint;
-        control_.SetTeacherFingerprint(teacher.role(), asked.fingerprint);
-      }
-      auto reader = LabelSetReader::Open(tools_.files, directory, asked, {});
-      if (!reader.ok()) return Annotate(reader.status(), what);
-      label_sets_[teacher.role()] = *std::move(reader);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status StartRecordedLabels(const v1::TeacherConfig& teacher) {
-    ASSIGN_OR_RETURN(Order order, OrderOfRun());
-    RecordedLabelsOptions options;
-    options.first_step = first_step_;
-    options.end_step = run_.training().steps();
-    options.window_steps = static_cast<int>(run_.labels().window_steps());
-    const std::shared_ptr<LabelSetReader>& set = label_sets_.at(teacher.role());
-    labels_[teacher.role()] = RecordedLabels::Create(
-        options, set, RowsOfSlices(std::move(order), rank_, world_.members_size(), set->identity()),
-        tools_.reading_executor);
-    return absl::OkStatus();
-  }
-
-  absl::Status StartLabels() {
-    ASSIGN_OR_RETURN(const auto timeline, control_.WaitForGrant(-1, absl::ZeroDuration()));
-    ASSIGN_OR_RETURN(const auto temperatures, TemperatureRange(world_, *timeline));
-    const auto [low, high] = temperatures;
-    for (const v1::TeacherConfig& teacher : run_.teachers()) {
-      if (IsRecorded(teacher)) {
-        RETURN_IF_ERROR(StartRecordedLabels(teacher));
-        continue;
-      }
-      const v1::TeacherFleet* fleet = nullptr;
-      for (const v1::TeacherFleet& candidate : world_.teachers()) {
-        if (candidate.role() == teacher.role()) fleet = &candidate;
-      }
-      if (fleet == nullptr) {
-        return absl::InternalError(absl::StrCat("no fleet for teacher role ", teacher.role()));
-      }
-      LabelClientOptions options;
-      options.source.first_step = first_step_;
-      options.source.end_step = run_.training().steps();
-      options.source.window_steps = static_cast<int>(run_.labels().window_steps());
-      options.source.exact = run_.labels().exact();
-      options.source.request_timeout = absl::Seconds(run_.labels().request_timeout_seconds());
-      options.transport = tools_.transport;
-      options.heads = tools_.heads;
-      options.by_example = LabelsComeAgain(run_);
-      options.rows = run_.training().global_batch_size() / world_.members_size();
-      v1::Open& open = options.open;
-      open.set_run_id(world_.run_id());
-      open.set_student(tools_.worker);
-      open.set_model(fleet->model());
-      open.set_fingerprint(fleet->fingerprint());
-      *open.mutable_outputs() = teacher.outputs();
-      *open.mutable_codecs() = run_.labels().codecs();
-      open.set_min_temperature(low);
-      open.set_max_temperature(high);
-      open.set_exact(run_.labels().exact());
-      if (run_.labels().has_share()) open.set_share(run_.labels().share());
-      open.set_classes(data_->classes());
-      for (const int64_t dim : data_->example_dims()) open.add_example_dims(dim);
-      ASSIGN_OR_RETURN(options.examples_of, ExamplesOf());
-      auto client = LabelClient::Create(options, tools_.label_executor, tools_.timers, tools_.clock,
-                                        tools_.random);
-      clients_[fleet->model()].push_back(client);
-      labels_[teacher.role()] = std::move(client);
-    }
-    return absl::OkStatus();
-  }
-
-  // An order of its own, since orders are not shared between threads.
-  absl::StatusOr<Order> OrderOfRun() {
-    ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run_, data_->labels(v1::TRAIN),
-                                                               data_->classes(), world_.seed()));
-    return Order::Create(examples.order);
-  }
-
-  absl::StatusOr<std::function<absl::StatusOr<v1::ExampleRefs>(int64_t)>> ExamplesOf() {
-    ASSIGN_OR_RETURN(Order made, OrderOfRun());
-    const auto order = std::make_shared<Order>(std::move(made));
-    v1::ExampleRefs base;
-    base.set_data_set_digest(DataSetDigest(world_.data_set()));
-    base.set_split(v1::TRAIN);
-    *base.mutable_view_spec() = run_.view();
-    base.set_view_spec_digest(ViewSpecDigest(run_.view()));
-    const int rank = rank_;
-    const int size = world_.members_size();
-    return [order, base, rank, size](int64_t step) -> absl::StatusOr<v1::ExampleRefs> {
-      ASSIGN_OR_RETURN(const std::vector<ExampleView> slice, order->Slice(step, rank, size));
-      v1::ExampleRefs refs = base;
-      bool augmented = false;
-      for (const ExampleView& view : slice) {
-        refs.add_ids(view.example_id);
-        refs.add_view_seeds(view.view_seed);
-        augmented = augmented || view.view_seed != 0;
-      }
-      if (!augmented) refs.clear_view_seeds();
-      return refs;
-    };
-  }
-
   void Listen() {
     auto listener = std::make_shared<WorldControl::Listener>();
     listener->teachers = [this](const v1::TeacherEndpoints& teachers) {
-      const auto clients = clients_.find(teachers.model());
-      if (clients == clients_.end()) return;
-      std::vector<TeacherEndpoint> endpoints;
-      for (const v1::TeacherEndpoints::Endpoint& endpoint : teachers.endpoints()) {
-        endpoints.push_back({endpoint.worker(), endpoint.incarnation(), endpoint.address()});
-      }
-      for (const auto& client : clients->second) client->SetEndpoints(endpoints);
+      labels_.SetEndpoints(teachers);
     };
     listener->ended = [this](const absl::Status& reason) {
       collectives_->Abort();
-      for (auto& [role, labels] : labels_) labels->Close(reason);
+      labels_.Close(reason);
     };
     control_.SetListener(std::move(listener));
   }
@@ -305,10 +157,9 @@ class Session {
     const StepValues values = timeline->At(step);
     phases_.Enter(Phase::kWaitTeacher);
     TeacherLabels labels;
-    for (auto& [role, client] : labels_) {
-      // The record of the last step does not wait as long as a teacher may.
-      if (!client->Await(StepLog::kWriteEvery)) RETURN_IF_ERROR(log_->Flush());
-      ASSIGN_OR_RETURN(const StepLabels outputs, client->Take(step));
+    for (const auto& [role, source] : labels_.by_role()) {
+      RETURN_IF_ERROR(AwaitLabels(step, role, *source));
+      ASSIGN_OR_RETURN(const StepLabels outputs, source->Take(step));
       for (const auto& [output, logits] : outputs) labels[{role, output}] = logits;
     }
     const absl::StatusOr<StepResult> result = trainer_->Step(step, values, labels);
@@ -317,6 +168,27 @@ class Session {
     // Only the other ranks can be out of reach there.
     if (!absl::IsUnavailable(result.status())) return result.status();
     return WithErrorId(result.status(), ErrorId::kRankLost);
+  }
+
+  // Returns when there is something to take. Whoever looks is told whom a long wait is for.
+  absl::Status AwaitLabels(int64_t step, const std::string& role, RoleLabels& source) {
+    if (source.Await(StepLog::kWriteEvery)) return absl::OkStatus();
+    // The record of the last step does not wait as long as a teacher may.
+    RETURN_IF_ERROR(log_->Flush());
+    const absl::Duration since = tools_.clock->MonotonicNow();
+    while (!source.Await(tools_.report_every)) {
+      const absl::Duration now = tools_.clock->MonotonicNow();
+      if (now - since >= kLongWait) {
+        waits_ = absl::StrCat("waits ", absl::FormatDuration(absl::Trunc(now - since, absl::Seconds(1))),
+                              " for labels of teacher role ", role, ": ", source.WaitsFor());
+      }
+      const absl::Duration more = now - std::max(since, reported_at_);
+      waited_ += more;
+      told_wait_ += more;
+      Report(step, now);
+    }
+    waits_.clear();
+    return absl::OkStatus();
   }
 
   // `diverged`, which also says where the batch is.
@@ -347,7 +219,7 @@ class Session {
       if (!absl::IsDeadlineExceeded(timeline.status()) || now >= deadline) return timeline;
       RETURN_IF_ERROR(log_->Flush());
       Report(step, now);
-      wait = std::min(kReportEvery, deadline - now);
+      wait = std::min(tools_.report_every, deadline - now);
     }
   }
 
@@ -361,8 +233,9 @@ class Session {
     record.loss = result.loss;
     record.loss_terms = result.terms;
     record.phases = phases_.Take();
-    for (auto& [role, client] : labels_) record.answers += client->TakeAnswerTimes();
-    waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)];
+    for (const auto& [role, its] : labels_.by_role()) record.answers += its->TakeAnswerTimes();
+    waited_ += record.phases[static_cast<int>(Phase::kWaitTeacher)] - told_wait_;
+    told_wait_ = absl::ZeroDuration();
     last_ = result;
     if (events_ != nullptr) RETURN_IF_ERROR(events_->OnStep(record));
     tools_.observer->OnStep(world_.run_id(), record,
@@ -374,7 +247,7 @@ class Session {
     // before its grant is used up, and once for each grant.
     const int64_t granted = control_.granted();
     const bool grant_ends = step + 1 + kReportBeforeGrantEnds >= granted && granted != told_grant_;
-    if (now - reported_at_ >= kReportEvery || last || grant_ends) {
+    if (now - reported_at_ >= tools_.report_every || last || grant_ends) {
       told_grant_ = granted;
       Report(step + 1, now);
     }
@@ -392,7 +265,7 @@ class Session {
     progress.set_loss(last_.loss);
     progress.set_teacher_wait_ratio(absl::ToDoubleSeconds(waited_) / seconds);
     progress.set_validation_accuracy(validation_accuracy_);
-    progress.set_note(note_);
+    progress.set_note(waits_.empty() ? note_ : waits_);
     tools_.report(progress, world_.run_id());
     TellLabels(/*ended=*/false);
     reported_at_ = now;
@@ -401,8 +274,8 @@ class Session {
   }
 
   void TellLabels(bool ended) {
-    for (const auto& [role, client] : labels_) {
-      const LabelSource::Counters all = client->counters();
+    for (const auto& [role, its] : labels_.by_role()) {
+      const LabelSource::Counters all = its->counters();
       LabelSource::Counters more = all;
       LabelSource::Counters& told = labels_told_[role];
       more.asks -= told.asks;
@@ -457,10 +330,7 @@ class Session {
   int64_t first_step_ = 0;
   std::unique_ptr<Collectives> collectives_;
   std::unique_ptr<Trainer> trainer_;
-  // By role: all of them; those on disk. By model: those that ask its teacher servers.
-  std::map<std::string, std::shared_ptr<RoleLabels>> labels_;
-  std::map<std::string, std::shared_ptr<LabelSetReader>> label_sets_;
-  std::map<std::string, std::vector<std::shared_ptr<LabelClient>>> clients_;
+  SessionLabels labels_;
   // As the observer heard last, by role.
   std::map<std::string, LabelSource::Counters> labels_told_;
   std::unique_ptr<StepLog> log_;
@@ -472,8 +342,12 @@ class Session {
   int64_t reported_step_ = 0;
   int64_t told_grant_ = 0;
   absl::Duration waited_;
+  // Of the step that waits, in waited_ already.
+  absl::Duration told_wait_;
   double validation_accuracy_ = 0;
   std::string note_;
+  // Instead of it, while that is so.
+  std::string waits_;
 };
 
 }  // namespace

@@ -67,6 +67,8 @@ struct SessionTools {
   std::function<void(const v1::Progress&, const std::string& run_id)> report;
   // Bound on the rendezvous and on each collective.
   absl::Duration collectives_timeout = absl::Seconds(60);
+  // Progress is reported so often, also while a step waits.
+  absl::Duration report_every = absl::Seconds(1);
   // Without a grant for so long the session fails.
   absl::Duration grant_timeout = absl::Minutes(5);
 };

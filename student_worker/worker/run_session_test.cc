@@ -170,6 +170,7 @@ class RunSessionTest : public ::testing::Test {
   RunSessionTest() {
     tools_.worker = "student";
     tools_.incarnation = 5;
+    tools_.bind_host = "127.0.0.1";
     tools_.run_dir = "/runs";
     tools_.files = &files_;
     tools_.clock = &clock_;
@@ -206,34 +207,77 @@ TEST_F(RunSessionTest, WhileItWaitsForAGrantTheRecordsOfItsStepsAreWritten) {
   EXPECT_EQ(written, 2);
 }
 
-TEST_F(RunSessionTest, WhileItWaitsForLabelsTheRecordsOfItsStepsAreWritten) {
-  v1::World world = World();
-  world.mutable_grant()->set_through_step(8);
-  v1::TeacherConfig* teacher = world.mutable_run()->add_teachers();
-  teacher->set_role("t");
-  teacher->set_recorded_labels("/set");
-  teacher->add_outputs()->set_name("logits");
-  const auto data = Data();
-  LabelSetIdentity identity =
-      LabelSetOf(world.run(), world.data_set(), world.seed(), "logits", data->size(v1::TRAIN));
-  identity.fingerprint = "f00d";
-  identity.numerics_class = "avx2";
-  identity.codec = "dense_fp16";
-  identity.block_rows = 8;
-  identity.part_blocks = 4;
-  ASSERT_TRUE(FillAll(&files_, "/set", identity).ok());
-  ExecutorThatStops disk(/*count=*/3);
-  tools_.reading_executor = &disk;
-  const auto control = WorldControl::Create(world, /*fence=*/1);
-  ASSERT_TRUE(control.ok()) << control.status();
+// A run whose labels lie on a disk that stops after three blocks.
+class RunSessionWaitsTest : public RunSessionTest {
+ protected:
+  RunSessionWaitsTest() {
+    Fill();
+    tools_.reading_executor = &disk_;
+    auto control = WorldControl::Create(world_, /*fence=*/1);
+    EXPECT_TRUE(control.ok()) << control.status();
+    control_ = *std::move(control);
+  }
 
-  absl::Status status;
-  std::thread trainer([&] { status = RunSession(tools_, data, **control); });
-  EXPECT_TRUE(files_.appended.WaitForNotificationWithTimeout(kPatience));
-  EXPECT_EQ(Records(), 3);
-  (*control)->End(kOver);
-  trainer.join();
-  EXPECT_EQ(status, kOver);
+  void Fill() {
+    world_.mutable_grant()->set_through_step(8);
+    v1::TeacherConfig* teacher = world_.mutable_run()->add_teachers();
+    teacher->set_role("t");
+    teacher->set_recorded_labels("/set");
+    teacher->add_outputs()->set_name("logits");
+    LabelSetIdentity identity = LabelSetOf(world_.run(), world_.data_set(), world_.seed(), "logits",
+                                           data_->size(v1::TRAIN));
+    identity.fingerprint = "f00d";
+    identity.numerics_class = "avx2";
+    identity.codec = "dense_fp16";
+    identity.block_rows = 8;
+    identity.part_blocks = 4;
+    EXPECT_TRUE(FillAll(&files_, "/set", identity).ok());
+  }
+  // Trains until `happened`, which the session notifies.
+  void TrainUntil(absl::Notification& happened) {
+    absl::Status status;
+    std::thread trainer([&] { status = RunSession(tools_, data_, *control_); });
+    EXPECT_TRUE(happened.WaitForNotificationWithTimeout(kPatience));
+    control_->End(kOver);
+    trainer.join();
+    EXPECT_EQ(status, kOver);
+  }
+
+  v1::World world_ = World();
+  const std::shared_ptr<const DataSet> data_ = Data();
+  ExecutorThatStops disk_{/*count=*/3};
+  std::unique_ptr<WorldControl> control_;
+};
+
+TEST_F(RunSessionWaitsTest, WhileItWaitsForLabelsTheRecordsOfItsStepsAreWritten) {
+  int64_t records = 0;
+  absl::Notification told;
+  tools_.report_every = absl::Milliseconds(1);
+  tools_.report = [&](const v1::Progress& progress, const std::string&) {
+    if (progress.step() < 3 || told.HasBeenNotified()) return;
+    records = Records();
+    told.Notify();
+  };
+  TrainUntil(told);
+  EXPECT_EQ(records, 3);
+}
+
+TEST_F(RunSessionWaitsTest, ALongWaitForLabelsIsReportedWithWhomItIsFor) {
+  std::string note;
+  double waiting = 0;
+  absl::Notification told;
+  tools_.report_every = absl::Milliseconds(1);
+  tools_.report = [&](const v1::Progress& progress, const std::string&) {
+    if (progress.step() < 3 || told.HasBeenNotified()) return;
+    clock_.Advance(absl::Seconds(1));
+    if (progress.note().empty()) return;
+    note = progress.note();
+    waiting = progress.teacher_wait_ratio();
+    told.Notify();
+  };
+  TrainUntil(told);
+  EXPECT_EQ(note, "waits 5s for labels of teacher role t: the disk of the label set");
+  EXPECT_EQ(waiting, 1) << "of the last second";
 }
 
 TEST_F(RunSessionTest, AnObserverHearsOfASessionBeforeItsSteps) {
