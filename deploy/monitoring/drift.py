@@ -103,6 +103,22 @@ def runbook_problems(rules, runbooks):
     return found + ["docs/runbooks.md: there is no alert %s" % name for name in sections if name not in alerts(rules)]
 
 
+def annotation_problems(rules, uids):
+    """Every alert tells what, the numbers, and where to look: a board of `uids`, at its own plan and run."""
+    found = []
+    for name, rule in alerts(rules).items():
+        has = rule["annotations"]
+        found += ["%s: no %s" % (name, each) for each in ("summary", "description") if not has.get(each)]
+        if "$value" not in has.get("description", "$value"):
+            found.append("%s: description without $value" % name)
+        board, _, at = has.get("dashboard_url", "").partition("?")
+        if board not in ["/d/" + uid for uid in uids]:
+            found.append("%s: dashboard_url leads to no board: '%s'" % (name, board))
+        found += ["%s: dashboard_url is not at its %s" % (name, label) for label in ("plan", "run")
+                  if label in _OF_ALERT.findall(has.get("summary", "")) and "var-%s={{ $labels.%s }}" % (label, label) not in at.split("&")]
+    return found
+
+
 def case_problems(rules, tests):
     """`tests`: by alert, its file of promtool tests as data."""
     return ["%s: no test '%s'" % (name, case) for name in alerts(rules) for case in CASES

@@ -46,6 +46,8 @@ class Tree(unittest.TestCase):
 
     def test_every_alert_has_its_runbook_and_three_tests(self):
         self.assertEqual(drift.runbook_problems(self.rules, read("docs/runbooks.md")), [])
+        uids = [json.loads(read(path))["uid"] for path in glob.glob(HERE + "/dashboards/*.json")]
+        self.assertEqual(drift.annotation_problems(self.rules, uids), [])
         tests = {os.path.basename(path)[:-len(".yml")]: data(path) for path in glob.glob(HERE + "/rules/tests/*.yml")}
         self.assertEqual(drift.case_problems(self.rules, tests), [])
         self.assertEqual(sorted(set(tests) - set(drift.alerts(self.rules))), [], "tests of no alert")
@@ -164,6 +166,23 @@ class Planted(unittest.TestCase):
         cases = {"tests": [{"name": name} for name in drift.CASES]}
         self.assertEqual(drift.case_problems(rules, {"Old": cases, "New": {"tests": cases["tests"][:2]}}),
                          ["New: no test 'resolves'"])
+
+    def test_an_alert_that_says_no_numbers_or_leads_to_no_board_is_named(self):
+        good = {"summary": "run {{ $labels.run }} of {{ $labels.plan }}", "description": "{{ $value }} of 3",
+                "dashboard_url": "/d/b?var-plan={{ $labels.plan }}&var-run={{ $labels.run }}"}
+
+        def found(**changes):
+            annotations = {key: text for key, text in {**good, **changes}.items() if text is not None}
+            return drift.annotation_problems({"groups": [{"rules": [{"alert": "A", "annotations": annotations}]}]}, ["b"])
+
+        self.assertEqual(found(), [])
+        self.assertEqual(found(summary=None), ["A: no summary"])
+        self.assertEqual(found(description=None), ["A: no description"])
+        self.assertEqual(found(description="some"), ["A: description without $value"])
+        self.assertEqual(found(dashboard_url=None)[0], "A: dashboard_url leads to no board: ''")
+        self.assertEqual(found(dashboard_url=good["dashboard_url"].replace("/b", "/c")), ["A: dashboard_url leads to no board: '/d/c'"])
+        self.assertEqual(found(dashboard_url="/d/b?var-plan={{ $labels.plan }}"), ["A: dashboard_url is not at its run"])
+        self.assertEqual(found(dashboard_url="/d/b?var-run={{ $labels.run }}"), ["A: dashboard_url is not at its plan"])
 
     def test_a_board_is_looked_at_whole(self):
         target = {"expr": "distill_stops_total", "legendFormat": ""}
