@@ -23,6 +23,7 @@ function=${registered#*-F }
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
+# The status of the function is not looked at: 1 where folders are all that it found.
 ZSH = """
 compdef() { registered=$1; }
 compadd() { while [[ $1 != -- ]]; do shift; done; shift; printf '%s\\n' "$@"; }
@@ -30,7 +31,7 @@ source <("$1" completion zsh) || exit 9
 shift
 words=("$@")
 CURRENT=$#
-$registered
+$registered || true
 """
 
 
@@ -90,12 +91,14 @@ class Shells(unittest.TestCase):
         self.assertEqual(zsh("st"), ["status", "stop"])
         self.assertEqual(zsh("status", "runs/f"), ["runs/first"])
         self.assertEqual(zsh("status", "d"), ["data/"])
+        self.assertEqual(zsh("status", "runs/a"), ["runs/a folder/"])
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish_completes_too(self):
         fish = lambda line: self.shell("fish", "--no-config", "-c", FISH, self.ctl, line)
         self.assertEqual(fish("distillctl st"), ["status", "stop"])
         self.assertEqual(fish("distillctl status runs/f"), ["runs/first"])
+        self.assertEqual(fish("distillctl status runs/a"), ["runs/a folder/"])
 
 
 if __name__ == "__main__":
