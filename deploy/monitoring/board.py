@@ -5,6 +5,8 @@ RUN = 'plan=~"$plan",run=~"$run"'
 STUDENT = RUN + ',instance=~"$instance"'
 TEACHER = 'plan=~"$plan",instance=~"$instance"'
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# Legend of what is told by plan and run: two plans may have runs of one name.
+OF_RUN = "{{plan}} {{run}}"
 WIDTH = 24
 
 
@@ -47,21 +49,21 @@ def _getting_on():
         row("Is it getting on?"),
         panel("State of each run", 12, "Good: pending, active, done. waiting: workers or teachers are missing. broken: see the "
               "runbook of DistillRunBroken.", "none",
-              target("max by (run, state) (distill_coordinator_run_state{%s}) == 1" % RUN, "{{run}} {{state}}"),
+              target("max by (plan, run, state) (distill_coordinator_run_state{%s}) == 1" % RUN, OF_RUN + " {{state}}"),
               kind="state-timeline", custom={"fillOpacity": 70}, options={"showValue": "never", "mergeValues": True}),
         panel("Progress", 6, "Good: rises to 100 %. It falls when a run goes on from a checkpoint.", "percentunit",
-              target("%s\n/\nclamp_min(%s, 1)" % (reached, planned), "{{run}}", instant=True),
+              target("%s\n/\nclamp_min(%s, 1)" % (reached, planned), OF_RUN, instant=True),
               kind="bargauge", options={"orientation": "horizontal", **calculations}, min=0, max=1),
         panel("Time left", 6, "At the present speed; of runs that make steps. Good: falls as time passes.", "s",
-              target("(%s - %s)\n/\n(%s > 0)" % (planned, reached, steps.replace(STUDENT, RUN)), "{{run}}", instant=True),
+              target("(%s - %s)\n/\n(%s > 0)" % (planned, reached, steps.replace(STUDENT, RUN)), OF_RUN, instant=True),
               kind="stat", options=calculations),
         panel("Steps per second", 8, "Steps of the run: all ranks make them together. Good: steady; short dips are evaluations and "
-              "checkpoints.", "suffix: steps/s", target(steps, "{{run}}"), min=0),
+              "checkpoints.", "suffix: steps/s", target(steps, OF_RUN), min=0),
         panel("Examples per second", 8, "Of all ranks. Good: steady, and more with more student workers.", "suffix: examples/s",
-              target("sum by (plan, run) (%s)" % rate("distill_student_items_total", STUDENT), "{{run}}"), min=0),
+              target("sum by (plan, run) (%s)" % rate("distill_student_items_total", STUDENT), OF_RUN), min=0),
         panel("Work since the last checkpoint", 8, "Checkpoint age: what would be lost now. Good: a saw tooth that stays below half an "
               "hour, where DistillCheckpointStale begins.", "s",
-              target("clamp_min(%s - %s, 0)" % (last % "step", last % "checkpoint"), "{{run}}"), min=0),
+              target("clamp_min(%s - %s, 0)" % (last % "step", last % "checkpoint"), OF_RUN), min=0),
     ]
 
 
@@ -72,7 +74,7 @@ def _waiting():
         panel("Waiting for the teacher", 8, "Starved ratio: the share of the workers' time that asking ahead did not hide. Good: below "
               "10 %; DistillStudentStarved begins at 50 %.", "percentunit",
               target(share("sum by (plan, run) (%s)" % rate("distill_student_starved_seconds_total", STUDENT),
-                           "sum by (plan, run) (%s)" % phases), "{{run}}"), min=0, max=1),
+                           "sum by (plan, run) (%s)" % phases), OF_RUN), min=0, max=1),
         panel("Where the time goes", 16, "Shares of the wall time of the chosen runs' workers. Good: forward and backward are most of it; "
               "docs/metrics.md, What bounded a run, has the rules for the others.", "percentunit",
               target("sum by (phase) (%s)\n/ ignoring (phase) group_left ()\nclamp_min(sum(%s), 1e-9)" % (phases, phases), "{{phase}}"),
@@ -83,16 +85,16 @@ def _waiting():
 def _learning():
     def last_step(title, what, description, unit="none"):
         return panel(title, 8, description, unit,
-                     target("avg by (plan, run) (distill_student_%s{%s})" % (what, STUDENT), "{{run}}"))
+                     target("avg by (plan, run) (distill_student_%s{%s})" % (what, STUDENT), OF_RUN))
 
     return [
         row("Does it learn?"),
         panel("Loss and its terms", 12, "Of the last step, before weighting but for the total, the mean of the ranks. Good: falls, then "
               "levels off. The total moves with the schedules too.", "none",
-              target("avg by (plan, run, term) (distill_student_loss{%s})" % STUDENT, "{{run}} {{term}}")),
+              target("avg by (plan, run, term) (distill_student_loss{%s})" % STUDENT, OF_RUN + " {{term}}")),
         panel("Accuracy", 12, "Share of the validation split predicted right; from the first evaluation on. Good: rises towards the "
               "teacher's.", "percentunit",
-              target("max by (plan, run, split) (distill_student_eval_accuracy_ratio{%s})" % RUN, "{{run}} {{split}}")),
+              target("max by (plan, run, split) (distill_student_eval_accuracy_ratio{%s})" % RUN, OF_RUN + " {{split}}")),
         last_step("Temperature", "temperature", "As the plan's schedule has it. Good: the same on all ranks, on the planned curve."),
         last_step("Soft weight", "soft_weight", "Weight of the soft labels; the plan's schedule. Good: on the planned curve."),
         last_step("Learning rate", "learning_rate", "The plan's schedule. Good: on the planned curve.", "sci"),
@@ -130,11 +132,11 @@ def _changes():
         row("What changed?"),
         panel("Generation of each run", 12, "Rises when the ranks have to meet anew; steps since the last checkpoint are then trained "
               "again. Good: level.", "none",
-              target("max by (plan, run) (distill_coordinator_run_generation{%s})" % RUN, "{{run}}"), decimals=0),
+              target("max by (plan, run) (distill_coordinator_run_generation{%s})" % RUN, OF_RUN), decimals=0),
         panel("Starts of the coordinator", 6, "Its fence. Good: level.", "none",
               target('max by (plan) (distill_coordinator_generation{plan=~"$plan"})', "{{plan}}"), decimals=0),
         panel("Processes that attend", 6, "As the coordinator counts them. Good: all alive; gone ones are those of old times.", "none",
-              target('max by (role, state) (distill_coordinator_members{plan=~"$plan"})', "{{role}} {{state}}"), decimals=0),
+              target('max by (plan, role, state) (distill_coordinator_members{plan=~"$plan"})', "{{plan}} {{role}} {{state}}"), decimals=0),
     ]
 
 
@@ -182,7 +184,7 @@ def board():
         ]},
         "annotations": {"list": [
             _annotation("New generations", "orange", "max by (plan, run) (distill_coordinator_run_generation{%s})" % RUN,
-                        "the ranks of {{run}} met anew", "run"),
+                        "the ranks of {{run}}, plan {{plan}}, met anew", "run"),
             _annotation("Coordinator starts", "red", 'max by (plan) (distill_coordinator_generation{plan=~"$plan"})',
                         "the coordinator of {{plan}} was started anew", "plan"),
         ]},

@@ -31,7 +31,7 @@ class Known:
                 self._labels.update({name + part: base | ({"le"} if part == "_bucket" else set()) for part in _PARTS})
 
     def add_recorded(self, name, query):
-        self._labels[name] = set(query.kept)
+        self._labels[name] = set(query.result.labels if query.result else ())
 
     def problem(self, metric):
         """Empty when a query may name it."""
@@ -42,19 +42,20 @@ class Known:
         return "there is no metric %s" % metric
 
     def labels(self, metric):
-        return self._labels[metric]
+        return self._labels.get(metric, set())
 
 
-def _parse(text):
+def _parse(text, known):
     try:
-        return Query(text), []
+        return Query(text, known.labels), []
     except ValueError as error:
         return None, [str(error)]
 
 
-def query_problems(text, known, shown=()):
-    """`shown`: labels that a legend or an annotation puts into its text."""
-    query, found = _parse(text)
+def query_problems(text, known, shown=(), whole=False):
+    """`shown`: labels that a legend or an annotation puts into its text. `whole`: it has to show every label
+    that the query groups by, or two lines would bear one name."""
+    query, found = _parse(text, known)
     if query is None:
         return found
     if not query.uses:
@@ -66,8 +67,11 @@ def query_problems(text, known, shown=()):
     for use in query.uses:
         found += ["%s has no label %s" % (use.metric, label) for label in sorted(use.labels - known.labels(use.metric))]
     found += ["joins by label %s, which nothing in it has" % label for label in sorted(query.joined - every)]
-    return found + ["shows label %s, which the result lacks" % label
-                    for label in sorted(set(shown) - (query.kept or every))]
+    result = query.result
+    found += ["shows label %s, which the result lacks" % label for label in sorted(set(shown) - (result.labels if result else set()))]
+    if whole and result and result.grouped:
+        found += ["groups by label %s, which the text does not show" % label for label in sorted(result.labels - set(shown))]
+    return found
 
 
 def rules_problems(rules, known):
@@ -77,7 +81,7 @@ def rules_problems(rules, known):
         name = rule.get("record") or rule.get("alert")
         shown = {label for text in rule.get("annotations", {}).values() for label in _OF_ALERT.findall(text)}
         found += ["%s: %s" % (name, each) for each in query_problems(rule["expr"], known, shown)]
-        query, _ = _parse(rule["expr"])
+        query, _ = _parse(rule["expr"], known)
         if "record" in rule and query is not None:
             known.add_recorded(name, query)
     return found
@@ -97,6 +101,22 @@ def runbook_problems(rules, runbooks):
         if leads != "docs/runbooks.md#" + name.lower():
             found.append("%s: runbook_url leads to %s" % (name, leads))
     return found + ["docs/runbooks.md: there is no alert %s" % name for name in sections if name not in alerts(rules)]
+
+
+def annotation_problems(rules, uids):
+    """Every alert tells what, the numbers, and where to look: a board of `uids`, at its own plan and run."""
+    found = []
+    for name, rule in alerts(rules).items():
+        has = rule["annotations"]
+        found += ["%s: no %s" % (name, each) for each in ("summary", "description") if not has.get(each)]
+        if "$value" not in has.get("description", "$value"):
+            found.append("%s: description without $value" % name)
+        board, _, at = has.get("dashboard_url", "").partition("?")
+        if board not in ["/d/" + uid for uid in uids]:
+            found.append("%s: dashboard_url leads to no board: '%s'" % (name, board))
+        found += ["%s: dashboard_url is not at its %s" % (name, label) for label in ("plan", "run")
+                  if label in _OF_ALERT.findall(has.get("summary", "")) and "var-%s={{ $labels.%s }}" % (label, label) not in at.split("&")]
+    return found
 
 
 def case_problems(rules, tests):
@@ -123,7 +143,7 @@ def variable_query(variable):
 def board_problems(board, known):
     found = []
     for where, text, legend, _ in queries(board):
-        found += ["%s: %s" % (where, each) for each in query_problems(text, known, _LEGEND.findall(legend))]
+        found += ["%s: %s" % (where, each) for each in query_problems(text, known, _LEGEND.findall(legend), whole=True)]
     for variable in board["templating"]["list"]:
         if variable["type"] != "query":
             continue

@@ -10,7 +10,7 @@ import unittest
 
 import yaml
 
-from deploy.monitoring import drift
+from deploy.monitoring import drift, promql
 
 HERE = "deploy/monitoring"
 
@@ -46,6 +46,8 @@ class Tree(unittest.TestCase):
 
     def test_every_alert_has_its_runbook_and_three_tests(self):
         self.assertEqual(drift.runbook_problems(self.rules, read("docs/runbooks.md")), [])
+        uids = [json.loads(read(path))["uid"] for path in glob.glob(HERE + "/dashboards/*.json")]
+        self.assertEqual(drift.annotation_problems(self.rules, uids), [])
         tests = {os.path.basename(path)[:-len(".yml")]: data(path) for path in glob.glob(HERE + "/rules/tests/*.yml")}
         self.assertEqual(drift.case_problems(self.rules, tests), [])
         self.assertEqual(sorted(set(tests) - set(drift.alerts(self.rules))), [], "tests of no alert")
@@ -68,8 +70,8 @@ class Planted(unittest.TestCase):
     def setUp(self):
         self.known = drift.Known(CATALOGUE)
 
-    def found(self, text, shown=()):
-        return drift.query_problems(text, self.known, shown)
+    def found(self, text, shown=(), whole=False):
+        return drift.query_problems(text, self.known, shown, whole)
 
     def test_right_queries_pass(self):
         for text in (
@@ -110,6 +112,35 @@ class Planted(unittest.TestCase):
                          ["shows label phase, which the result lacks"])
         self.assertEqual(self.found("distill_phase_seconds_total", ["phase"]), [])
 
+    def test_the_result_is_that_of_the_outermost_aggregation_and_operator(self):
+        for text, kept in (
+                ("sum by (plan) (max by (plan, run) (distill_steps_total))", {"plan"}),
+                ("sum(distill_steps_total)", set()),
+                ("sum(max by (run) (distill_steps_total)) > 5", set()),
+                ("sum without (run) (max by (plan, run) (distill_steps_total))", {"plan"}),
+                ("max by (plan, run) (distill_steps_total) / sum by (plan, run) (up) > 2", {"plan", "run"}),
+                ("sum by (plan) (up) and on (plan) sum by (plan, run) (distill_steps_total)", {"plan"}),
+                ("sum by (plan, run) (up) unless (sum(up) or max by (run) (up))", {"plan", "run"}),
+                ("sum by (plan, run) (up) or sum by (plan) (up)", {"plan"}),
+                ("sum by (plan, run) (up) * on (run) sum by (run) (up)", {"run"}),
+                ("sum by (plan, run) (up) * on (run) group_left () sum by (run) (up)", {"plan", "run"}),
+                ("sum by (run) (up) * on (run) group_right () sum by (plan, run) (up)", {"plan", "run"}),
+                ("sum by (plan, run) (up) / ignoring (run) sum by (plan) (up)", {"plan"}),
+                ("sum by (run, phase) (up) / ignoring (phase) group_left () sum by (run) (up)", {"run", "phase"}),
+                ("time() - max by (plan) (up)", {"plan"}),
+                ("histogram_quantile(0.5, sum by (plan, le) (up))", {"plan"})):
+            result = promql.Query(text, lambda metric: {"plan", "run", "phase"}).result
+            self.assertEqual((set(result.labels), result.grouped), (kept, True), text)
+        for text in ("sum(distill_steps_total)", "sum by (plan) (max by (plan, run) (distill_steps_total))"):
+            self.assertEqual(self.found(text, ["run"]), ["shows label run, which the result lacks"], text)
+        self.assertFalse(promql.Query("rate(distill_steps_total[5m]) > 1", self.known.labels).result.grouped)
+
+    def test_a_legend_shows_every_label_that_lines_differ_by(self):
+        self.assertEqual(self.found("max by (plan, run) (distill_steps_total)", ["run"], whole=True),
+                         ["groups by label plan, which the text does not show"])
+        self.assertEqual(self.found("max by (plan, run) (distill_steps_total)", ["plan", "run"], whole=True), [])
+        self.assertEqual(self.found("distill_steps_total", ["run"], whole=True), [])
+
     def test_what_cannot_be_read_is_said(self):
         for text in ("sum(distill_steps_total", "distill_steps_total)", "{run=\"x\"}", "distill_steps_total{", "a ? b", "1 + 1"):
             self.assertEqual(len(self.found(text)), 1, text)
@@ -119,10 +150,11 @@ class Planted(unittest.TestCase):
             {"record": "run:steps:rate5m", "expr": "sum by (run) (rate(distill_steps_total[5m]))"},
             {"alert": "A", "expr": "sum by (plan) (run:steps:rate5m) > 1", "annotations": {"summary": "{{ $labels.plan }}"}},
             {"alert": "B", "expr": "run:stops:rate5m > 1", "annotations": {"summary": "{{ $labels.run }}"}},
-            {"alert": "C", "expr": "run:steps:rate5m > 1", "annotations": {"summary": "{{ $labels.plan }}"}}]}]}
+            {"alert": "C", "expr": "run:steps:rate5m > 1", "annotations": {"summary": "{{ $labels.plan }}"}},
+            {"alert": "D", "expr": "sum(run:steps:rate5m) > 1", "annotations": {"summary": "{{ $labels.run }}"}}]}]}
         self.assertEqual(drift.rules_problems(rules, self.known), [
             "A: run:steps:rate5m has no label plan", "B: there is no metric run:stops:rate5m",
-            "C: shows label plan, which the result lacks"])
+            "C: shows label plan, which the result lacks", "D: shows label run, which the result lacks"])
 
     def test_an_alert_without_runbook_or_test_is_named_and_a_runbook_without_alert(self):
         rules = {"groups": [{"rules": [
@@ -135,9 +167,27 @@ class Planted(unittest.TestCase):
         self.assertEqual(drift.case_problems(rules, {"Old": cases, "New": {"tests": cases["tests"][:2]}}),
                          ["New: no test 'resolves'"])
 
+    def test_an_alert_that_says_no_numbers_or_leads_to_no_board_is_named(self):
+        good = {"summary": "run {{ $labels.run }} of {{ $labels.plan }}", "description": "{{ $value }} of 3",
+                "dashboard_url": "/d/b?var-plan={{ $labels.plan }}&var-run={{ $labels.run }}"}
+
+        def found(**changes):
+            annotations = {key: text for key, text in {**good, **changes}.items() if text is not None}
+            return drift.annotation_problems({"groups": [{"rules": [{"alert": "A", "annotations": annotations}]}]}, ["b"])
+
+        self.assertEqual(found(), [])
+        self.assertEqual(found(summary=None), ["A: no summary"])
+        self.assertEqual(found(description=None), ["A: no description"])
+        self.assertEqual(found(description="some"), ["A: description without $value"])
+        self.assertEqual(found(dashboard_url=None)[0], "A: dashboard_url leads to no board: ''")
+        self.assertEqual(found(dashboard_url=good["dashboard_url"].replace("/b", "/c")), ["A: dashboard_url leads to no board: '/d/c'"])
+        self.assertEqual(found(dashboard_url="/d/b?var-plan={{ $labels.plan }}"), ["A: dashboard_url is not at its run"])
+        self.assertEqual(found(dashboard_url="/d/b?var-run={{ $labels.run }}"), ["A: dashboard_url is not at its plan"])
+
     def test_a_board_is_looked_at_whole(self):
         target = {"expr": "distill_stops_total", "legendFormat": ""}
-        board = {"panels": [{"title": "P", "targets": [target]}, {"title": "a row"}],
+        merged = {"expr": "max by (plan, run) (distill_steps_total)", "legendFormat": "{{run}}"}
+        board = {"panels": [{"title": "P", "targets": [target]}, {"title": "a row"}, {"title": "M", "targets": [merged]}],
                  "annotations": {"list": [{"name": "N", "expr": "distill_stops_total"}]},
                  "templating": {"list": [
                      {"name": "datasource", "type": "datasource", "query": "prometheus"},
@@ -145,7 +195,8 @@ class Planted(unittest.TestCase):
                      {"name": "w", "type": "query", "query": {"query": "label_values(distill_steps_total, phase)"}},
                      {"name": "x", "type": "query", "query": {"query": "label_values(run)"}}]}}
         self.assertEqual(drift.board_problems(board, self.known), [
-            "panel 'P': there is no metric distill_stops_total", "annotation 'N': there is no metric distill_stops_total",
+            "panel 'P': there is no metric distill_stops_total",
+            "panel 'M': groups by label plan, which the text does not show", "annotation 'N': there is no metric distill_stops_total",
             "variable 'v': there is no metric distill_stops_total",
             "variable 'w': shows label phase, which the result lacks", "variable 'x': is no label_values(metric, label)"])
 

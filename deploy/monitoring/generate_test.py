@@ -69,6 +69,13 @@ class Board(unittest.TestCase):
             used = set(re.findall(r"\$(\w+)", text)) - {"__rate_interval"}
             self.assertLessEqual(used, set(self.variables), where)
 
+    def test_what_is_of_a_run_or_of_members_is_of_a_plan_too(self):
+        groupings = [re.split(r",\s*", labels) for _, text, _, _ in drift.queries(self.board)
+                     for labels in re.findall(r"\bby \(([^)]*)\)", text)]
+        self.assertGreater(len(groupings), 20)
+        for labels in groupings:
+            self.assertTrue("plan" in labels or not {"run", "role"} & set(labels), labels)
+
     def test_windows_come_from_the_interval_variable(self):
         for where, text, _, _ in drift.queries(self.board):
             self.assertLessEqual(set(re.findall(r"\[[^\]]*\]", text)),

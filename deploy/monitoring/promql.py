@@ -1,4 +1,4 @@
-"""What a PromQL query names: metrics with their labels, and labels that it groups and joins by.
+"""What a PromQL query names: metrics with their labels, labels that it groups and joins by, and those of its result.
 
 No parser of the whole language: `promtool check rules` and a live Prometheus judge the syntax."""
 
@@ -12,9 +12,11 @@ _TOKEN = re.compile(r"""
   | (?P<name>[A-Za-z_:][\w:]*)
   | (?P<sign>=~|!~|!=|==|>=|<=|[-+*/%^=<>(){},@])
 """, re.X)
-_AGGREGATE = {"by", "without"}
+_GROUPING = {"by", "without"}
+_AGGREGATIONS = {"sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "quantile"}
 _JOIN = {"on", "ignoring", "group_left", "group_right"}
-_WORDS = {"and", "or", "unless", "bool", "offset", "atan2", "inf", "nan", "start", "end"}
+_OPERATORS = {"and", "or", "unless", "atan2"}
+_WORDS = {"bool", "offset", "inf", "nan", "start", "end"}
 
 
 class Use:
@@ -25,14 +27,32 @@ class Use:
         self.labels = set(labels)
 
 
-class Query:
-    """`uses` in the order of the text. `kept`: labels of every by (...), so those of the result may
-    be among them; `joined`: labels of which one side at least must have each."""
+class Result:
+    """The labels of what an expression gives. `grouped`: they are those of an aggregation or a join, so each
+    was asked for; else whatever labels the metrics have."""
 
-    def __init__(self, text):
+    def __init__(self, labels, grouped):
+        self.labels = frozenset(labels)
+        self.grouped = grouped
+
+    def minus(self, labels):
+        return Result(self.labels - frozenset(labels), self.grouped)
+
+    def both(self, other):
+        """Of two that are matched label by label."""
+        return Result(self.labels & other.labels, self.grouped or other.grouped)
+
+
+class Query:
+    """`uses` in the order of the text; `joined`: labels of which one side at least must have each. `result`: of
+    the whole, None of a number; without precedence of operators, so it may lack labels, and never has too many.
+
+    `labels_of`: from a metric to the set of its labels."""
+
+    def __init__(self, text, labels_of):
         self.uses = []
-        self.kept = set()
         self.joined = set()
+        self._labels_of = labels_of
         self._tokens = []
         at = 0
         while at < len(text):
@@ -43,7 +63,7 @@ class Query:
                 self._tokens.append((match.lastgroup, match.group()))
             at = match.end()
         self._at = 0
-        self._group()
+        _, self.result = self._group()
         if self._at < len(self._tokens):
             raise ValueError("')' too many")
 
@@ -57,37 +77,68 @@ class Query:
         return token
 
     def _group(self):
-        """To the closing parenthesis or the end; the uses in between."""
-        here, last, pending = [], [], None
+        """To the closing parenthesis or the end: the uses in between, and what they give."""
+        here, result = [], None
+        operator, matching = "", ("", set(), "")
         while self._peek()[1] not in ("", ")"):
-            kind, text = self._next()
-            if text == "(":
-                last = self._group()
-                if self._next()[1] != ")":
-                    raise ValueError("a '(' is not closed")
-                for use in last:
-                    use.labels |= pending or set()
-                pending = None
-                here += last
-            elif text == "{":
-                raise ValueError("a selector without a metric's name")
-            elif kind == "name" and text.lower() in _AGGREGATE:
-                labels = self._labels()
-                if text.lower() == "by":
-                    self.kept |= labels
-                if self._peek()[1] == "(":
-                    pending = labels
-                for use in last if self._peek()[1] != "(" else []:
-                    use.labels |= labels
-            elif kind == "name" and text.lower() in _JOIN:
-                self._join(text.lower(), here)
-            elif kind == "name" and text.lower() not in _WORDS and not self._calls():
-                here.append(self._selector(text))
-        return here
+            kind, text = self._peek()
+            word = text.lower() if kind == "name" else ""
+            if word in _JOIN:
+                matching, uses, given = self._matching(here)
+                if uses:
+                    here += uses
+                    result = _operation(operator, matching, result, given)
+                continue
+            if word in _OPERATORS or kind == "sign" and text not in "({":
+                operator, matching = word or text, ("", set(), "")
+                self._next()
+                continue
+            uses, given = self._operand()
+            here += uses
+            result = _operation(operator, matching, result, given)
+        return here, result
 
-    def _calls(self):
-        """Whether what follows a name makes it a function or an aggregation."""
-        return self._peek()[1] == "(" or self._peek()[1].lower() in _AGGREGATE and self._peek(1)[1] == "("
+    def _operand(self):
+        kind, text = self._next()
+        if text == "(":
+            return self._parenthesis()
+        if text == "{":
+            raise ValueError("a selector without a metric's name")
+        if kind != "name" or text.lower() in _WORDS:
+            return [], None
+        if text.lower() in _AGGREGATIONS:
+            return self._aggregation()
+        if self._peek()[1] == "(":
+            self._next()
+            uses, given = self._parenthesis()
+            return uses, _call(text, given)
+        use = self._selector(text)
+        return [use], Result(self._labels_of(use.metric), grouped=False)
+
+    def _parenthesis(self):
+        found = self._group()
+        if self._next()[1] != ")":
+            raise ValueError("a '(' is not closed")
+        return found
+
+    def _aggregation(self):
+        word, labels = self._grouping()
+        if self._next()[1] != "(":
+            raise ValueError("an aggregation of nothing")
+        uses, given = self._parenthesis()
+        if not word:
+            word, labels = self._grouping()
+        for use in uses:
+            use.labels |= labels
+        if word == "without":
+            return uses, given and given.minus(labels)
+        return uses, Result(labels, grouped=True)
+
+    def _grouping(self):
+        """by (...) or without (...), if it comes next."""
+        if self._peek()[1].lower() not in _GROUPING:
+            return "", set()
+        return self._next()[1].lower(), self._labels()
 
     def _labels(self):
         if self._next()[1] != "(":
@@ -100,21 +151,21 @@ class Query:
         self._next()
         return found
 
-    def _join(self, word, before):
-        if word.startswith("group_") and self._peek()[1] != "(":
-            return
-        labels = self._labels()
-        if word != "on":
-            self.joined |= labels
-            return
-        # Both sides; the right one is all that is left of this group.
-        for use in before:
-            use.labels |= labels
+    def _matching(self, before):
+        """on (...) or ignoring (...) with what may follow; for on also the right side, all that is left of the group."""
+        word, labels = self._next()[1].lower(), self._labels()
+        side = ""
         if self._peek()[1].lower() in ("group_left", "group_right"):
-            self._join(self._next()[1].lower(), before)
-        for use in self._group():
+            side = self._next()[1].lower()
+            if self._peek()[1] == "(":
+                self.joined |= self._labels()
+        if word == "ignoring":
+            self.joined |= labels
+            return (word, labels, side), [], None
+        uses, given = self._group()
+        for use in before + uses:
             use.labels |= labels
-            before.append(use)
+        return (word, labels, side), uses, given
 
     def _selector(self, metric):
         labels = []
@@ -129,3 +180,23 @@ class Query:
         use = Use(metric, labels)
         self.uses.append(use)
         return use
+
+
+def _call(function, given):
+    if given is None or function in ("scalar", "time"):
+        return None
+    return given.minus({"le"}) if function == "histogram_quantile" else given
+
+
+def _operation(operator, matching, left, right):
+    """What `left operator right` gives; either may be a number."""
+    if left is None or right is None:
+        return left or right
+    if operator in ("and", "unless"):
+        return left
+    word, labels, side = matching
+    if side:
+        return left if side == "group_left" else right
+    if word == "on":
+        return Result(labels, grouped=True)
+    return left.both(right).minus(labels)

@@ -7,13 +7,17 @@ import subprocess
 import sys
 import tempfile
 
-from deploy.policy import crds, flags, rules
+from deploy.policy import crds, flags, rules, snippets
 from deploy.policy.rendering import Rendering, title
 
 # The three newest, and the oldest that has everything which the manifests use.
 MINORS = ["1.34", "1.35", "1.36", "1.37"]
 OVERLAYS = ["dev-cpu", "prod", "monitoring"]
 FIXTURE = "policy/testdata/base.yaml"
+# What kubectl delete calls a kind, where that is not its name.
+_DELETED_AS = {"ConfigMap": "cm", "ServiceAccount": "sa", "PodDisruptionBudget": "pdb", "NetworkPolicy": "netpol",
+               "PersistentVolumeClaim": "pvc", "PriorityClass": "priorityclasses",
+               **{kind: "all" for kind in ("Deployment", "StatefulSet", "Job", "Service")}}
 
 
 class Report:
@@ -41,15 +45,19 @@ def build(kustomize, folder):
     return done.stdout
 
 
-def renamed(kustomize, deploy):
-    """The base under a prefix, in another namespace."""
+def on_top(kustomize, deploy, name, below, text):
+    """An overlay of `text` on folder `below` of kustomize/."""
     with tempfile.TemporaryDirectory() as folder:
         with open(folder + "/kustomization.yaml", "w", encoding="utf-8") as out:
-            out.write("resources: [%s]\nnamePrefix: x-\nnamespace: other\n"
-                      "configMapGenerator:\n- name: settings\n  behavior: merge\n"
-                      "  literals: [DISTILL_COORDINATOR=x-coordinator:7000]\n"
-                      % os.path.relpath(deploy + "/kustomize/base", os.path.realpath(folder)))
-        return Rendering("renamed", build(kustomize, folder))
+            out.write("resources: [%s]\n%s" % (os.path.relpath(deploy + "/kustomize/" + below, os.path.realpath(folder)), text))
+        return Rendering(name, build(kustomize, folder))
+
+
+def renamed(kustomize, deploy):
+    """The base under a prefix, in another namespace."""
+    return on_top(kustomize, deploy, "renamed", "base",
+                  "namePrefix: x-\nnamespace: other\nconfigMapGenerator:\n- name: settings\n  behavior: merge\n"
+                  "  literals: [DISTILL_COORDINATOR=x-coordinator:7000]\n")
 
 
 def validate(renderings):
@@ -85,6 +93,23 @@ def readme(text, renderings):
         for each in r.workloads():
             found += ["%s is not mentioned" % flag for flag in each.flags() if "`%s" % flag not in text]
     found += ["no section %s" % name for name in ("Upgrade", "Uninstall") if not re.search("^#+ %s" % name, text, re.M)]
+    kinds = {thing["kind"] for r in renderings for thing in r.objects}
+    gone = set(re.split(r"[^a-z]+", text.partition("### Uninstall\n")[2].partition("\n#")[0].lower()))
+    return found + ["Uninstall leaves every %s" % kind for kind in sorted(kinds) if _DELETED_AS.get(kind, kind.lower()) not in gone]
+
+
+def additions(text, kustomize, deploy):
+    """What README says to put into an overlay does what it is for."""
+    found = []
+    for heading, holds in snippets.HOLDS.items():
+        block = snippets.snippet(text, heading)
+        if block is None:
+            found.append("there is nothing below '%s'" % heading)
+            continue
+        try:
+            found += holds(on_top(kustomize, deploy, heading, snippets.BELOW[heading], block))
+        except RuntimeError as error:
+            found.append("'%s': %s" % (heading, error))
     return found
 
 
@@ -124,7 +149,9 @@ def main():
     report.say("flags", "every argument is one that the program takes",
                ["%s: %s" % (r.name, each) for r in renderings for each in rules.program_flags(r, programs)])
     with open(deploy + "/README.md", encoding="utf-8") as page:
-        report.say("K-10", "README has every knob, upgrade and uninstall", readme(page.read(), renderings))
+        text = page.read()
+    report.say("K-10", "README has every knob, upgrade and uninstall", readme(text, renderings))
+    report.say("additions", "README's additions to an overlay do what they are for", additions(text, arguments.kustomize, deploy))
     for row, why in rules.OPEN:
         print("%s open %s" % (row, why))
     print("deploy/check: %d rows hold, %d fail, %d are open" % (report.held, report.failed, len(rules.OPEN)))

@@ -6,6 +6,8 @@ import subprocess
 # The room in which Bazel builds it.
 ROOMS = {"coordinator": "coordinator", "teacher_server": "teacher_server",
          "student_worker": "student_worker", "distillctl": "cli"}
+# Those that README's table of flags is of.
+PROCESSES = ("coordinator", "teacher_server", "student_worker")
 _LINE = re.compile(r"^\s+(?:-\w,)?(--[a-z][a-z-]*)(.*)$")
 
 
@@ -44,6 +46,23 @@ def problems(name, arguments, known):
         if what.required and flag not in given:
             found.append("%s requires %s" % (name, flag))
     return found
+
+
+def table(page):
+    """README's table of flags: name to the processes whose flag it is."""
+    section = page.partition("\n## Flags\n")[2].partition("\n## ")[0]
+    found = {}
+    for name, of in re.findall(r"^\| `(--[a-z-]+)[^`]*` \| ([^|]+) \|", section, re.M):
+        found[name] = set(PROCESSES) if of == "all" else {each.replace(" ", "_") for each in of.split(", ")}
+    return found
+
+
+def table_problems(rows, programs):
+    """Flags without a row, rows without a flag, and rows of others. `programs`: name to its flags."""
+    found = ["%s: no row of %s" % (name, flag) for name in PROCESSES for flag in programs[name]
+             if flag != "--help" and name not in rows.get(flag, ())]
+    return found + ["%s has no flag %s" % (name, flag) for flag, names in rows.items() for name in sorted(names)
+                    if flag not in programs.get(name, ())]
 
 
 def ask(program, subcommand=()):

@@ -32,11 +32,32 @@ class FlagsTest(unittest.TestCase):
              "x requires --run-dir"],
             flags.problems("x", ["--threads", "--thread=1", "--allow-plaintext=1"], known))
 
-    def test_the_programs_take_the_arguments_of_the_base(self):
-        programs = {}
+    def programs(self):
+        found = {}
         for name, room in flags.ROOMS.items():
-            path = os.path.join(os.getcwd(), room, name)
-            programs[name] = flags.ask(path, ("run",) if name == "distillctl" else ())
+            path = os.path.join(os.environ.get("DISTILL_BIN", os.getcwd()), room, name)
+            found[name] = flags.ask(path, ("run",) if name == "distillctl" else ())
+        return found
+
+    def test_readme_has_a_row_of_every_flag_and_of_no_other(self):
+        with open("deploy/README.md", encoding="utf-8") as page:
+            rows = flags.table(page.read())
+        self.assertGreater(len(rows), 10)
+        self.assertEqual([], flags.table_problems(rows, self.programs()))
+
+    def test_a_flag_without_a_row_and_a_row_without_a_flag_are_named(self):
+        page = ("# A\n\n## Flags\n\n| flag | of |\n| --- | --- |\n| `--name NAME` | all | x |\n"
+                "| `--listen HOST:PORT` | coordinator, teacher server | x |\n\n## B\n\n| `--other` | all |\n")
+        rows = flags.table(page)
+        self.assertEqual({"--name": set(flags.PROCESSES), "--listen": {"coordinator", "teacher_server"}}, rows)
+        known = {"--help": None, "--name": None}
+        programs = {"coordinator": {**known, "--listen": None}, "teacher_server": {**known, "--model-dir": None},
+                    "student_worker": {**known, "--listen": None}}
+        self.assertEqual(["teacher_server: no row of --model-dir", "student_worker: no row of --listen",
+                          "teacher_server has no flag --listen"], flags.table_problems(rows, programs))
+
+    def test_the_programs_take_the_arguments_of_the_base(self):
+        programs = self.programs()
         with open("deploy/policy/testdata/base.yaml", encoding="utf-8") as text:
             self.assertEqual([], rules.program_flags(Rendering("base", text.read()), programs))
 

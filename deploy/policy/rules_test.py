@@ -37,7 +37,10 @@ def _monitoring(r):
     r.objects.append({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "PodMonitor", "metadata": metadata,
         "spec": {"jobLabel": "app.kubernetes.io/name", "selector": {"matchLabels": {"app.kubernetes.io/name": "distillery"}},
-                 "podMetricsEndpoints": [{"port": "ops", "path": "/metrics"}]}})
+                 "podMetricsEndpoints": [{"port": "ops", "path": "/metrics", "relabelings": [
+                     {"action": "replace", "sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "process"},
+                     {"action": "replace", "separator": "/", "targetLabel": "plan", "sourceLabels": [
+                         "__meta_kubernetes_namespace", "__meta_kubernetes_pod_label_app_kubernetes_io_instance"]}]}]}})
     r.objects.append({
         "apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": dict(metadata),
         "spec": {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}})
@@ -110,6 +113,11 @@ def add(where, path, value):
         at.append(value)
 
     return plant
+
+
+def relabelings(change):
+    """`change` is done to those of the PodMonitor."""
+    return lambda r: change(r.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0]["relabelings"])
 
 
 OTHER_PEER = {"from": [{"namespaceSelector": {}}], "ports": [{"port": 7100}]}
@@ -227,6 +235,14 @@ PLANTED = [
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"].pop("jobLabel"), "not distill"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "has no /metrics"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["selector"]["matchLabels"].update(a="b"), "misses"),
+    ("K-56", "monitoring", relabelings(lambda made: made.pop(0)), "no relabeling makes label process"),
+    ("K-56", "monitoring", relabelings(lambda made: made.pop(1)), "no relabeling makes label plan"),
+    ("K-56", "monitoring", relabelings(lambda made: made.clear()), "no relabeling makes label plan"),
+    ("K-56", "monitoring", relabelings(lambda made: made[1].update(regex="(.*)/.*")), "no relabeling makes label plan"),
+    ("K-56", "monitoring", relabelings(lambda made: made[1]["sourceLabels"].pop(0)), "two namespaces have one label plan"),
+    ("K-56", "monitoring", relabelings(lambda made: made[1]["sourceLabels"].pop(1)), "two instances in a namespace have one label plan"),
+    ("K-56", "monitoring", relabelings(lambda made: made[0].update(sourceLabels=["__meta_kubernetes_namespace"])), "two pods have one"),
+    ("K-56", "monitoring", relabelings(lambda made: made[1]["sourceLabels"].append("__meta_kubernetes_pod_name")), "several labels plan"),
     ("K-57", "monitoring", lambda r: r.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"].pop(), "no alerts"),
     ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], "yes"), "sidecar takes"),
     ("K-57", "monitoring", put(thing("ConfigMap", "dashboards"), ["metadata", "labels", "grafana_dashboard"], None), "no uids"),

@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import unittest
+from unittest import mock
 
 from tests.bad_input import tiny_plan
 from tests.terminal.tmux import PATIENCE, Tmux
@@ -82,6 +83,18 @@ class Terminals(unittest.TestCase):
         self.assertTrue(terminal.shown("ended with %d" % code), "\n".join(terminal.lines()))
         self.assertTrue(terminal.cursor_is_shown())
         tiny_plan.wait_until(lambda: not tiny_plan.processes_of(self.run_dir), "nothing is left")
+
+
+class Rooms(unittest.TestCase):
+
+    def test_a_terminal_that_is_closed_leaves_no_folder(self):
+        with tempfile.TemporaryDirectory(prefix="rooms_") as folder:
+            with mock.patch.object(tempfile, "tempdir", folder):
+                terminal = Tmux("/", 80)
+            self.addCleanup(terminal.close)
+            self.assertEqual(len(os.listdir(folder)), 1)
+            terminal.close()
+            self.assertEqual(os.listdir(folder), [])
 
 
 class Sizes(Terminals):

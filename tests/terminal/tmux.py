@@ -1,6 +1,7 @@
 """A terminal of a chosen size, with a shell in it: tmux, on a server of its own."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,7 +14,8 @@ class Tmux:
     """One window with an interactive sh in `folder`. Close it."""
 
     def __init__(self, folder, columns, rows=24, environment=None):
-        self._socket = os.path.join(tempfile.mkdtemp(prefix="tmux-"), "s")
+        self._room = tempfile.mkdtemp(prefix="tmux-")
+        self._socket = os.path.join(self._room, "s")
         settings = environment or {}
         words = [word for name, value in settings.items() for word in ("-e", "%s=%s" % (name, value))]
         self._tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", folder, *words, "sh")
@@ -26,6 +28,7 @@ class Tmux:
     def close(self):
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], capture_output=True,
                        timeout=PATIENCE, check=False)
+        shutil.rmtree(self._room, ignore_errors=True)
 
     def type(self, text):
         """As a person does, with Enter."""

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-CTL = os.path.abspath("cli/distillctl")
+BUILT = os.path.join(os.path.abspath(os.environ.get("DISTILL_BIN", "")), "cli/distillctl")
 
 # Bash as it completes on a terminal, without one: the words, the place of the cursor, and what
 # the function that is registered makes of them.
@@ -23,6 +23,7 @@ function=${registered#*-F }
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
+# The status of the function is not looked at: 1 where folders are all that it found.
 ZSH = """
 compdef() { registered=$1; }
 compadd() { while [[ $1 != -- ]]; do shift; done; shift; printf '%s\\n' "$@"; }
@@ -30,7 +31,14 @@ source <("$1" completion zsh) || exit 9
 shift
 words=("$@")
 CURRENT=$#
-$registered
+$registered || true
+"""
+
+
+FISH = """
+$argv[1] completion fish | source
+set -x PATH (dirname $argv[1]) $PATH
+complete -C $argv[2]
 """
 
 
@@ -39,6 +47,10 @@ class Shells(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="completion_")
         self.addCleanup(shutil.rmtree, self.folder, True)
+        # Where no word of a path may be taken for two.
+        self.ctl = os.path.join(self.folder, "a bin", "distillctl")
+        os.mkdir(os.path.dirname(self.ctl))
+        os.symlink(BUILT, self.ctl)
         for name in ("runs/first", "runs/a folder", "data"):
             os.makedirs(os.path.join(self.folder, name))
         for name, text in (("runs/first/config.resolved.yaml", "name: p\n"),
@@ -53,7 +65,7 @@ class Shells(unittest.TestCase):
         return [line for line in done.stdout.split("\n") if line]
 
     def bash(self, *words):
-        return self.shell("bash", "--norc", "-c", BASH, "bash", CTL, CTL, *words)
+        return self.shell("bash", "--norc", "-c", BASH, "bash", self.ctl, self.ctl, *words)
 
     def test_bash_completes_commands_flags_and_the_names_of_things(self):
         self.assertEqual(self.bash("st"), ["status", "stop"])
@@ -75,18 +87,18 @@ class Shells(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
     def test_zsh_completes_too(self):
-        zsh = lambda *words: self.shell("zsh", "-f", "-c", ZSH, "zsh", CTL, CTL, *words)
+        zsh = lambda *words: self.shell("zsh", "-f", "-c", ZSH, "zsh", self.ctl, self.ctl, *words)
         self.assertEqual(zsh("st"), ["status", "stop"])
         self.assertEqual(zsh("status", "runs/f"), ["runs/first"])
         self.assertEqual(zsh("status", "d"), ["data/"])
+        self.assertEqual(zsh("status", "runs/a"), ["runs/a folder/"])
 
     @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
     def test_fish_completes_too(self):
-        fish = lambda line: self.shell(
-            "fish", "--no-config", "-c", "%s completion fish | source; set -x PATH %s $PATH; "
-            "complete -C '%s'" % (CTL, os.path.dirname(CTL), line))
+        fish = lambda line: self.shell("fish", "--no-config", "-c", FISH, self.ctl, line)
         self.assertEqual(fish("distillctl st"), ["status", "stop"])
         self.assertEqual(fish("distillctl status runs/f"), ["runs/first"])
+        self.assertEqual(fish("distillctl status runs/a"), ["runs/a folder/"])
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ OPEN = {"U-06", "U-07", "U-16", "U-21"}
 class Rows(unittest.TestCase):
 
     def test_every_row_holds_or_is_known_to_be_open(self):
-        world = u_rows.World()
-        self.addCleanup(world.close)
-        seen = list(u_rows.look(world))
+        scene = u_rows.Scene()
+        self.addCleanup(scene.close)
+        seen = list(u_rows.look(scene))
         for row in seen:
             print(*row)
         self.assertEqual([row for row, _, _ in seen], ["U-%02d" % n for n in range(1, 22)])
