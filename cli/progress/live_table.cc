@@ -129,6 +129,14 @@ TableCell SilenceOf(const MemberStatus& member) {
   return {};
 }
 
+// Of a student that is silent, or stands still and says why.
+TableCell StandstillOf(const MemberStatus& member) {
+  const TableCell silence = SilenceOf(member);
+  const v1::Progress& progress = member.progress();
+  if (!silence.text.empty() || progress.steps_per_second() > 0) return silence;
+  return {Printable(progress.note()), Style::kWarning};
+}
+
 Section StudentsOf(const v1::PlanStatus& status) {
   Section section;
   section.columns = {{"STUDENT"},          {"RUN", 4},        {"STEP", 1, true},
@@ -138,7 +146,7 @@ Section StudentsOf(const v1::PlanStatus& status) {
     Entry entry;
     entry.kind = {"student", ""};
     entry.row.cells = {{Printable(member.worker())}};
-    entry.row.note = SilenceOf(member);
+    entry.row.note = StandstillOf(member);
     entry.rank = !entry.row.note.text.empty() ? 1 : member.has_progress() ? 3 : 5;
     if (member.has_progress() && entry.row.note.text.empty()) {
       const v1::Progress& progress = member.progress();

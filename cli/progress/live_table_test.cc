@@ -20,6 +20,7 @@
 namespace distill {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -161,6 +162,20 @@ TEST(LiveTableTest, TheFleetComesFirstWhereAskedAndTheSentenceLast) {
   const std::vector<std::string> lines = Table(options);
   EXPECT_THAT(lines[1], StartsWith("STUDENT"));
   EXPECT_EQ(lines.back(), "distilled: teacher-bound");
+}
+
+TEST(LiveTableTest, AStudentThatStandsStillSaysWhomItWaitsForAndOneThatTrainsItsFigures) {
+  v1::PlanStatus status = Everything();
+  for (const int student : {0, 1}) {
+    v1::Progress* progress = status.mutable_members(student)->mutable_progress();
+    progress->set_note("waits 42s for labels of teacher role t");
+    if (student == 1) progress->set_steps_per_second(0);
+  }
+  const std::vector<std::string> lines = LiveTable(status, Trends(), Of(120));
+  EXPECT_THAT(lines, Contains(AllOf(HasSubstr("student-0"), HasSubstr("96.1"),
+                                    Not(HasSubstr("waits 42s")))));
+  EXPECT_THAT(lines, Contains(AllOf(HasSubstr("student-1"),
+                                    HasSubstr("waits 42s for labels of teacher role t"))));
 }
 
 TEST(LiveTableTest, WhatOthersSayCannotCommandTheTerminal) {

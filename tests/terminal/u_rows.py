@@ -96,6 +96,11 @@ def tree(folder):
     return sorted((at, tuple(names), tuple(files)) for at, names, files in os.walk(folder))
 
 
+def command_line(pid):
+    with open("/proc/%d/cmdline" % pid, "rb") as file:
+        return file.read().decode(errors="replace")
+
+
 def on_a_terminal(args, folder, prompt, answer):
     """Exit code and screen of distillctl with a terminal, where the answer is typed once the
     prompt is there."""
@@ -343,9 +348,21 @@ def u15(scene):
     return "SIGKILL (often: out of memory), explained by DST-4005"
 
 
-def u16(_):
-    """A watchdog says who waits for whom."""
-    raise Open("progress lines and status name what a run waits for; no watchdog with times yet")
+def u16(scene):
+    """A student that waits says for whom and for how long, within seconds."""
+    with scene.running() as (run_dir, _):
+        teachers = [pid for pid in tiny_plan.processes_of(run_dir) if "teacher_server" in command_line(pid)]
+        for pid in teachers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            found = tiny_plan.wait_until(
+                lambda: re.search(r"waits \d+s for labels of teacher role \S+: .*",
+                                  scene.ctl("status", run_dir).out),
+                "status says that a student waits for its stopped teacher")
+        finally:
+            for pid in teachers:
+                os.kill(pid, signal.SIGCONT)
+    return found.group()
 
 
 def u17(scene):
@@ -424,9 +441,21 @@ def u20(scene):
             "tests/bad_input)")
 
 
-def u21(_):
+def u21(scene):
     """A loss that is not finite: what, where, and the batch kept for replay."""
-    raise Open("term, step and what to do are said [DST-4001]; the batch is not kept")
+    result = scene.ctl("run", scene.plan, "--run-dir", scene.path("diverged"),
+                       ("--set=runs.distilled.schedules.learning_rate={pieces: [{begin_step: 0, "
+                        "end_step: 1, constant: {value: 1e30}}]}"))
+    said = re.search(r"step (\d+): (.*) \[DST-400[12]\]", result.err)
+    check(result.code == 1 and said, "%r" % result)
+    kept = re.search(r"is in (\S+\.safetensors)", said.group())
+    check(kept, said.group())
+    with open(kept.group(1), "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    check({"ids", "inputs", "hard_labels"} < set(header) and any(name.startswith("labels.") for name in header),
+          sorted(header))
+    check(header["__metadata__"]["step"] == said.group(1), header["__metadata__"])
+    return said.group()
 
 
 ROWS = [(name[0].upper() + "-" + name[1:], function) for name, function in sorted(globals().items())
