@@ -155,8 +155,8 @@ struct CommandReferenceCommand {};
 struct CompletionCommand {
   std::string shell;
 };
-// What a completion script asks: the words after the program's name, the last one up to the
-// cursor.
+// What a completion script asks: the words after the program's name, unquoted, the last one up
+// to the cursor.
 struct CompleteCommand {
   std::vector<std::string> words;
 };
@@ -186,7 +186,7 @@ Command ParseCommandLine(const std::vector<std::string>& arguments);
 // docs/commands.md: what --help prints of each command.
 std::string CommandPage();
 
-// `words` as of CompleteCommand. Bash gives "--flag=value" as three words.
+// `words` as of CompleteCommand.
 CompletionPoint FindCompletionPoint(const std::vector<std::string>& words);
 
 }  // namespace distill

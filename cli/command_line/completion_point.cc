@@ -39,13 +39,8 @@ std::vector<std::string> WordsOf(CLI::App* app) {
   return words;
 }
 
-CompletionPoint FindCompletionPoint(CLI::App* root, std::vector<std::string> words) {
+CompletionPoint FindCompletionPoint(CLI::App* root, const std::vector<std::string>& words) {
   CompletionPoint point;
-  if (words.empty()) words.emplace_back();
-  // "--flag", "=", "value": of Bash, which replaces the last of the three only.
-  const size_t last = words.size() - 1;
-  if (words[last] == "=" && last > 0) words[last].clear();
-  std::erase(words, "=");
   CLI::App* app = root;
   size_t positionals = 0;
   const CLI::Option* waiting = nullptr;  // an option whose value is the next word
@@ -65,7 +60,7 @@ CompletionPoint FindCompletionPoint(CLI::App* root, std::vector<std::string> wor
       positionals = 0;
     }
   }
-  point.begun = words.back();
+  if (!words.empty()) point.begun = words.back();
   if (waiting != nullptr) {
     point.value = waiting->get_type_name();
   } else if (point.begun.rfind('-', 0) == 0) {

@@ -23,8 +23,8 @@ struct CompletionPoint {
   std::string begun;
 };
 
-// The last of `words` is the one that is begun. Bash gives "--flag=value" as three words.
-CompletionPoint FindCompletionPoint(CLI::App* root, std::vector<std::string> words);
+// The last of `words` is the one that is begun, up to the cursor. None: an empty one is.
+CompletionPoint FindCompletionPoint(CLI::App* root, const std::vector<std::string>& words);
 
 // The command of `app` that is called so, or null.
 CLI::App* ChildCommand(CLI::App* app, const std::string& name);

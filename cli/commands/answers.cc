@@ -59,11 +59,13 @@ ExitCode Answer(const CommandTools&, const ExplainCommand& command) {
 
 ExitCode Answer(const CommandTools& tools, const DoctorCommand& command) {
   PosixMachine machine(tools.clock);
-  const std::vector<Finding> findings = Examine(
-      machine, *tools.files,
-      {command.config, command.settings, command.run_dir, tools.self, tools.working_directory});
-  Print(command.json ? FindingsJson(findings) : FindingsText(findings));
-  return NoneFailed(findings) ? ExitCode::kDone : ExitCode::kRunFailed;
+  const auto findings =
+      Examine(machine, *tools.files,
+              {command.config, command.settings, command.run_dir, tools.self,
+               tools.working_directory, [&] { return tools.shutdown->requested(); }});
+  if (!findings.ok()) return Fail(findings.status(), ExitCode::kInterrupted);
+  Print(command.json ? FindingsJson(*findings) : FindingsText(*findings));
+  return NoneFailed(*findings) ? ExitCode::kDone : ExitCode::kRunFailed;
 }
 
 ExitCode Answer(const CommandTools&, const CommandReferenceCommand&) {

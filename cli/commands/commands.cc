@@ -2,7 +2,6 @@
 
 #include <limits.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <functional>
@@ -418,7 +417,7 @@ ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
   request.teachers = command.teachers;
   request.teacher_servers = command.teacher_servers;
   request.threads = command.threads;
-  if (isatty(STDERR_FILENO)) {
+  if (tools.standard_error->IsLive()) {
     request.show = [](const std::string& text) { std::fputs(text.c_str(), stderr); };
   }
   return Finish(RecordLabels(*local, *plan, request));

@@ -21,14 +21,62 @@ constexpr size_t kMaxCompletions = 1000;
 constexpr size_t kMaxPlanBytes = size_t{1} << 20;
 constexpr char kPlanOfRunDirectory[] = "config.resolved.yaml";
 
+// Bash's own words are as they were typed, quotes and all, and are broken at "=" and ":". The line
+// up to the cursor is read anew instead. `replaced`: where in the last word the text begins that
+// Bash puts an answer in place of, which is behind an open quote, or else behind "=" and ":".
 constexpr char kBash[] = R"SH(# Completion of distillctl for bash:
 #   source <(distillctl completion bash)
 _distillctl() {
-  local word
+  local line=${COMP_LINE:0:COMP_POINT} words=() word='' begun='' open='' opened=0
+  local replaced=0 tilde='' home='' found text c i
+  for ((i = 0; i < ${#line}; ++i)); do
+    c=${line:i:1}
+    case ${open:-.}$c in
+      "''" | '""') open='' ;;
+      "'"*) word+=$c ;;
+      [.\"]\\)
+        ((++i))
+        c=${line:i:1}
+        [[ $open && $c != [\"\\\$\`] ]] && word+=\\
+        word+=$c ;;
+      \"*) word+=$c ;;
+      .[\'\"]) open=$c opened=${#word} ;;
+      .[[:space:]])
+        [[ $begun ]] && words+=("$word")
+        word='' begun='' tilde='' replaced=0
+        continue ;;
+      .\~)
+        # Nothing but a user's name is evaluated.
+        if [[ ! $begun && ${line:i} =~ ^(~[[:alnum:]_.-]*)(/|[[:space:]]|$) ]]; then
+          tilde=${BASH_REMATCH[1]}
+          eval "home=$tilde"
+          word+=$home
+          ((i += ${#tilde} - 1))
+        else
+          word+=$c
+        fi ;;
+      *)
+        word+=$c
+        [[ $c == [=:] && $COMP_WORDBREAKS == *"$c"* ]] && replaced=${#word} ;;
+    esac
+    begun=1
+  done
+  [[ $open ]] && replaced=$opened
   COMPREPLY=()
-  while IFS= read -r word; do
-    COMPREPLY+=("$(printf '%q' "$word")")
-  done < <("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  while IFS= read -r found; do
+    if [[ $open == \" ]]; then
+      text=${found:replaced}
+      for c in \\ \" \$ \`; do text=${text//"$c"/"\\$c"}; done
+    elif [[ $open ]]; then
+      text=${found:replaced}
+      text=${text//"'"/"'\\''"}
+    elif [[ $tilde && $replaced -eq 0 && $found == "$home"* ]]; then
+      text=$tilde$(printf '%q' "${found#"$home"}")
+    else
+      text=$(printf '%q' "${found:replaced}")
+    fi
+    COMPREPLY+=("$text")
+  done < <("${words[0]}" __complete -- "${words[@]:1}" "$word" 2>/dev/null)
   if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
     compopt -o nospace 2>/dev/null
   fi
@@ -36,12 +84,26 @@ _distillctl() {
 complete -F _distillctl distillctl
 )SH";
 
+// Here too the words are as they were typed, but in one piece, and zsh quotes the answers.
 constexpr char kZsh[] = R"SH(#compdef distillctl
 # Completion of distillctl for zsh:
 #   source <(distillctl completion zsh)
 _distillctl() {
-  local -a found further
-  found=("${(@f)$("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  local -a asked found further
+  local word user home=''
+  for word in "${(@)words[2,CURRENT-1]}" "$PREFIX"; do
+    home=''
+    if [[ $word == \~[[:alnum:]_.-]#(/*|) ]]; then
+      user=${word%%/*}
+      home=${~user}
+      word=$home${word#$user}
+    fi
+    asked+=("${(Q)word}")
+  done
+  found=("${(@f)$("${words[1]}" __complete -- "${(@)asked}" 2>/dev/null)}")
+  if [[ -n $home ]] && compset -P 1 '\~*/'; then
+    found=("${(@)found#$home/}")
+  fi
   found=("${(@)found:#}")
   further=("${(@M)found:#*/}")
   found=("${(@)found:#*/}")

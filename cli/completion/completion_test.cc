@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
 #include "common/files/fake_file_system.h"
 
 namespace distill {
@@ -11,10 +16,12 @@ namespace {
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 class CompletionTest : public ::testing::Test {
@@ -42,6 +49,7 @@ TEST_F(CompletionTest, NamesCommandsThatBeginSo) {
   EXPECT_THAT(Complete({"st"}), ElementsAre("status", "stop"));
   EXPECT_THAT(Complete({"config", "e"}), ElementsAre("explain"));
   EXPECT_THAT(Complete({"nothing-begins-so"}), IsEmpty());
+  EXPECT_EQ(Complete({}), Complete({""}));
 }
 
 TEST_F(CompletionTest, NamesFlagsOfTheCommandOnlyAfterADash) {
@@ -63,12 +71,11 @@ TEST_F(CompletionTest, StopsAtARunDirectoryAndLeadsThroughOtherFolders) {
   EXPECT_THAT(Complete({"digest", "runs/first/"}), ElementsAre("runs/first/teacher/"));
 }
 
-TEST_F(CompletionTest, KeepsTheFlagBeforeTheValueWhereTheShellSeesOneWord) {
+TEST_F(CompletionTest, KeepsTheFlagBeforeTheValueOfOneWord) {
   EXPECT_THAT(Complete({"run", "plan.yaml", "--run-dir=runs/fi"}),
               ElementsAre("--run-dir=runs/first"));
-  EXPECT_THAT(Complete({"run", "plan.yaml", "--run-dir", "=", "runs/fi"}),
-              ElementsAre("runs/first"));
-  EXPECT_THAT(Complete({"run", "plan.yaml", "--run-dir", "="}), ElementsAre("data/", "runs/"));
+  EXPECT_THAT(Complete({"run", "plan.yaml", "--run-dir="}),
+              ElementsAre("--run-dir=data/", "--run-dir=runs/"));
   EXPECT_THAT(Complete({"run", "plan.yaml", "--run-dir", "runs/fi"}), ElementsAre("runs/first"));
 }
 
@@ -95,6 +102,109 @@ TEST(CompletionScript, OfEachShellAsksDistillctl) {
     EXPECT_THAT(CompletionScript(shell), HasSubstr("__complete --")) << shell;
   }
   EXPECT_EQ(CompletionScript("csh"), "");
+}
+
+// The script in a Bash of this machine: its distillctl is a function that keeps the words it is
+// asked with, and answers what Completions says of them.
+class CompletionInBash : public CompletionTest {
+ protected:
+  void SetUp() override {
+    CompletionTest::SetUp();
+    ASSERT_TRUE(files_.MakeDirectories("/data/home/runs/fine").ok());
+    ASSERT_TRUE(files_.MakeDirectories("runs/a folder/within").ok());
+    ASSERT_TRUE(files_.MakeDirectories("runs/at 10:30/within").ok());
+    Save("script", CompletionScript("bash") + R"(
+distillctl() { printf '%s\n' "$@" >"$FOLDER/words"; cat "$FOLDER/answers"; }
+_distillctl
+printf '%s\n' "${COMPREPLY[@]}"
+)");
+    setenv("FOLDER", folder_.c_str(), 1);
+    setenv("HOME", "/data/home", 1);
+  }
+
+  // What Bash puts in place of the end of the word at the cursor, which is at the end of `line`.
+  std::vector<std::string> Tab(const std::string& line, const std::string& behind = "") {
+    setenv("COMP_LINE", (line + behind).c_str(), 1);
+    setenv("COMP_POINT", std::to_string(line.size()).c_str(), 1);
+    Save("answers", "");
+    Run();
+    asked_ = Lines("words");
+    EXPECT_THAT(asked_, SizeIs(Ge(3u))) << line;
+    if (asked_.size() < 3) return {};
+    asked_.erase(asked_.begin(), asked_.begin() + 2);  // __complete --
+    std::string answers;
+    for (const std::string& word : Complete(asked_)) answers += word + "\n";
+    Save("answers", answers);
+    Run();
+    return answers.empty() ? std::vector<std::string>() : Lines("replies");
+  }
+
+  const std::string folder_ = std::getenv("TEST_TMPDIR");
+  std::vector<std::string> asked_;
+
+ private:
+  void Save(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  std::vector<std::string> Lines(const std::string& name) {
+    std::ifstream file(folder_ + "/" + name);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    return lines;
+  }
+  void Run() {
+    EXPECT_EQ(std::system("bash --norc --noprofile \"$FOLDER/script\" >\"$FOLDER/replies\""), 0);
+  }
+};
+
+TEST_F(CompletionInBash, AWordWithBreaksInItIsOneWord) {
+  EXPECT_THAT(Tab("distillctl run --set seed=2 "), ElementsAre("data/", "plan.yaml", "runs/"));
+  EXPECT_THAT(asked_, ElementsAre("run", "--set", "seed=2", ""));
+  EXPECT_THAT(Tab("distillctl watch --coordinator host:7000 r"), ElementsAre("runs/"));
+  EXPECT_THAT(asked_, ElementsAre("watch", "--coordinator", "host:7000", "r"));
+}
+
+TEST_F(CompletionInBash, OfAWordWithBreaksInItOnlyWhatStandsBehindIsReplaced) {
+  EXPECT_THAT(Tab("distillctl run plan.yaml --run-dir=runs/fi"), ElementsAre("runs/first"));
+  EXPECT_THAT(Tab("distillctl run plan.yaml --run-dir="), ElementsAre("data/", "runs/"));
+  EXPECT_THAT(Tab("distillctl run plan.yaml --run-dir=\"runs/fi"), ElementsAre("runs/first"));
+  EXPECT_THAT(Tab("distillctl status runs/at\\ 10:3"), ElementsAre("30/"));
+  EXPECT_THAT(Tab("distillctl status \"runs/at 10:3"), ElementsAre("runs/at 10:30/"));
+}
+
+TEST_F(CompletionInBash, QuotedWordsAreUnderstoodAndStayQuoted) {
+  EXPECT_THAT(Tab("distillctl status \"runs/f"), ElementsAre("runs/first", "runs/fresh/"));
+  EXPECT_THAT(Tab("distillctl status 'runs/a f"), ElementsAre("runs/a folder/"));
+  EXPECT_THAT(Tab("distillctl status runs/a\\ f"), ElementsAre("runs/a\\ folder/"));
+  EXPECT_THAT(Tab("distillctl status runs/a\\ folder/"), ElementsAre("runs/a\\ folder/within/"));
+  EXPECT_THAT(Tab("distillctl status \"runs/a folder\"/"), ElementsAre("runs/a\\ folder/within/"));
+  Tab("distillctl explain \"\" 'it'\\''s' \"a\\\"b\\c\" d\\=e f");
+  EXPECT_THAT(asked_, ElementsAre("explain", "", "it's", "a\"b\\c", "d=e", "f"));
+}
+
+TEST_F(CompletionInBash, WhatAShellTakesApartInQuotesIsEscapedThere) {
+  ASSERT_TRUE(files_.MakeDirectories("odd/$a`b\"c'd").ok());
+  EXPECT_THAT(Tab("distillctl status \"odd/"), ElementsAre("odd/\\$a\\`b\\\"c'd/"));
+  EXPECT_THAT(Tab("distillctl status 'odd/"), ElementsAre("odd/$a`b\"c'\\''d/"));
+  EXPECT_THAT(Tab("distillctl status odd/"), ElementsAre("odd/\\$a\\`b\\\"c\\'d/"));
+}
+
+TEST_F(CompletionInBash, ATildeLeadsHomeAndStays) {
+  EXPECT_THAT(Tab("distillctl status ~/runs/f"), ElementsAre("~/runs/fine/"));
+  EXPECT_THAT(asked_, ElementsAre("status", "/data/home/runs/f"));
+  // The shell would not take these home either.
+  Tab("distillctl status '~/x' a~/y \\~/z --run-dir=~/runs/f");
+  EXPECT_THAT(asked_, ElementsAre("status", "~/x", "a~/y", "~/z", "--run-dir=~/runs/f"));
+}
+
+TEST_F(CompletionInBash, NothingThatIsTypedIsRun) {
+  Tab("distillctl status ~$(touch${IFS}$FOLDER/run)/ $(touch${IFS}$FOLDER/run) `touch "
+      "$FOLDER/run` ");
+  EXPECT_FALSE(std::ifstream(folder_ + "/run").good());
+}
+
+TEST_F(CompletionInBash, WhatStandsBehindTheCursorDoesNotCount) {
+  EXPECT_THAT(Tab("distillctl status runs/fi", "xyz"), ElementsAre("runs/first"));
 }
 
 }  // namespace

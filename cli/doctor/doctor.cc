@@ -1,5 +1,6 @@
 #include "cli/doctor/doctor.h"
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -33,10 +34,14 @@ Finding Failed(const std::string& check, const absl::Status& status, const std::
   return {Verdict::kFail, check, absl::StrJoin(lines, " | "), fix};
 }
 
-Finding CheckDataSet(FileSystem& files, const v1::DataSetConfig& config) {
+using Stopped = std::function<bool()>;
+
+// Stopped, it says nothing true, and nobody reads it.
+Finding CheckDataSet(FileSystem& files, const v1::DataSetConfig& config, const Stopped& stopped) {
   const std::string check = "data " + config.name();
   std::vector<std::string> counts;
   for (const auto which : {DataSet::Files::kTraining, DataSet::Files::kTest}) {
+    if (stopped()) break;
     const auto data = DataSet::Load(files, config, which);
     if (!data.ok()) return Failed(check, data.status(), "correct data_sets, or get the file anew");
     for (const auto& [split, name] :
@@ -65,13 +70,14 @@ Finding CheckLabelSet(FileSystem& files, const v1::RunConfig& run,
           ""};
 }
 
-void CheckPlanFiles(FileSystem& files, const v1::PlanConfig& plan, std::vector<Finding>& findings) {
+void CheckPlanFiles(FileSystem& files, const v1::PlanConfig& plan, const Stopped& stopped,
+                    std::vector<Finding>& findings) {
   for (const v1::DataSetConfig& data_set : plan.data_sets()) {
-    findings.push_back(CheckDataSet(files, data_set));
+    findings.push_back(CheckDataSet(files, data_set, stopped));
   }
   for (const v1::RunConfig& run : plan.runs()) {
     for (const v1::TeacherConfig& teacher : run.teachers()) {
-      if (IsRecorded(teacher)) findings.push_back(CheckLabelSet(files, run, teacher));
+      if (IsRecorded(teacher) && !stopped()) findings.push_back(CheckLabelSet(files, run, teacher));
     }
   }
 }
@@ -98,7 +104,9 @@ std::vector<Finding> ProgramFindings(Machine& machine, FileSystem& files, const 
 
 }  // namespace
 
-std::vector<Finding> Examine(Machine& machine, FileSystem& files, const DoctorRequest& request) {
+absl::StatusOr<std::vector<Finding>> Examine(Machine& machine, FileSystem& files,
+                                             const DoctorRequest& request) {
+  const Stopped stopped = request.stopped ? request.stopped : [] { return false; };
   const absl::Time wall = machine.WallNow();
   const absl::Duration monotonic = machine.MonotonicNow();
   std::optional<v1::PlanConfig> plan;
@@ -110,7 +118,8 @@ std::vector<Finding> Examine(Machine& machine, FileSystem& files, const DoctorRe
       plan_findings.push_back(
           {Verdict::kOk, "plan",
            absl::StrCat(request.config, " is valid: ", read->runs_size(), " runs"), ""});
-      CheckPlanFiles(files, *read, plan_findings);
+      CheckPlanFiles(files, *read, stopped, plan_findings);
+      if (stopped()) return absl::CancelledError("stopped while it read the plan's files");
       plan = *std::move(read);
     } else {
       plan_findings.push_back(

@@ -2,9 +2,11 @@
 #ifndef CLI_DOCTOR_DOCTOR_H_
 #define CLI_DOCTOR_DOCTOR_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cli/doctor/finding.h"
 #include "cli/doctor/machine.h"
 #include "common/files/file_system.h"
@@ -19,11 +21,15 @@ struct DoctorRequest {
   // Path of the running distillctl, and what the plan's relative path starts from.
   std::string self;
   std::string working_directory;
+  // Asked before each file: whether somebody wants it to stop. Null: nobody.
+  std::function<bool()> stopped;
 };
 
 // All checks, in the order they are printed; those of a plan only with one. Reads every data
 // file of the plan whole. Bounded by the time that takes and 20 s for each of four programs.
-std::vector<Finding> Examine(Machine& machine, FileSystem& files, const DoctorRequest& request);
+// CANCELLED: it was stopped, and what it found so far is no answer.
+absl::StatusOr<std::vector<Finding>> Examine(Machine& machine, FileSystem& files,
+                                             const DoctorRequest& request);
 
 }  // namespace distill
 

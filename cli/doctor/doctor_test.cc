@@ -70,7 +70,11 @@ class DoctorTest : public ::testing::Test {
     ASSERT_TRUE(bytes.ok());
     Write(name, *bytes);
   }
-  std::vector<Finding> Look() { return Examine(machine_, files_, request_); }
+  std::vector<Finding> Look() {
+    const auto findings = Examine(machine_, files_, request_);
+    EXPECT_TRUE(findings.ok()) << findings.status();
+    return findings.value_or(std::vector<Finding>());
+  }
   Finding Of(const std::string& check) {
     const std::vector<Finding> findings = Look();
     const auto found = std::ranges::find(findings, check, &Finding::check);
@@ -116,6 +120,17 @@ TEST_F(DoctorTest, NamesADataFileThatIsMissingOrDamaged) {
   EXPECT_THAT(Of("data rows").found, HasSubstr("test.npy"));
   ASSERT_TRUE(files_.RemoveTree("/plan/train.npy").ok());
   EXPECT_THAT(Of("data rows").found, HasSubstr("train.npy"));
+}
+
+TEST_F(DoctorTest, ReadsNoFurtherFileOnceItIsStopped) {
+  request_.config = "/plan/plan.yaml";
+  int asked = 0;
+  request_.stopped = [&asked] { return ++asked > 1; };
+  ASSERT_TRUE(files_.RemoveTree("/plan/test.npy").ok());
+  const auto findings = Examine(machine_, files_, request_);
+  EXPECT_TRUE(absl::IsCancelled(findings.status())) << findings.status();
+  // Before the training files, before the test files, before the answer.
+  EXPECT_EQ(asked, 3);
 }
 
 TEST_F(DoctorTest, NamesAProgramThatIsMissing) {

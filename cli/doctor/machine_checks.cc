@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
+#include "cli/doctor/control_group.h"
 #include "cli/version/version.h"
 
 namespace distill {
@@ -28,90 +27,13 @@ constexpr absl::Duration kProgramTimeout = absl::Seconds(20);
 // A clock before this program was written is wrong.
 constexpr int64_t kLeastUnixSeconds = 1'767'225'600;  // 2026
 constexpr int64_t kMostUnixSeconds = 4'102'444'800;   // 2100
-constexpr char kCgroups[] = "/sys/fs/cgroup";
 
 std::string Size(uint64_t bytes) {
   const double mib = static_cast<double>(bytes) / static_cast<double>(kMiB);
   return mib < 1024 ? absl::StrFormat("%.0f MiB", mib) : absl::StrFormat("%.1f GiB", mib / 1024);
 }
 
-// "name value" of a line of a file such as /proc/meminfo, in its own unit.
-std::optional<uint64_t> NumberAfter(const std::string& text, const std::string& name) {
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(text, '\n'))) {
-    if (!absl::StartsWith(line, name)) continue;
-    const std::vector<std::string> words =
-        absl::StrSplit(line.substr(name.size()), ' ', absl::SkipEmpty());
-    uint64_t value = 0;
-    if (!words.empty() && absl::SimpleAtoi(words[0], &value)) return value;
-  }
-  return std::nullopt;
-}
-
-std::optional<uint64_t> NumberIn(Machine& machine, const std::string& path) {
-  const auto text = machine.ReadFile(path);
-  uint64_t value = 0;
-  if (!text.ok() || !absl::SimpleAtoi(*text, &value)) return std::nullopt;
-  return value;
-}
-
-// Folders of the control group of version 2 of this process, innermost first.
-std::vector<std::string> Groups(Machine& machine) {
-  std::vector<std::string> groups = {kCgroups};
-  const auto text = machine.ReadFile("/proc/self/cgroup");
-  if (!text.ok()) return groups;
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(*text, '\n'))) {
-    if (!absl::StartsWith(line, "0::/")) continue;
-    std::string group = kCgroups;
-    for (const std::string& part :
-         std::vector<std::string>(absl::StrSplit(line.substr(4), '/', absl::SkipEmpty()))) {
-      absl::StrAppend(&group, "/", part);
-      groups.insert(groups.begin(), group);
-    }
-  }
-  return groups;
-}
-
-template <typename Number>
-void TakeLess(std::optional<Number>& least, Number value) {
-  least = std::min(least.value_or(value), value);
-}
-
 }  // namespace
-
-std::optional<double> CpuQuota(Machine& machine) {
-  std::optional<double> least;
-  for (const std::string& group : Groups(machine)) {
-    const auto text = machine.ReadFile(group + "/cpu.max");  // "50000 100000" or "max 100000"
-    if (!text.ok()) continue;
-    const std::vector<std::string> words = absl::StrSplit(*text, absl::ByAnyChar(" \n"));
-    double quota = 0, period = 0;
-    if (words.size() >= 2 && absl::SimpleAtod(words[0], &quota) &&
-        absl::SimpleAtod(words[1], &period) && period > 0) {
-      TakeLess(least, quota / period);
-    }
-  }
-  const auto quota = NumberIn(machine, std::string(kCgroups) + "/cpu/cpu.cfs_quota_us");
-  const auto period = NumberIn(machine, std::string(kCgroups) + "/cpu/cpu.cfs_period_us");
-  if (quota.has_value() && period.value_or(0) > 0) {  // -1, no bound, is no number here
-    TakeLess(least, static_cast<double>(*quota) / static_cast<double>(*period));
-  }
-  return least;
-}
-
-std::optional<uint64_t> MemoryQuotaLeft(Machine& machine) {
-  std::optional<uint64_t> least;
-  const auto take = [&](const std::string& bound, const std::string& used) {
-    const auto most = NumberIn(machine, bound);
-    const auto now = NumberIn(machine, used);
-    if (most.has_value()) TakeLess(least, *most - std::min(*most, now.value_or(0)));
-  };
-  for (const std::string& group : Groups(machine)) {
-    take(group + "/memory.max", group + "/memory.current");
-  }
-  take(std::string(kCgroups) + "/memory/memory.limit_in_bytes",
-       std::string(kCgroups) + "/memory/memory.usage_in_bytes");
-  return least;
-}
 
 Finding CheckThreads(Machine& machine, const PlannedLoad& load) {
   const double cpus =
@@ -160,22 +82,30 @@ Finding CheckCpu(Machine& machine) {
 }
 
 Finding CheckMemory(Machine& machine, const PlannedLoad& load) {
-  const auto text = machine.ReadFile("/proc/meminfo");
-  std::optional<uint64_t> left = text.ok() ? NumberAfter(*text, "MemAvailable:") : std::nullopt;
-  if (left.has_value()) *left *= 1024;
-  const std::optional<uint64_t> quota = MemoryQuotaLeft(machine);
-  if (quota.has_value()) TakeLess(left, *quota);
+  const std::string text = machine.ReadFile("/proc/meminfo").value_or("");
+  const auto bytes_of = [&text](const char* name) {
+    const std::optional<uint64_t> kib = NumberAfter(text, name);
+    return kib.has_value() ? std::optional<uint64_t>(*kib * 1024) : std::nullopt;
+  };
+  std::optional<uint64_t> left = bytes_of("MemAvailable:");
+  std::optional<uint64_t> limit = bytes_of("MemTotal:");
+  const std::optional<MemoryQuota> quota = MemoryQuotaOf(machine);
+  const bool bounded = quota.has_value() && (!left.has_value() || quota->left < *left);
+  if (bounded) {
+    left = quota->left;
+    limit = quota->limit;
+  }
   if (!left.has_value()) {
     return {Verdict::kWarn, "memory", "/proc/meminfo does not say how much is free",
             "look whether /proc is mounted"};
   }
-  const bool bounded = quota.has_value() && *quota == *left;
   const uint64_t wanted =
       std::max(kMiBToStart, static_cast<uint64_t>(load.processes) * kMiBOfAProcess) * kMiB;
+  const std::string of = !limit.has_value() ? ""
+                         : bounded ? absl::StrCat(" within the container's limit of ", Size(*limit))
+                                   : absl::StrCat(" of the machine's ", Size(*limit));
   Finding finding{Verdict::kOk, "memory",
-                  absl::StrCat(Size(*left), " free", bounded ? " within the container's limit" : "",
-                               ", about ", Size(wanted), " wanted"),
-                  ""};
+                  absl::StrCat(Size(*left), " free", of, ", about ", Size(wanted), " wanted"), ""};
   if (*left >= wanted) return finding;
   finding.verdict = *left < kMiBOfAProcess * kMiB ? Verdict::kFail : Verdict::kWarn;
   finding.fix = absl::StrCat(bounded ? "raise the container's memory limit" : "free some",

@@ -4,7 +4,6 @@
 #define CLI_DOCTOR_MACHINE_CHECKS_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,16 +18,12 @@ struct PlannedLoad {
   int threads_each = 1;
 };
 
-// Bounds of the control group that this process is in, of version 1 or 2, or of one that holds
-// it; nothing where there is none.
-std::optional<double> CpuQuota(Machine& machine);
-std::optional<uint64_t> MemoryQuotaLeft(Machine& machine);
-
 // Below 0.2 s of real CPU in each second a plan does not come on.
 Finding CheckThreads(Machine& machine, const PlannedLoad& load);
 // AVX2 and AVX-512, which LibTorch computes with.
 Finding CheckCpu(Machine& machine);
-// The least of what the machine and the control group leave, against 256 MiB a process.
+// The least of what the machine and the control group leave, against 256 MiB a process; names
+// the limit that bounds it.
 Finding CheckMemory(Machine& machine, const PlannedLoad& load);
 Finding CheckOpenFiles(Machine& machine);
 Finding CheckPorts(Machine& machine, const std::string& host);

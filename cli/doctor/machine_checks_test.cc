@@ -35,33 +35,6 @@ TEST(DoctorThreads, FitTheProcessorsOrTheContainersQuota) {
   ExpectFinding(CheckThreads(machine, {1, 1}), Verdict::kFail, "for 0.1 CPUs", "cpu.max");
 }
 
-TEST(DoctorQuota, IsTheLeastOfAllGroupsThatHoldTheProcess) {
-  FakeMachine machine;
-  EXPECT_EQ(CpuQuota(machine), std::nullopt);
-  EXPECT_EQ(MemoryQuotaLeft(machine), std::nullopt);
-  machine.files["/proc/self/cgroup"] = "12:cpu:/old\n0::/a/b\n";
-  machine.files["/sys/fs/cgroup/cpu.max"] = "max 100000\n";
-  machine.files["/sys/fs/cgroup/a/cpu.max"] = "300000 100000\n";
-  machine.files["/sys/fs/cgroup/a/b/cpu.max"] = "400000 100000\n";
-  machine.files["/sys/fs/cgroup/a/memory.max"] = "1000\n";
-  machine.files["/sys/fs/cgroup/a/memory.current"] = "400\n";
-  machine.files["/sys/fs/cgroup/a/b/memory.max"] = "max\n";
-  EXPECT_EQ(CpuQuota(machine), 3.0);
-  EXPECT_EQ(MemoryQuotaLeft(machine), 600u);
-}
-
-TEST(DoctorQuota, IsReadInTheOldFormToo) {
-  FakeMachine machine;
-  machine.files["/sys/fs/cgroup/cpu/cpu.cfs_period_us"] = "100000\n";
-  machine.files["/sys/fs/cgroup/cpu/cpu.cfs_quota_us"] = "-1\n";
-  EXPECT_EQ(CpuQuota(machine), std::nullopt);
-  machine.files["/sys/fs/cgroup/cpu/cpu.cfs_quota_us"] = "250000\n";
-  machine.files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "100\n";
-  machine.files["/sys/fs/cgroup/memory/memory.usage_in_bytes"] = "120\n";
-  EXPECT_EQ(CpuQuota(machine), 2.5);
-  EXPECT_EQ(MemoryQuotaLeft(machine), 0u);
-}
-
 TEST(DoctorCpu, WantsAvx2) {
   FakeMachine machine;
   ExpectFinding(CheckCpu(machine), Verdict::kOk, "AVX2 and AVX-512", "");
@@ -77,15 +50,21 @@ TEST(DoctorCpu, WantsAvx2) {
 
 TEST(DoctorMemory, IsTheLeastThatTheMachineAndTheContainerLeave) {
   FakeMachine machine;
-  ExpectFinding(CheckMemory(machine, {4, 1}), Verdict::kOk, "16.0 GiB free", "");
+  ExpectFinding(CheckMemory(machine, {4, 1}), Verdict::kOk,
+                "16.0 GiB free of the machine's 32.0 GiB", "");
   machine.files["/sys/fs/cgroup/memory.max"] = absl::StrCat(900 * kMiB);
   machine.files["/sys/fs/cgroup/memory.current"] = absl::StrCat(100 * kMiB);
-  ExpectFinding(CheckMemory(machine, {1, 1}), Verdict::kOk, "800 MiB free within the container",
-                "");
+  ExpectFinding(CheckMemory(machine, {1, 1}), Verdict::kOk,
+                "800 MiB free within the container's limit of 900 MiB", "");
   ExpectFinding(CheckMemory(machine, {4, 1}), Verdict::kWarn, "about 1.0 GiB wanted",
                 "container's memory limit");
   machine.files["/sys/fs/cgroup/memory.max"] = absl::StrCat(300 * kMiB);
   ExpectFinding(CheckMemory(machine, {1, 1}), Verdict::kFail, "200 MiB free", "fewer processes");
+  // Files that were read fill a container up to its limit, and harm nobody.
+  machine.files["/sys/fs/cgroup/memory.max"] = absl::StrCat(4096 * kMiB);
+  machine.files["/sys/fs/cgroup/memory.current"] = absl::StrCat(4095 * kMiB);
+  machine.files["/sys/fs/cgroup/memory.stat"] = absl::StrCat("inactive_file ", 3995 * kMiB, "\n");
+  ExpectFinding(CheckMemory(machine, {4, 1}), Verdict::kOk, "3.9 GiB free within", "");
   machine.files.erase("/sys/fs/cgroup/memory.max");
   machine.files["/proc/meminfo"] = "MemTotal: 1000000 kB\nMemAvailable: 100000 kB\n";
   ExpectFinding(CheckMemory(machine, {1, 1}), Verdict::kFail, "98 MiB free", "free some");

@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +29,8 @@ namespace {
 
 constexpr size_t kMaxText = size_t{64} << 10;
 constexpr int kConnectMilliseconds = 2000;
+// From SIGKILL to the end.
+constexpr int kKillMilliseconds = 1000;
 
 class Descriptor {
  public:
@@ -38,6 +39,10 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() { Close(); }
   int get() const { return fd_; }
+  void Reset(int fd) {
+    Close();
+    fd_ = fd;
+  }
   void Close() {
     if (fd_ >= 0) close(std::exchange(fd_, -1));
   }
@@ -61,31 +66,54 @@ std::string Existing(std::string path) {
   return path;
 }
 
-// Adds all that can be read now, up to kMaxText bytes; false once the other end is closed.
+// Adds what can be read now, up to kMaxText bytes in all; false once the other end is closed. One
+// call takes no more than that off a writer that never pauses, which is as much as a pipe holds:
+// of a process that has ended it takes all.
 bool ReadAvailable(int fd, std::string* text) {
   char buffer[4096];
-  while (true) {
+  for (size_t taken = 0; taken < kMaxText;) {
     const ssize_t length = read(fd, buffer, sizeof(buffer));
     if (length < 0 && errno == EINTR) continue;
     if (length <= 0) return length < 0 && errno == EAGAIN;
+    taken += static_cast<size_t>(length);
     const size_t room = kMaxText - std::min(kMaxText, text->size());
     text->append(buffer, std::min(room, static_cast<size_t>(length)));
   }
+  return true;
 }
 
-// 0, or why not.
-int Spawn(const std::vector<std::string>& argv, int out, int err, pid_t* pid) {
+// 0, or why not. The process inherits `life` too.
+int Spawn(const std::vector<std::string>& argv, int out, int err, int life, pid_t* pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   const absl::Cleanup destroy = [&] { posix_spawn_file_actions_destroy(&actions); };
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, life, life);  // which clears close-on-exec
   std::vector<std::string> words = argv;
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   return posix_spawn(pid, arguments[0], &actions, nullptr, arguments.data(), environ);
+}
+
+bool OpenPipe(Descriptor& reader, Descriptor& writer) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  reader.Reset(ends[0]);
+  writer.Reset(ends[1]);
+  return true;
+}
+
+// Whether it has ended, also where the system keeps no status of it (SIGCHLD is ignored: ECHILD);
+// `options` of waitpid.
+bool Reap(pid_t pid, int options, int* status) {
+  pid_t ended = 0;
+  while ((ended = waitpid(pid, status, options)) < 0 && errno == EINTR) {
+  }
+  return ended != 0;
 }
 
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -152,25 +180,24 @@ absl::Status PosixMachine::ConnectToSelf(const std::string& host) {
 
 absl::StatusOr<std::string> PosixMachine::RunProgram(const std::vector<std::string>& argv,
                                                      absl::Duration timeout) {
-  int out_ends[2], err_ends[2];
-  if (pipe2(out_ends, O_CLOEXEC) != 0) return Failed("a pipe");
-  Descriptor out(out_ends[0]), out_writer(out_ends[1]);
-  if (pipe2(err_ends, O_CLOEXEC) != 0) return Failed("a pipe");
-  Descriptor err(err_ends[0]), err_writer(err_ends[1]);
-  fcntl(out.get(), F_SETFL, O_NONBLOCK);
-  fcntl(err.get(), F_SETFL, O_NONBLOCK);
+  Descriptor out, err, life, out_writer, err_writer, life_writer;
+  for (auto [reader, writer] : {std::pair(&out, &out_writer), std::pair(&err, &err_writer),
+                                std::pair(&life, &life_writer)}) {
+    if (!OpenPipe(*reader, *writer)) return Failed("a pipe");
+  }
   pid_t pid = 0;
-  const int error = Spawn(argv, out_writer.get(), err_writer.get(), &pid);
+  const int error = Spawn(argv, out_writer.get(), err_writer.get(), life_writer.get(), &pid);
   if (error != 0) return absl::NotFoundError(absl::StrCat(argv[0], ": ", strerror(error)));
   out_writer.Close();
   err_writer.Close();
+  life_writer.Close();
 
-  // Its end is waited for, not that of its outputs, which others may hold or it may close.
-  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  // Its end is waited for, not that of its outputs, which it may close: `life` is closed when it
+  // ends. (pidfd_open would say so too, but old kernels and some containers refuse it.)
   const absl::Duration end = clock_->MonotonicNow() + timeout;
   std::string text, errors;
-  pollfd ready[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
-  bool ended = false, late = process.get() < 0;
+  pollfd ready[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {life.get(), POLLIN, 0}};
+  bool ended = false, late = false;
   while (!ended && !late) {
     const int64_t left = absl::ToInt64Milliseconds(end - clock_->MonotonicNow());
     late = left <= 0 || poll(ready, 3, static_cast<int>(left)) == 0;
@@ -179,11 +206,14 @@ absl::StatusOr<std::string> PosixMachine::RunProgram(const std::vector<std::stri
     if (!ReadAvailable(out.get(), &text)) ready[0].fd = -1;
     if (!ReadAvailable(err.get(), &errors)) ready[1].fd = -1;
   }
-  if (!ended) kill(pid, SIGKILL);
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  // One that ended while another process, which it started, holds `life`, is not late.
+  ended = Reap(pid, ended ? 0 : WNOHANG, &status);
   if (!ended) {
+    kill(pid, SIGKILL);
+    // One that hangs in the kernel, as on a disk that is gone, is left behind.
+    poll(&ready[2], 1, kKillMilliseconds);
+    Reap(pid, WNOHANG, &status);
     return absl::DeadlineExceededError(
         absl::StrCat(argv[0], " did not answer within ", absl::FormatDuration(timeout)));
   }

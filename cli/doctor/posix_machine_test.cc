@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cstdlib>
 #include <string>
@@ -64,6 +65,29 @@ TEST_F(PosixMachineTest, WaitsForNoProgramBeyondItsTime) {
       machine_
           .RunProgram({"/bin/sh", "-c", "exec >&- 2>&-; exec sleep 600"}, absl::Milliseconds(50))
           .status()));
+}
+
+TEST_F(PosixMachineTest, StopsAProgramThatWritesWithoutPause) {
+  for (const char* output : {"exec yes", "exec yes >&2"}) {
+    EXPECT_TRUE(absl::IsDeadlineExceeded(
+        machine_.RunProgram({"/bin/sh", "-c", output}, absl::Milliseconds(200)).status()))
+        << output;
+  }
+}
+
+TEST_F(PosixMachineTest, TakesTheEndOfALongOutputToo) {
+  // As much as a pipe holds, in one go: all there when the end of the program is seen.
+  const auto text = machine_.RunProgram(
+      {"/bin/sh", "-c", "head -c 65000 /dev/zero | tr '\\0' x; echo end"}, absl::Minutes(1));
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, std::string(65000, 'x') + "end\n");
+}
+
+TEST_F(PosixMachineTest, TakesTheAnswerOfAProgramThatLeftAnotherRunning) {
+  const auto text =
+      machine_.RunProgram({"/bin/sh", "-c", "sleep 60 >&- 2>&- & echo $!"}, absl::Seconds(2));
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(kill(std::stoi(*text), SIGKILL), 0);
 }
 
 }  // namespace

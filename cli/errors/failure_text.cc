@@ -40,6 +40,14 @@ std::string WithSomeId(const absl::Status& status, ExitCode code) {
   return TextWithId(message, ErrorId::kAnyMachine);
 }
 
+std::string LossText(const std::string& name, const std::string& how, ErrorId id, bool told,
+                     const std::string& path, const std::string& log_end) {
+  if (log_end.empty()) return TextWithId(how, id);
+  const std::string text = absl::StrCat(how, "; the end of ", path, ":\n", log_end);
+  if (told && ErrorIdIn(log_end).has_value()) return text;
+  return TextWithId(absl::StrCat(text, "\nHow ", name, " ended:"), id);
+}
+
 std::string FailureText(std::string_view message, ExitCode code) {
   const std::string text = WithSomeId(message, code);
   return absl::StrCat("distillctl: ", text, "\nMore: distillctl explain ",

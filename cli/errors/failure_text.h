@@ -20,6 +20,13 @@ std::string WithSomeId(std::string_view message, ExitCode code);
 // is the machine's.
 std::string WithSomeId(const absl::Status& status, ExitCode code);
 
+// Why the process `name` was lost, in what `how` says ("s was killed by SIGKILL"), with the end of
+// its log, which lies at `path`. The id stands last, where FailureText looks for it: `id`, unless
+// the process `told` one itself at the end of its log. What else stands there may be of an
+// earlier start.
+std::string LossText(const std::string& name, const std::string& how, ErrorId id, bool told,
+                     const std::string& path, const std::string& log_end);
+
 // What distillctl says last: "distillctl: <message with some id>", and a line that names the
 // command which explains it. Without a newline at the end.
 std::string FailureText(std::string_view message, ExitCode code);

@@ -38,5 +38,27 @@ TEST(FailureText, KeepsAnIdThatAnotherProcessPutIntoTheText) {
             "distillctl: " + text + "\nMore: distillctl explain DST-4001");
 }
 
+TEST(FailureText, OfALostProcessNamesTheIdOfThisEndAndNoneOfAnEarlierStart) {
+  // Logs are appended to: this line is of the start before.
+  const std::string text = LossText("s", "s was killed by SIGSEGV", ErrorId::kKilledBySignal, false,
+                                    "/r/s.log", "s: diverged [DST-4001]\nstep 7");
+  EXPECT_EQ(text,
+            "s was killed by SIGSEGV; the end of /r/s.log:\ns: diverged [DST-4001]\nstep 7\n"
+            "How s ended: [DST-4004]");
+  EXPECT_EQ(FailureText(text + "\ncontinue with: x", ExitCode::kRunFailed),
+            "distillctl: " + text + "\ncontinue with: x\nMore: distillctl explain DST-4004");
+}
+
+TEST(FailureText, OfALostProcessKeepsTheIdThatItToldItself) {
+  const auto text = [](bool told, const std::string& end) {
+    return LossText("s", "s ended with exit code 1", ErrorId::kProcessExited, told, "/l", end);
+  };
+  EXPECT_EQ(text(true, "s: diverged [DST-4001]"),
+            "s ended with exit code 1; the end of /l:\ns: diverged [DST-4001]");
+  EXPECT_EQ(text(true, "no word of it"),
+            "s ended with exit code 1; the end of /l:\nno word of it\nHow s ended: [DST-4007]");
+  EXPECT_EQ(text(true, ""), "s ended with exit code 1 [DST-4007]");
+}
+
 }  // namespace
 }  // namespace distill

@@ -299,12 +299,9 @@ class LocalRun {
           ErrorId::kProcessLeft);
     }
     const std::string path = directory_.LogPath(exit.name);
-    const std::string tail = LogTail(path, 5);
-    const bool told = exit.signal() == 0 && ErrorIdIn(tail).has_value();
-    std::string message = exit.Describe();
-    if (!told) message = TextWithId(message, exit.Id());
-    if (!tail.empty()) absl::StrAppend(&message, "; the end of ", path, ":\n", tail);
-    return message;
+    // One that was killed told nothing of it.
+    return LossText(exit.name, exit.Describe(), exit.Id(), /*told=*/exit.signal() == 0, path,
+                    LogTail(path, 5));
   }
 
   void StopProcesses() {

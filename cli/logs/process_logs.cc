@@ -1,7 +1,6 @@
 #include "cli/logs/process_logs.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -50,27 +49,26 @@ absl::Status ProcessLogs::Look() {
 absl::Status ProcessLogs::PrintFirst() {
   RETURN_IF_ERROR(Look());
   for (auto& [name, log] : logs_) {
-    std::deque<std::string> last;
-    const auto keep = [&, prefix = log.prefix](const std::string& line) {
-      if (!options_.tail.has_value()) return print_(absl::StrCat(prefix, line));
-      last.push_back(line);
-      if (last.size() > *options_.tail) last.pop_front();
-    };
-    RETURN_IF_ERROR(log.tail.Read(keep));
-    for (const std::string& line : last) print_(absl::StrCat(log.prefix, line));
+    if (options_.tail.has_value()) RETURN_IF_ERROR(log.tail.SkipToLast(*options_.tail));
+    RETURN_IF_ERROR(Print(log));
   }
   return absl::OkStatus();
+}
+
+absl::Status ProcessLogs::Print(Log& log) {
+  return log.tail
+      .Read([this, &log](const std::string& line) { print_(absl::StrCat(log.prefix, line)); })
+      .status();
 }
 
 absl::Status ProcessLogs::PrintMore(bool last) {
   RETURN_IF_ERROR(Look());
   for (auto& [name, log] : logs_) {
-    const auto show = [this, prefix = log.prefix](const std::string& line) {
-      print_(absl::StrCat(prefix, line));
-    };
-    RETURN_IF_ERROR(log.tail.Read(show));
+    RETURN_IF_ERROR(Print(log));
     if (!last) continue;
-    if (const std::string rest = log.tail.TakeRest(); !rest.empty()) show(rest);
+    if (const std::string rest = log.tail.TakeRest(); !rest.empty()) {
+      print_(absl::StrCat(log.prefix, rest));
+    }
   }
   return absl::OkStatus();
 }

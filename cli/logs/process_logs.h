@@ -47,6 +47,8 @@ class ProcessLogs {
 
   // Adds logs that are new in the folder.
   absl::Status Look();
+  // What came since.
+  absl::Status Print(Log& log);
 
   FileSystem* const files_;
   const ProcessLogsOptions options_;

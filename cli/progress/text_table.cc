@@ -76,13 +76,15 @@ std::string Padded(const TableCell& cell, int width, bool right, bool last, bool
 std::string LineOf(const TableRow& row, const std::vector<TableColumn>& columns,
                    const std::vector<Shown>& shown, int width, bool color) {
   std::string line;
-  const bool noted = !row.note.text.empty();
   // Up to the last cell that has a text.
   size_t end = 0;
   for (size_t i = 0; i < shown.size(); ++i) {
     if (shown[i].at < row.cells.size() && !row.cells[shown[i].at].text.empty()) end = i + 1;
   }
-  if (noted) end = std::min<size_t>(1, shown.size());
+  // A note stands behind the first column, where that leaves it room.
+  const int used = shown.empty() ? 0 : shown[0].width + kGap;
+  const bool noted = !row.note.text.empty() && used < width;
+  if (!row.note.text.empty()) end = std::min<size_t>(1, shown.size());
   for (size_t i = 0; i < end; ++i) {
     const TableColumn& column = columns[shown[i].at];
     if (i > 0) line.append(kGap, ' ');
@@ -90,8 +92,7 @@ std::string LineOf(const TableRow& row, const std::vector<TableColumn>& columns,
     const bool last = i + 1 == end && !noted;
     absl::StrAppend(&line, Padded(cell, shown[i].width, column.right_aligned, last, color));
   }
-  const int used = shown.empty() ? 0 : shown[0].width + kGap;
-  if (noted && used < width) {
+  if (noted) {
     line.append(kGap, ' ');
     absl::StrAppend(&line, Paint(Cut(row.note.text, width - used), row.note.style, color));
   }

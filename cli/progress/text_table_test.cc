@@ -51,6 +51,15 @@ TEST(TextTableTest, ANoteStandsInPlaceOfTheOtherCells) {
   EXPECT_EQ(LayOut(Columns(), rows, 80, true)[3], "b       \x1b[33mwaits for a teacher\x1b[0m");
 }
 
+TEST(TextTableTest, WhereANoteHasNoRoomNoBlanksStandForIt) {
+  std::vector<TableRow> rows = Rows();
+  rows.push_back({{{"b"}}, {"waits"}});
+  EXPECT_EQ(LayOut(Columns(), rows, 9, false)[3], "b       w");
+  for (const int width : {8, 7, 6, 3}) {
+    EXPECT_EQ(LayOut(Columns(), rows, width, false)[3], "b") << width;
+  }
+}
+
 TEST(TextTableTest, AColumnWithoutTextIsLeftOut) {
   EXPECT_THAT(LayOut({{"NAME"}, {"CACHE", 1, true}, {"ROWS", 2, true}},
                      {{{{"t"}, {""}, {"5"}}, {}}}, 80, false),

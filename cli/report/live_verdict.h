@@ -2,10 +2,12 @@
 #ifndef CLI_REPORT_LIVE_VERDICT_H_
 #define CLI_REPORT_LIVE_VERDICT_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/logs/file_tail.h"
 #include "common/clock/clock.h"
@@ -24,17 +26,24 @@ class LiveVerdict {
 
   // "distilled: teacher-bound: ...", of the first run that trains and has steps; empty where
   // there is none, or its files lie elsewhere. The files are looked at every 5 seconds at most.
+  // A look reads 8 MiB at most, as a screen waits for it: of a run with a long past it says
+  // first that it reads, and looks more often until it has caught up.
   std::string Of(const v1::PlanStatus& status);
 
  private:
   // Of a run, up to here.
-  struct Account {
-    std::vector<FileTail> ranks;
-    // By rank: its first step, which opens streams and touches memory first, is left out.
-    std::vector<bool> begun;
+  struct Rank {
+    FileTail file;
+    // Its first step, which opens streams and touches memory first, is left out.
+    bool begun = false;
     RunAccounting sum;
   };
+  using Account = std::vector<Rank>;
 
+  // What came of one rank since the last look; how many bytes were left. A rank that rejoined cut
+  // its file back: then what was added up is void, and the file is read anew.
+  static absl::StatusOr<uint64_t> ReadMore(Rank& rank, uint64_t max_bytes);
+  // Sets behind_.
   std::string Judged(const v1::RunConfig& run);
 
   FileSystem* const files_;
@@ -46,6 +55,8 @@ class LiveVerdict {
   std::string run_;
   std::string sentence_;
   absl::Duration holds_until_;
+  // Whether files were not read to their end.
+  bool behind_ = false;
 };
 
 }  // namespace distill

@@ -64,6 +64,38 @@ TEST_F(LiveVerdictTest, ItIsOfTheStepsSoFarOfAllRanksButTheirFirst) {
   EXPECT_THAT(Now(), StartsWith("r: input-bound"));
 }
 
+TEST_F(LiveVerdictTest, AfterARankRejoinedTheStepsItDidAgainCountOnce) {
+  const auto steps = [](const std::string& phase, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += Step(phase);
+    return text;
+  };
+  const std::string kept = steps("forward", 10);
+  Append(0, kept + steps("wait_data", 30));
+  EXPECT_THAT(Now(), StartsWith("r: input-bound"));
+  // It cut its file back to its checkpoint, and that has more in it again than at the last look.
+  ASSERT_TRUE(files_.Write("/d/r/metrics.rank0.jsonl", kept + steps("forward", 33)).ok());
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_THAT(Now(), StartsWith("r: student-bound: 100%"));
+}
+
+TEST_F(LiveVerdictTest, ALongPastIsReadInBoundedLooksThatComeSooner) {
+  // 20 MiB of a second rank: 4 MiB a look.
+  const std::string step = std::string(1000, ' ') + Step("forward");
+  std::string text;
+  while (text.size() < (size_t{19} << 20)) text += step;
+  Append(1, text);
+  EXPECT_EQ(Now(), "r: what bounds it: 16 MiB of its steps still to be read");
+  // Not looked at yet.
+  EXPECT_EQ(Now(), "r: what bounds it: 16 MiB of its steps still to be read");
+  for (const int left : {12, 8, 4}) {
+    clock_.Advance(absl::Milliseconds(500));
+    EXPECT_THAT(Now(), StartsWith("r: what bounds it: " + std::to_string(left) + " MiB"));
+  }
+  clock_.Advance(absl::Milliseconds(500));
+  EXPECT_THAT(Now(), StartsWith("r: student-bound"));
+}
+
 TEST_F(LiveVerdictTest, WhileNoRunTrainsThereIsNone) {
   Append(0, Step("forward") + Step("forward"));
   status_.mutable_runs(0)->set_state(v1::RunStatus::DONE);
