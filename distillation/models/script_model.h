@@ -19,6 +19,7 @@ namespace distill {
 // and then no run could be repeated bit for bit. In training mode, on the host.
 // FAILED_PRECONDITION: it does not take or give what is declared, or its values are not float32.
 // INVALID_ARGUMENT: these bytes are no TorchScript module, or the configuration does not fit.
+// RESOURCE_EXHAUSTED: memory ran out.
 absl::StatusOr<std::unique_ptr<Model>> LoadScriptModel(const v1::ModelConfig& config,
                                                        std::span<const int64_t> example_dims,
                                                        int64_t classes, Program program);
