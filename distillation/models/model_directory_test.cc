@@ -235,6 +235,25 @@ TEST(ModelDirectory, ALinkOutOfTheDirectoryIsRefusedAndOneWithinIsFollowed) {
   EXPECT_EQ(WriteModelManifest(files, models).status().code(), Code::kInvalidArgument);
 }
 
+TEST(ModelDirectory, FoldersThatLinksMultiplyAreBounded) {
+  PosixFileSystem files;
+  const std::string models = JoinPath(::testing::TempDir(), "many_ways");
+  ASSERT_TRUE(files.RemoveTree(models).ok());
+  // Each step has two ways to the next: 2^14 ways in all.
+  for (int step = 0; step < 14; ++step) {
+    const std::string folder = JoinPath(models, absl::StrCat("f", step));
+    ASSERT_TRUE(files.MakeDirectories(folder).ok());
+    const std::string next = absl::StrCat("../f", step + 1);
+    for (const char* link : {"a", "b"}) {
+      ASSERT_EQ(symlink(next.c_str(), JoinPath(folder, link).c_str()), 0);
+    }
+  }
+  ASSERT_TRUE(files.MakeDirectories(JoinPath(models, "f14")).ok());
+  const absl::Status refused = WriteModelManifest(files, models).status();
+  EXPECT_EQ(refused.code(), Code::kOutOfRange) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("holds more than 10000 folders"));
+}
+
 TEST(ModelDirectory, ALinkedFolderIsFollowedUnlessItLeadsOutOrAround) {
   PosixFileSystem files;
   const std::string root = JoinPath(::testing::TempDir(), "folder_links");
