@@ -61,7 +61,7 @@ absl::StatusOr<CanaryRecord> CanaryOf(const Export& exported, const std::string&
   record.logits.bytes =
       record.logits.bytes.first(static_cast<size_t>(kept * logits[1]) * sizeof(float));
   if (const absl::Status valid = record.Validate(); !valid.ok()) {
-    return absl::DataLossError(valid.message());
+    return WithErrorId(absl::DataLossError(valid.message()), ErrorId::kExportDamaged);
   }
   return record;
 }

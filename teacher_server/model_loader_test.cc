@@ -12,6 +12,8 @@
 #include "common/digest/sha256.h"
 #include "common/executor/manual_executor.h"
 #include "common/files/fake_file_system.h"
+#include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "distillation/models/export/export.h"
 #include "distillation/models/model_directory.h"
 #include "distillation/models/script_modules.h"
@@ -257,6 +259,7 @@ TEST_F(ProgramLoaderTest, ATeacherServerThatMayNotLoadProgramsSaysHowItCould) {
   ExpectRefused(absl::StatusCode::kFailedPrecondition, "--model-dir DIR");
   const absl::Status status = Load(ModelDirectory(&files_, {.path = "/models"})).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("--allow-executable-models"));
+  EXPECT_EQ(ErrorIdOf(Annotate(status, "teacher-0")), ErrorId::kProgramsNotAllowed);
 }
 
 TEST_F(ProgramLoaderTest, AnotherProgramThanTheExportedOneIsRefused) {
@@ -264,6 +267,7 @@ TEST_F(ProgramLoaderTest, AnotherProgramThanTheExportedOneIsRefused) {
   const absl::Status status = Load(Trusted()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("but the one asked for is"));
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kProgramChanged);
 }
 
 TEST_F(ProgramLoaderTest, AProgramOfOtherClassesIsRefusedBeforeItIsServed) {

@@ -183,7 +183,7 @@ std::unique_ptr<CacheDisk> CacheOnDisk(const ProcessFlags& flags, ProcessRuntime
   options.log.max_bytes = uint64_t{flags.cache_disk_mib} << 20;
   return std::make_unique<CacheDisk>(
       std::make_unique<PosixFileSystem>(), options, [&flags, runtime](const absl::Status& status) {
-        LogLine(runtime->clock(), flags.name, "label cache: " + std::string(status.message()));
+        LogLine(runtime->clock(), flags.name, "label cache: " + MessageWithId(status));
       });
 }
 
@@ -199,7 +199,7 @@ absl::StatusOr<v1::Serve> ReadOrder(const std::string& path) {
 // Afterwards nothing comes from there.
 void StopCache(CacheDisk* disk, const ProcessFlags& flags, ProcessRuntime* runtime) {
   const absl::Status stopped = disk == nullptr ? absl::OkStatus() : disk->Stop(kCacheTimeout);
-  if (!stopped.ok()) LogLine(runtime->clock(), flags.name, std::string(stopped.message()));
+  if (!stopped.ok()) LogLine(runtime->clock(), flags.name, MessageWithId(stopped));
 }
 
 AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& runtime,
@@ -234,7 +234,7 @@ AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Se
     *heartbeat.mutable_teacher_load() = load->Take();
   };
   events.on_lost = [log](const absl::Status& status) {
-    log("lost the coordinator: " + std::string(status.message()));
+    log("lost the coordinator: " + MessageWithId(status));
   };
   events.on_given_up = [shutdown](const absl::Status& status) {
     shutdown->Request("no coordinator", status);

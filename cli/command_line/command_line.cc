@@ -238,7 +238,9 @@ class Grammar {
     metrics_->require_subcommand(1);
     list_ = metrics_->add_subcommand("list", "Every metric: its type, labels, unit and meaning");
     CLI::Option* json = list_->add_flag("--json", metrics_list_command_.json, "Machine-readable");
-    list_->add_flag("--markdown", metrics_list_command_.markdown, "The tables of docs/metrics.md")
+    list_
+        ->add_flag("--markdown", metrics_list_command_.markdown,
+                   "The tables of docs/metrics_list.md")
         ->excludes(json);
     metrics_explain_ = metrics_->add_subcommand("explain", "What one metric means");
     metrics_explain_->add_option("name", metrics_explain_command_.name, "Its name")

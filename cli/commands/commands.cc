@@ -101,9 +101,11 @@ ExitCode Finish(const Outcome& outcome) {
 absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& models) {
   for (const v1::RunConfig& run : plan.runs()) {
     if (!IsProgram(run.model()) || (!models.dir.empty() && models.allow_executable)) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "run '", run.name(), "' has its model from a file, which is a program; if you ",
-        "trust who made it, add --model-dir DIR --allow-executable-models"));
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            "run '", run.name(), "' has its model from a file, which is a program; if you ",
+            "trust who made it, add --model-dir DIR --allow-executable-models")),
+        ErrorId::kProgramsNotAllowed);
   }
   return absl::OkStatus();
 }

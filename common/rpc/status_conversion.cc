@@ -1,23 +1,45 @@
 #include "common/rpc/status_conversion.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/status/error_id.h"
 
 namespace distill {
+namespace {
+
+constexpr char kNotConnected[] = "failed to connect to all addresses";
+constexpr char kConnectionRefused[] = "Connection refused";
 
 // What gRPC itself says, which no peer made a sentence of, and what it means.
 constexpr std::pair<const char*, const char*> kPlainWords[] = {
-    {"failed to connect to all addresses",
-     "no connection: nothing listens there, or a firewall is between"},
+    {kNotConnected, "no connection"},
     {"Deadline Exceeded", "no answer in time"},
     {"Socket closed", "the connection was closed by the other side"},
     {"Connection reset by peer", "the connection was cut by the other side"},
+    {"recvmsg:Connection reset by peer", "the connection was cut by the other side"},
     {"GOAWAY received", "the other side closes its connections; retry"},
     {"keepalive watchdog timeout", "the other side has gone silent; the connection was given up"},
     {"Received message larger than max", "a message is larger than this side takes in"},
 };
+
+// Of a text that begins as gRPC's own do: one that quotes them is a peer's sentence. What more it
+// says stands in parentheses.
+std::optional<std::string> InPlainWords(const std::string& text) {
+  if (absl::StartsWith(text, kNotConnected) && absl::StrContains(text, kConnectionRefused)) {
+    return "no connection: nothing listens there, or a firewall is between";
+  }
+  for (const auto& [raw, plain] : kPlainWords) {
+    if (text == raw) return plain;
+    if (absl::StartsWith(text, raw)) return absl::StrCat(plain, " (", text, ")");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 // The numbers of the codes are the same on both sides (0 to 16), by their standard.
 grpc::Status ToGrpcStatus(const absl::Status& status) {
@@ -30,17 +52,16 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   const int code = status.error_code();
   if (code < 0 || code > 16) return absl::UnknownError(status.error_message());
-  if (code == grpc::StatusCode::UNKNOWN &&
-      status.error_message().find("Stream removed") != std::string::npos) {
+  const absl::StatusCode kind = static_cast<absl::StatusCode>(code);
+  const absl::Status told = StatusOfText(kind, status.error_message());
+  if (ErrorIdOf(told).has_value()) return told;
+  if (absl::IsUnknown(told) && absl::StartsWith(status.error_message(), "Stream removed")) {
     return WithErrorId(absl::UnavailableError("connection lost during the call (" +
                                               status.error_message() + "); retry"),
                        ErrorId::kConnectionLost);
   }
-  const absl::StatusCode kind = static_cast<absl::StatusCode>(code);
-  for (const auto& [raw, plain] : kPlainWords) {
-    if (status.error_message().find(raw) != std::string::npos) return absl::Status(kind, plain);
-  }
-  return StatusOfText(kind, status.error_message());
+  const std::optional<std::string> plain = InPlainWords(status.error_message());
+  return plain.has_value() ? absl::Status(kind, *plain) : told;
 }
 
 }  // namespace distill

@@ -14,7 +14,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // Same code, message and id, with one repair: gRPC 1.51 reports a connection lost under a
 // call as UNKNOWN "Stream removed"; the caller should retry, so that is UNAVAILABLE. What gRPC
-// itself says ("failed to connect to all addresses") becomes a sentence for people.
+// itself says ("failed to connect to all addresses") becomes a sentence for people, with what more
+// it says behind it; what a peer says is left as it is, also where it quotes such a text.
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 }  // namespace distill

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "absl/status/status.h"
 #include "common/status/error_id.h"
 
 namespace distill {
@@ -32,6 +35,37 @@ TEST(StatusConversionTest, WhatGrpcSaysItselfIsPutIntoPlainWords) {
       absl::UnavailableError("no connection: nothing listens there, or a firewall is between"));
   EXPECT_EQ(FromGrpcStatus({grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"}),
             absl::DeadlineExceededError("no answer in time"));
+}
+
+TEST(StatusConversionTest, WhatGrpcSaysMoreIsKept) {
+  const auto said = [](grpc::StatusCode code, const std::string& raw) {
+    return std::string(FromGrpcStatus({code, raw}).message());
+  };
+  EXPECT_EQ(
+      said(grpc::StatusCode::RESOURCE_EXHAUSTED,
+           "Received message larger than max (5242880 vs. 4194304)"),
+      "a message is larger than this side takes in (Received message larger than max (5242880 "
+      "vs. 4194304))");
+  // Not refused: of another cause, which only the raw text names.
+  EXPECT_EQ(said(grpc::StatusCode::UNAVAILABLE,
+                 "failed to connect to all addresses; last error: UNAVAILABLE: no route to host"),
+            "no connection (failed to connect to all addresses; last error: UNAVAILABLE: no route "
+            "to host)");
+  EXPECT_EQ(said(grpc::StatusCode::UNAVAILABLE, "recvmsg:Connection reset by peer"),
+            "the connection was cut by the other side");
+}
+
+TEST(StatusConversionTest, APeersSentenceThatQuotesGrpcIsLeftAsItIs) {
+  const absl::Status quoted = absl::UnavailableError(
+      "run s: rank 1: the store at 10.0.0.7:1 is gone: Connection reset by peer");
+  EXPECT_EQ(FromGrpcStatus(ToGrpcStatus(quoted)), quoted);
+  // Nor does one that begins as gRPC's own lose its id.
+  for (const char* text : {"Socket closed: rank 1 is gone", "Stream removed"}) {
+    const absl::Status named = WithErrorId(absl::UnknownError(text), ErrorId::kRankLost);
+    EXPECT_EQ(FromGrpcStatus(ToGrpcStatus(named)), named);
+  }
+  const absl::Status streams = absl::UnknownError("rank 1 says: Stream removed");
+  EXPECT_EQ(FromGrpcStatus(ToGrpcStatus(streams)), streams);
 }
 
 TEST(StatusConversionTest, ALostStreamIsUnavailableButAnotherUnknownIsNot) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "common/safetensors/header.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 
 namespace distill {
@@ -149,8 +150,8 @@ absl::StatusOr<Safetensors> Parse(std::span<const std::byte> bytes,
   for (const auto& [name, entry] : header.tensors) {
     absl::StatusOr<TensorView> view = MakeView(entry, data, owner);
     if (!view.ok()) {
-      return absl::Status(view.status().code(),
-                          absl::StrCat("tensor ", Quoted(name), " ", view.status().message()));
+      return Reworded(view.status(), view.status().code(),
+                      absl::StrCat("tensor ", Quoted(name), " ", view.status().message()));
     }
     result.tensors.emplace(name, *std::move(view));
   }

@@ -157,6 +157,20 @@ constexpr ErrorEntry kCatalogue[] = {
     {ErrorId::kJournalOfAnotherVersion, "The coordinator's journal is of another version or kind.",
      "It was written by a newer coordinator, or is another file.",
      "Start the version that wrote it, or name another run directory."},
+    {ErrorId::kProgramsNotAllowed, "A model from a file is a program, and this process loads none.",
+     "The process was started without --model-dir or without --allow-executable-models.",
+     "If you trust who made the file, give both flags, to the command or to the process that "
+     "was started by hand."},
+    {ErrorId::kProgramNotInManifest, "A model file is not in the manifest of its folder.",
+     "The file is new, or the manifest was not written yet.",
+     "Look at the file; if you trust who made it: distillctl model manifest DIR."},
+    {ErrorId::kProgramChanged, "A model file is not the one that the manifest or the plan names.",
+     "It was replaced since, or sha256 in the plan is that of another.",
+     "Put the former file back; or, if you trust who changed it, distillctl model manifest DIR "
+     "and correct sha256 in the plan."},
+    {ErrorId::kModelManifestUnreadable, "The manifest of a model directory cannot be read.",
+     "It was edited, copied in part, or written by another version.",
+     "Look at the models, remove manifest.json, then distillctl model manifest DIR."},
 
     {ErrorId::kAnyUnreachable, "Another process did not answer in time.",
      "It does not run, is overloaded, or the network between is cut.",

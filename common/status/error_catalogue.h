@@ -63,6 +63,10 @@ enum class ErrorId {
   kCheckpointOfAnotherPlan = 2502,
   kJournalDamaged = 2503,
   kJournalOfAnotherVersion = 2504,
+  kProgramsNotAllowed = 2601,
+  kProgramNotInManifest = 2602,
+  kProgramChanged = 2603,
+  kModelManifestUnreadable = 2604,
 
   kAnyUnreachable = 3000,
   kCoordinatorUnreachable = 3001,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status/annotate.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/store/record_checksum.h"
@@ -41,6 +42,20 @@ absl::StatusCode CodeOf(int result) {
   }
 }
 
+absl::Status ErrorOf(int result, const std::string& message) {
+  absl::Status status(CodeOf(result), message);
+  switch (result & 0xff) {
+    case SQLITE_CORRUPT:
+      return WithErrorId(std::move(status), ErrorId::kJournalDamaged);
+    case SQLITE_NOTADB:
+      return WithErrorId(std::move(status), ErrorId::kJournalOfAnotherVersion);
+    case SQLITE_FULL:
+      return WithErrorId(std::move(status), ErrorId::kDiskFull);
+    default:
+      return status;
+  }
+}
+
 class Statement {
  public:
   Statement(sqlite3* database, const std::string& sql) : database_(database) {
@@ -72,7 +87,7 @@ class Statement {
     if (result_ == SQLITE_OK || result_ == SQLITE_ROW) result_ = sqlite3_step(statement_);
     if (result_ == SQLITE_ROW) return true;
     if (result_ == SQLITE_DONE) return false;
-    return absl::Status(CodeOf(result_), sqlite3_errmsg(database_));
+    return ErrorOf(result_, sqlite3_errmsg(database_));
   }
   uint64_t Number(int column) { return sqlite3_column_int64(statement_, column); }
   std::string Bytes(int column) {
@@ -229,8 +244,7 @@ class SqliteStore : public Store {
   sqlite3* db() { return database_.get(); }
 
   absl::Status Named(const absl::Status& status) const {
-    if (status.ok()) return status;
-    return absl::Status(status.code(), absl::StrCat("journal ", path_, ": ", status.message()));
+    return Annotate(status, absl::StrCat("journal ", path_));
   }
 
   absl::Status Run(const std::string& sql) {
@@ -279,16 +293,17 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) 
   const int result = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
   if (result != SQLITE_OK) {
-    return absl::Status(CodeOf(result), absl::StrCat("journal ", path, ": ", sqlite3_errstr(result),
-                                                     ": the folder must exist and be writable"));
+    return ErrorOf(result, absl::StrCat("journal ", path, ": ", sqlite3_errstr(result),
+                                        ": the folder must exist and be writable"));
   }
   sqlite3_extended_result_codes(raw, 1);
   auto store = std::make_unique<SqliteStore>(path, std::move(database));
   if (absl::Status status = store->Prepare(); !status.ok()) {
-    const std::string what = status.code() == absl::StatusCode::kFailedPrecondition
-                                 ? "another coordinator has it open: stop that one first"
-                                 : std::string(status.message());
-    return absl::Status(status.code(), absl::StrCat("journal ", path, ": ", what));
+    if (absl::IsFailedPrecondition(status)) {
+      status =
+          Reworded(status, status.code(), "another coordinator has it open: stop that one first");
+    }
+    return Annotate(status, absl::StrCat("journal ", path));
   }
   return store;
 }

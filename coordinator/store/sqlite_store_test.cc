@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/status/error_catalogue.h"
+#include "common/status/error_id.h"
 #include "coordinator/store/conformance_suite.h"
 
 namespace distill {
@@ -59,6 +61,7 @@ TEST(SqliteStore, AFlippedBitInARecordIsFoundAndTheRecordNamed) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("record 2"));
   EXPECT_THAT(std::string(status.message()), HasSubstr(medium.path()));
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalDamaged);
   EXPECT_TRUE(store->ReadFrom(3).ok());
 }
 
@@ -66,24 +69,31 @@ TEST(SqliteStore, ADamagedSnapshotIsFound) {
   SqliteMedium medium;
   Fill(medium);
   medium.Execute("UPDATE snapshot SET last_sequence = 2");
-  EXPECT_EQ((*medium.Open())->GetSnapshot().status().code(), absl::StatusCode::kDataLoss);
+  const absl::Status status = (*medium.Open())->GetSnapshot().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalDamaged);
 }
 
 TEST(SqliteStore, AMissingRecordIsFound) {
   SqliteMedium medium;
   Fill(medium);
   medium.Execute("DELETE FROM records WHERE sequence = 2");
-  EXPECT_EQ((*medium.Open())->ReadFrom(1).status().code(), absl::StatusCode::kDataLoss);
+  const absl::Status status = (*medium.Open())->ReadFrom(1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalDamaged);
 }
 
 TEST(SqliteStore, AFileOfSomethingElseIsRefusedAndLeftAsItWas) {
   SqliteMedium medium;
   std::ofstream(medium.path()) << std::string(5000, 'x');
-  EXPECT_EQ(medium.Open().status().code(), absl::StatusCode::kInvalidArgument);
+  const absl::Status status = medium.Open().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalOfAnotherVersion);
   EXPECT_EQ(fs::file_size(medium.path()), 5000u);
   SqliteMedium other;
   other.Execute("CREATE TABLE mine(x)");
   EXPECT_EQ(other.Open().status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ErrorIdOf(other.Open().status()), ErrorId::kJournalOfAnotherVersion);
 }
 
 TEST(SqliteStore, ANewerFormatIsRefused) {
@@ -93,6 +103,7 @@ TEST(SqliteStore, ANewerFormatIsRefused) {
   const absl::Status status = medium.Open().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("format 2"));
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalOfAnotherVersion);
 }
 
 TEST(SqliteStore, AMissingFolderIsNamed) {

@@ -302,9 +302,9 @@ absl::StatusOr<TensorView> Parse(std::string&& bytes) {
   const size_t element_bytes = ElementBytes(type);
   const absl::StatusOr<int64_t> elements = CheckedElements(header.dims, element_bytes);
   if (!elements.ok()) {
-    return absl::Status(elements.status().code(),
-                        absl::StrCat("its header is wrong: ", elements.status().message(),
-                                     "; write it anew with numpy.save"));
+    return Reworded(elements.status(), elements.status().code(),
+                    absl::StrCat("its header is wrong: ", elements.status().message(),
+                                 "; write it anew with numpy.save"));
   }
   const size_t promised = static_cast<size_t>(*elements) * element_bytes;
   const size_t present = bytes.size() - extent.begin - extent.length;

@@ -1,6 +1,7 @@
 #include "distillation/label_sets/reader.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "common/digest/sha256.h"
@@ -13,13 +14,23 @@ namespace {
 
 constexpr char kRecordAgain[] =
     "; record the set again into the same directory, sound parts are kept";
+constexpr char kNotThisDirectory[] =
+    "; put the part of this set back, or record into another directory";
 
 uint64_t BytesOf(const std::vector<float>& values) { return values.size() * sizeof(float); }
 
-// Of a file that the manifest lists: where it is missing or short, the set is damaged.
+// Of a file that the manifest lists: where it is missing or short, the set is damaged. Not where
+// the disk fails or a part is another set's: recording again would not mend that.
 absl::Status DamagedPart(const std::string& path, const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsOutOfRange(status) || absl::IsDataLoss(status) ||
-      absl::IsFailedPrecondition(status)) {
+  const std::optional<ErrorId> id = ErrorIdOf(status);
+  if (id == ErrorId::kLabelSetOfOthers) {
+    return Reworded(status, status.code(),
+                    absl::StrCat(path, ": ", std::string(status.message()), kNotThisDirectory));
+  }
+  const bool of_the_part =
+      !id.has_value() || id == ErrorId::kFileMissing || id == ErrorId::kLabelSetDamaged;
+  if (of_the_part && (absl::IsNotFound(status) || absl::IsOutOfRange(status) ||
+                      absl::IsDataLoss(status) || absl::IsFailedPrecondition(status))) {
     return WithErrorId(
         absl::DataLossError(absl::StrCat(path, ": ", std::string(status.message()), kRecordAgain)),
         ErrorId::kLabelSetDamaged);

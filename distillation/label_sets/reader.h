@@ -41,9 +41,10 @@ class LabelSetReader {
   // Reads the manifest and the header of each part: 20 bytes a block stay in memory.
   //   NOT_FOUND            no manifest: the set was not recorded, or not to its end.
   //   INVALID_ARGUMENT     the file of that name is no manifest.
-  //   FAILED_PRECONDITION  another format version, or not what is asked for (CheckHeld).
+  //   FAILED_PRECONDITION  another format version, not what is asked for (CheckHeld), or a
+  //                        part is another set's.
   //   DATA_LOSS            a file is torn, missing or changed: record again, which keeps
-  //                        the sound parts.
+  //                        the sound parts. Or the disk failed, by its id.
   //   UNIMPLEMENTED        the codec is unknown to this program.
   static absl::StatusOr<std::unique_ptr<LabelSetReader>> Open(FileSystem* files,
                                                               const std::string& directory,
@@ -59,8 +60,8 @@ class LabelSetReader {
 
   // Writes the labels of `rows`, in that order and with repetitions, to `out`, float32
   // [rows.size(), classes]. Each block is checked when it is read. OUT_OF_RANGE for a row
-  // beyond the set, INVALID_ARGUMENT for an `out` of another size, DATA_LOSS with file and
-  // block; then `out` is unspecified.
+  // beyond the set, INVALID_ARGUMENT for an `out` of another size, else as of Open with
+  // file and block; then `out` is unspecified.
   absl::Status Read(std::span<const uint64_t> rows, std::span<float> out) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Reads every part and compares it with the manifest; DATA_LOSS names the first that

@@ -11,6 +11,7 @@
 #include "common/digest/sha256.h"
 #include "common/random/random.h"
 #include "common/random/test_seed.h"
+#include "common/status/error_id.h"
 #include "distillation/label_sets/label_set_for_test.h"
 
 namespace distill {
@@ -18,6 +19,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kDir[] = "sets/a";
 
@@ -115,8 +117,10 @@ TEST_F(LabelSetReaderTest, ATornManifestOrPartIsDataLossAndSaysWhatToDo) {
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("blocks-00004.labels"), HasSubstr("record the set again")));
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kLabelSetDamaged);
   ASSERT_TRUE(files_.RemoveTree(JoinPath(kDir, PartFileName(4))).ok());
   EXPECT_TRUE(absl::IsDataLoss(Open().status()));
+  EXPECT_EQ(ErrorIdOf(Open().status()), ErrorId::kLabelSetDamaged);
   ASSERT_TRUE(files_.Truncate(JoinPath(kDir, kLabelSetManifestFile), 150).ok());
   EXPECT_TRUE(absl::IsDataLoss(Open().status()));
   // Recording again mends all of it.
@@ -144,6 +148,30 @@ TEST_F(LabelSetReaderTest, AWholePartOfAnotherRecordingIsFoundByVerify) {
   for (const uint64_t block : {4, 5, 6, 6}) blocks.push_back(TrueBlock(identity, block));
   ASSERT_TRUE(files_.Write(JoinPath(kDir, PartFileName(1)), *EncodePart(identity, 1, blocks)).ok());
   EXPECT_TRUE(absl::IsDataLoss((*Open())->Verify()));
+}
+
+TEST_F(LabelSetReaderTest, APartOfAnotherSetIsNotCalledDamaged) {
+  LabelSetIdentity other = SmallIdentity();
+  other.fingerprint = "beef";
+  std::vector<EncodedLabels> blocks;
+  for (const uint64_t block : {4, 5, 6, 7}) blocks.push_back(TrueBlock(other, block));
+  ASSERT_TRUE(files_.Write(JoinPath(kDir, PartFileName(1)), *EncodePart(other, 1, blocks)).ok());
+  const absl::Status status = Open().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kLabelSetOfOthers);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("blocks-00001.labels"), HasSubstr("into another directory")));
+}
+
+TEST_F(LabelSetReaderTest, ADiskThatFailsIsNoDamageThatRecordingAgainWouldMend) {
+  const auto set = *Open();
+  std::vector<float> row(3);
+  files_.FailOperation(1, WithErrorId(absl::DataLossError("read"), ErrorId::kDiskBroken));
+  const absl::Status status = set->Read(std::vector<uint64_t>{9}, row);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kDiskBroken);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("blocks-00000.labels"), Not(HasSubstr("record the set again"))));
 }
 
 TEST_F(LabelSetReaderTest, AnotherIdentityIsRefusedWithTheFieldThatDiffers) {

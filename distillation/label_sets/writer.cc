@@ -82,8 +82,9 @@ absl::Status LabelSetWriter::KeepIfSound(uint64_t part, const std::string& path)
   const absl::Status sound = CheckPart(identity_, digest_, part, *bytes);
   if (absl::IsDataLoss(sound)) return absl::OkStatus();
   if (absl::IsFailedPrecondition(sound)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        std::string(sound.message()), "; record into another directory, or remove ", "this one"));
+    return Reworded(sound, sound.code(),
+                    absl::StrCat(std::string(sound.message()),
+                                 "; record into another directory, or remove this one"));
   }
   RETURN_IF_ERROR(sound);
   absl::MutexLock lock(&mu_);
@@ -154,7 +155,9 @@ absl::Status LabelSetWriter::WritePart(uint64_t number, std::map<uint64_t, Encod
   const std::string path = JoinPath(directory_, PartFileName(number));
   if (status.ok()) status = WriteFileAtomically(*files_, path, *bytes);
   // Not to be taken for labels that are damaged: the blocks of the whole part are gone.
-  if (absl::IsDataLoss(status)) status = absl::InternalError(status.message());
+  if (absl::IsDataLoss(status)) {
+    status = Reworded(status, absl::StatusCode::kInternal, std::string(status.message()));
+  }
   LabelSetManifest::Part recorded;
   if (status.ok()) recorded = {bytes->size(), Sha256Hex(*bytes)};
   absl::MutexLock lock(&mu_);

@@ -10,6 +10,7 @@
 
 #include "common/random/random.h"
 #include "common/random/test_seed.h"
+#include "common/status/error_id.h"
 #include "distillation/label_sets/label_set_for_test.h"
 
 namespace distill {
@@ -148,6 +149,7 @@ TEST(LabelSetWriterTest, ADirectoryOfAnotherSetIsLeftAlone) {
   const auto before = FilesIn(files, kDir);
   absl::Status status = LabelSetWriter::Open(&files, kDir, other, {}).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kLabelSetOfOthers);
   EXPECT_EQ(FilesIn(files, kDir), before);
   ASSERT_TRUE(FillAll(&files, kDir, SmallIdentity()).ok());
   status = LabelSetWriter::Open(&files, kDir, other, {}).status();
@@ -213,9 +215,11 @@ TEST(LabelSetWriterTest, ADeviceThatFailsIsNotTakenForDamagedLabels) {
   for (const uint64_t block : {0, 1, 2}) {
     ASSERT_TRUE(writer->Add(block, TrueBlock(writer->identity(), block)).ok());
   }
-  files.FailOperation(1, absl::DataLossError("Input/output error"));
+  files.FailOperation(1,
+                      WithErrorId(absl::DataLossError("Input/output error"), ErrorId::kDiskBroken));
   const absl::Status status = writer->Add(3, TrueBlock(writer->identity(), 3));
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kDiskBroken);
   EXPECT_THAT(std::string(status.message()), HasSubstr("Input/output error"));
 }
 

@@ -13,6 +13,11 @@
 
 namespace distill {
 
+// The output of every architecture, [n, classes]; and what its last layer, a linear one, makes
+// logits of, [n, features].
+inline constexpr char kLogits[] = "logits";
+inline constexpr char kHiddenStates[] = "hidden";
+
 struct TensorSpec {
   std::string name;
   std::vector<int64_t> dims;

@@ -22,11 +22,6 @@ class Tensor;
 
 namespace distill {
 
-// The output of every architecture, [n, classes]; and what its last layer, a linear one, makes
-// logits of, [n, features].
-inline constexpr char kLogits[] = "logits";
-inline constexpr char kHiddenStates[] = "hidden";
-
 // Thread-compatible; in evaluation mode the outputs of an architecture may be asked for from many
 // threads. Examples and outputs are float32.
 class Model {

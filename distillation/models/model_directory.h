@@ -41,7 +41,8 @@ class ModelDirectory {
   // `files` outlives it and its copies.
   ModelDirectory(FileSystem* files, Options options);
 
-  // Reads and checks a program. Each refusal says what to do next:
+  // Reads and checks a program. Each refusal says what to do next, and has an id of 2601 to 2604
+  // where it is of the directory:
   //   FAILED_PRECONDITION  no directory, not allowed, no manifest, not in it, or not the
   //                        file whose sha256 the configuration has
   //   INVALID_ARGUMENT     the path leaves the directory, by its text or by a link
@@ -56,9 +57,11 @@ class ModelDirectory {
   Options options_;
 };
 
-// Writes the manifest of a folder anew: the SHA-256 of each *.pt and *.pt2 file at or below it.
-// NOT_FOUND: there is none. INVALID_ARGUMENT: a link leads out of the folder. ALREADY_EXISTS: it
-// has a manifest.json of something else. Else the errors of FileSystem.
+// Writes the manifest of a folder anew: the SHA-256 of each *.pt and *.pt2 file at or below it, of
+// all or, with an error, of none. NOT_FOUND: there is none. INVALID_ARGUMENT: a link leads out of
+// the folder, or to a folder around it. OUT_OF_RANGE: folders lie too deep, or are too many files
+// for a manifest. ALREADY_EXISTS: it has a manifest.json of something else. Else the errors of
+// FileSystem, also for a folder below that cannot be listed.
 absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
                                                               const std::string& folder);
 

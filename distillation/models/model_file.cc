@@ -1,12 +1,16 @@
 #include "distillation/models/model_file.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/status/status_macros.h"
+#include "common/tensor_view/tensor_view.h"
+#include "distillation/models/architecture.h"
 
 namespace distill {
 namespace {
@@ -57,11 +61,21 @@ absl::Status CheckProgram(const v1::ModelConfig& config) {
     return absl::InvalidArgumentError(
         absl::StrCat("example_dims: at most ", kMaxDims, " numbers, each at least 1"));
   }
+  const std::vector<int64_t> dims(file.example_dims().begin(), file.example_dims().end());
+  if (const auto elements = CheckedElements(dims, sizeof(float)); !elements.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("example_dims: ", elements.status().message(),
+                                                   "; write the shape of one example"));
+  }
   if (file.outputs_size() < 1 || file.outputs_size() > kMaxOutputs) {
     return absl::InvalidArgumentError(absl::StrCat("outputs: 1 to ", kMaxOutputs, " names"));
   }
   std::set<std::string> seen;
   for (const std::string& name : file.outputs()) {
+    if (name == kHiddenStates) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("outputs: '", name, "' is what the hidden states of an architecture are ",
+                       "called; rename this output in the program and here"));
+    }
     if (!name.empty() && seen.insert(name).second) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("outputs: '", name, "' is empty or used twice; names are unique"));

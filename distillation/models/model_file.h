@@ -17,7 +17,8 @@ bool IsProgram(const v1::ModelConfig& config);
 const v1::ModelFile& ProgramFile(const v1::ModelConfig& config);
 
 // INVALID_ARGUMENT, naming the field, for a program whose configuration cannot be: a path that
-// leaves the directory, a digest that is none, names used twice, or fields of an architecture.
+// leaves the directory, a digest that is none, names used twice or taken, examples that no memory
+// holds, or fields of an architecture.
 absl::Status CheckProgram(const v1::ModelConfig& config);
 
 // A path below a directory, by its text: not empty, relative, and without "." and "..".

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -53,6 +54,24 @@ TEST(ModelFile, WhatCannotBeIsNamed) {
   EXPECT_THAT(error([](auto&, auto& f) { f.add_example_dims(0); }), HasSubstr("example_dims"));
   EXPECT_THAT(error([](auto&, auto& f) { f.clear_outputs(); }), HasSubstr("outputs: 1 to"));
   EXPECT_THAT(error([](auto&, auto& f) { f.add_outputs("logits"); }), HasSubstr("used twice"));
+  // A student would wait for float32 [n, features] under that name.
+  EXPECT_THAT(
+      error([](auto&, auto& f) { f.add_outputs("hidden"); }),
+      HasSubstr("'hidden' is what the hidden states of an architecture are called; rename"));
+}
+
+TEST(ModelFile, ExamplesThatNoMemoryHoldsAreRefusedBeforeTheirSizeOverflows) {
+  v1::ModelConfig config = Config();
+  v1::ModelFile& file = *config.mutable_torch_script();
+  for (const uint32_t dim : {1u << 31, 1u << 29}) file.add_example_dims(dim);
+  EXPECT_TRUE(CheckProgram(config).ok());
+  file.add_example_dims(2);
+  const absl::Status refused = CheckProgram(config);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("example_dims: shape [2147483648"));
+  file.mutable_example_dims()->Clear();
+  for (int i = 0; i < 3; ++i) file.add_example_dims(UINT32_MAX);
+  EXPECT_EQ(CheckProgram(config).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -16,12 +18,15 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/models/program_model.h"
 #include "distillation/models/torch_status.h"
 
 namespace distill {
 namespace {
+
+constexpr char kChecks[] = "AOTI_RUNTIME_CHECK_INPUTS";
 
 using Loader = torch::inductor::AOTIModelPackageLoader;
 
@@ -65,15 +70,30 @@ class PackageModel final : public ProgramModel {
   bool training_ = true;
 };
 
+absl::StatusOr<std::string> MakeFolder(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path place = std::filesystem::temp_directory_path(error);
+  std::string folder = (place / "distill_model_XXXXXX").string();
+  if (!error && mkdtemp(folder.data()) != nullptr) return folder;
+  const std::string why = error ? error.message() : std::system_category().message(errno);
+  const char* set = getenv("TMPDIR");
+  return absl::FailedPreconditionError(
+      absl::StrCat(name, ": no temporary folder can be made for it: ", why, "; TMPDIR is ",
+                   set == nullptr ? "not set" : absl::StrCat("'", set, "'"),
+                   ": set it to a folder that this process may write to"));
+}
+
 // The loader reads a file. Nobody else may write to this one, which holds what was checked; the
 // loader has unpacked it when it returns.
 absl::StatusOr<std::unique_ptr<Loader>> MakeLoader(const std::string& name,
                                                    const std::string& bytes) {
-  std::string folder = (std::filesystem::temp_directory_path() / "distill_model_XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) {
-    return absl::InternalError(
-        absl::StrCat(name, ": no temporary folder ", folder, " can be made; is TMPDIR writable?"));
+  const char* checks = getenv(kChecks);
+  if (checks == nullptr || std::string_view(checks) != "1") {
+    return absl::InternalError(absl::StrCat(
+        name, ": ", kChecks, " is not 1 in this process, and a package that does not check its ",
+        "inputs is not run; a bug: main has to call CheckPackageInputs"));
   }
+  ASSIGN_OR_RETURN(const std::string folder, MakeFolder(name));
   const absl::Cleanup remove = [&] {
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
@@ -83,22 +103,23 @@ absl::StatusOr<std::unique_ptr<Loader>> MakeLoader(const std::string& name,
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   out.close();
   if (!out) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(name, ": cannot be written to ", path, "; is the disk full?"));
+    return WithErrorId(absl::ResourceExhaustedError(absl::StrCat(name, ": cannot be written to ",
+                                                                 path, "; is the disk full?")),
+                       ErrorId::kDiskFull);
   }
   std::unique_ptr<Loader> loader;
   absl::MutexLock lock(&loading);
-  // A package looks at the shapes it is given only when asked to, and computes from what lies
-  // behind a smaller input otherwise.
-  setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/1);
-  const absl::Status status = CallTorch(name, [&] { loader = std::make_unique<Loader>(path); });
-  if (status.ok()) return loader;
-  return absl::FailedPreconditionError(
-      absl::StrCat(status.message(), "; aot_inductor takes what torch._inductor.",
-                   "aoti_compile_and_package wrote for this kind of machine (docs/models.md)"));
+  RETURN_IF_ERROR(
+      BlameFile(CallTorch(name, [&] { loader = std::make_unique<Loader>(path); }),
+                absl::StatusCode::kFailedPrecondition,
+                "aot_inductor takes what torch._inductor.aoti_compile_and_package wrote for this "
+                "kind of machine (docs/models.md)"));
+  return loader;
 }
 
 }  // namespace
+
+void CheckPackageInputs() { setenv(kChecks, "1", /*overwrite=*/1); }
 
 absl::StatusOr<std::unique_ptr<Model>> LoadPackageModel(const v1::ModelConfig& config,
                                                         std::span<const int64_t> example_dims,

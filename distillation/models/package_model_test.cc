@@ -19,8 +19,15 @@
 namespace distill {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// As main does, before there is another thread.
+const bool checked = [] {
+  CheckPackageInputs();
+  return true;
+}();
 
 std::string PackageBytes() {
   PosixFileSystem files;
@@ -98,6 +105,33 @@ TEST(PackageModel, NoTemporaryFileIsLeft) {
   ASSERT_EQ(setenv("TMPDIR", folder.c_str(), 1), 0);
   ASSERT_TRUE(Load(PackageBytes()).ok());
   EXPECT_TRUE(files.List(folder)->empty());
+}
+
+// It is loaded on a thread where nobody catches what std::filesystem throws.
+TEST(PackageModel, ATemporaryFolderThatIsNoneIsNamed) {
+  const std::string folder = JoinPath(::testing::TempDir(), "no_folder");
+  PosixFileSystem files;
+  ASSERT_TRUE(files.RemoveTree(folder).ok());
+  ASSERT_EQ(setenv("TMPDIR", folder.c_str(), 1), 0);
+  const auto refused = [&] {
+    const auto model = Load(PackageBytes());
+    EXPECT_EQ(model.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(model.status().message()),
+                AllOf(HasSubstr("model file made.pt2"), HasSubstr("TMPDIR is '" + folder + "'")));
+  };
+  refused();
+  ASSERT_TRUE(files.Write(folder, "a file").ok());
+  refused();
+  ASSERT_EQ(setenv("TMPDIR", ::testing::TempDir().c_str(), 1), 0);
+}
+
+TEST(PackageModel, OneThatWouldNotCheckItsInputsIsNotLoaded) {
+  ASSERT_EQ(unsetenv("AOTI_RUNTIME_CHECK_INPUTS"), 0);
+  const auto model = Load(PackageBytes());
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("CheckPackageInputs"));
+  CheckPackageInputs();
+  EXPECT_TRUE(Load(PackageBytes()).ok());
 }
 
 }  // namespace

@@ -131,10 +131,8 @@ absl::StatusOr<std::unique_ptr<Model>> LoadScriptModel(const v1::ModelConfig& co
   const absl::Status read = CallTorch(
       absl::StrCat("model file ", config.torch_script().file()),
       [&] { module = torch::jit::load(in, c10::Device(at::kCPU), /*load_debug_files=*/false); });
-  if (!read.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        read.message(), "; torch_script takes what torch.jit.save wrote (docs/models.md)"));
-  }
+  RETURN_IF_ERROR(BlameFile(read, absl::StatusCode::kInvalidArgument,
+                            "torch_script takes what torch.jit.save wrote (docs/models.md)"));
   auto model =
       std::make_unique<ScriptModel>(std::move(loaded), example_dims, classes, std::move(module));
   RETURN_IF_ERROR(model->NoteTensors());

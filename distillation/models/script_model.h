@@ -20,6 +20,7 @@ namespace distill {
 // FAILED_PRECONDITION: it does not take or give what is declared, or a tensor of it does not fit
 // (ProgramModel::AddParameter).
 // INVALID_ARGUMENT: these bytes are no TorchScript module, or the configuration does not fit.
+// RESOURCE_EXHAUSTED: memory ran out.
 absl::StatusOr<std::unique_ptr<Model>> LoadScriptModel(const v1::ModelConfig& config,
                                                        std::span<const int64_t> example_dims,
                                                        int64_t classes, Program program);

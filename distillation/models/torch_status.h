@@ -29,6 +29,14 @@ absl::Status CallTorch(std::string_view what, F&& f) {
   }
 }
 
+// Of a file that LibTorch did not load. INTERNAL says only that it threw: mostly the file is at
+// fault, which `code` and `advice` say. Other errors, as of memory, say nothing of the file.
+inline absl::Status BlameFile(const absl::Status& status, absl::StatusCode code,
+                              std::string_view advice) {
+  if (!absl::IsInternal(status)) return status;
+  return absl::Status(code, absl::StrCat(status.message(), "; ", std::string(advice)));
+}
+
 }  // namespace distill
 
 #endif  // DISTILLATION_MODELS_TORCH_STATUS_H_

@@ -120,7 +120,9 @@ void LabelChannel::OnMessage(grpc::ByteBuffer message) {
   if (status.ok()) return;
   {
     absl::MutexLock lock(&channel_mu_);
-    if (!ended_.has_value()) ended_ = absl::DataLossError(status.message());
+    if (!ended_.has_value()) {
+      ended_ = Reworded(status, absl::StatusCode::kDataLoss, std::string(status.message()));
+    }
   }
   Stream::Cancel();
 }

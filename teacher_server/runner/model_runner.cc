@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,8 @@ class ModelRunner final : public Runner {
       return absl::InvalidArgumentError(
           "the examples have another shape than the model was exported for");
     }
+    // Names go to the model as they are.
+    static_assert(std::string_view(kHiddenOutput) == kHiddenStates);
     for (const std::string& output : batch.outputs) {
       const bool hidden = output == kHiddenOutput && description_.head != nullptr;
       if (hidden || std::ranges::find(description_.outputs, output) != description_.outputs.end()) {

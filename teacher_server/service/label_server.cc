@@ -462,7 +462,8 @@ void LabelServer::SwitchTo(std::shared_ptr<Model> model, const absl::Status& una
   // Another model may be served here soon; one at fault is not to be asked again.
   const absl::Status goodbye = absl::IsFailedPrecondition(unavailable)
                                    ? unavailable
-                                   : absl::UnavailableError(unavailable.message());
+                                   : Reworded(unavailable, absl::StatusCode::kUnavailable,
+                                              std::string(unavailable.message()));
   proving_ = nullptr;
   const std::vector<std::shared_ptr<Stream>> streams = Streams();
   for (const auto& stream : streams) {

@@ -2,8 +2,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "common/status/error_id.h"
 #include "teacher_server/canary/canary.h"
 #include "teacher_server/service/batch_rows.h"
 #include "teacher_server/service/label_server.h"
@@ -68,7 +71,7 @@ void LabelServer::OnCanary(uint64_t work_id, const absl::StatusOr<InferenceResul
 
 void LabelServer::TakeOut(Model& model, const absl::Status& why) {
   // To students: of this server, this is no teacher of their run.
-  model.at_fault = absl::FailedPreconditionError(why.message());
+  model.at_fault = Reworded(why, absl::StatusCode::kFailedPrecondition, std::string(why.message()));
   SwitchTo(nullptr, model.at_fault);
   // Some are of the time since it last answered rightly. A server has one device: no model's
   // rows are trusted more than another's.

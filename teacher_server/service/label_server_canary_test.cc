@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "common/bytes/byte_slices.h"
+#include "common/status/error_id.h"
 #include "proto/teacher.pb.h"
 #include "teacher_server/cache/label_cache.h"
 #include "teacher_server/canary/canary.h"
@@ -121,9 +122,20 @@ TEST_F(LabelServerCanaryTest, EachFaultIsCaughtWithinOneIntervalAndNamed) {
     // Its students hear it at once, and others when they come.
     for (const auto& told : {student, harness_.Open()}) {
       ASSERT_TRUE(told->end.has_value()) << FaultyRunner::Name(fault);
-      EXPECT_EQ(*told->end, absl::FailedPreconditionError(message));
+      EXPECT_EQ(*told->end,
+                WithErrorId(absl::FailedPreconditionError(message), ErrorId::kCanaryFailed));
     }
   }
+}
+
+TEST_F(LabelServerCanaryTest, WhyNothingIsServedHereReachesStudentsWithItsId) {
+  harness_.Serve(FakeRunner::Mode::kAtOnce, 64);
+  auto student = harness_.Open();
+  harness_.server.StopServing(
+      WithErrorId(absl::DataLossError("the export is torn"), ErrorId::kExportDamaged));
+  harness_.control.RunAll();
+  EXPECT_EQ(*student->end,
+            WithErrorId(absl::UnavailableError("the export is torn"), ErrorId::kExportDamaged));
 }
 
 TEST_F(LabelServerCanaryTest, ASoundModelIsAskedAtEachIntervalAndServesOn) {

@@ -103,13 +103,14 @@ class ModelFilesTest(PlanTest):
         code, _, err = command("resume", killed.path)
         self.assertEqual(code, REFUSED, err)
         self.assertIn("--allow-executable-models", err)
+        self.assertIn("[DST-2601]", err)
         self.assert_ends_with(killed.resume(*self.flags), DONE)
         self.assertEqual(killed.digests(), undisturbed.digests())
 
     def test_nothing_is_started_unless_programs_are_allowed(self):
         plan = self.plan("refused").run("--model-dir", self.models, config=self.config(TRAINED))
         self.assert_ends_with(plan, REFUSED)
-        self.assertIn("add --model-dir DIR --allow-executable-models", plan.output())
+        self.assertIn("add --model-dir DIR --allow-executable-models [DST-2601]", plan.output())
         self.assertFalse(os.path.exists(plan.path))
 
     def test_a_module_that_does_not_fit_or_is_not_listed_fails_at_the_start_with_what_to_do(self):
@@ -118,7 +119,7 @@ class ModelFilesTest(PlanTest):
                               "--set=runs.teacher.model.torch_script.example_dims=[3]"),
                              ("not a path below the model directory",
                               "--set=runs.teacher.model.torch_script.file=../models/mlp.pt"),
-                             ("new.pt is not in the manifest",
+                             ("manifest %s [DST-2602]" % self.models,
                               "--set=runs.teacher.model.torch_script.file=new.pt")):
             shutil.copy(os.path.join(self.models, "mlp.pt"), os.path.join(self.models, "new.pt"))
             plan = self.plan("unfit").run(*self.flags, change, config=self.config(TRAINED))
