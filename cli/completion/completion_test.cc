@@ -65,6 +65,12 @@ TEST_F(CompletionTest, LeadsToPlansThroughFolders) {
   EXPECT_THAT(Complete({"run", "data/"}), IsEmpty());
 }
 
+TEST_F(CompletionTest, NamesHiddenFoldersOnlyWhereOneIsBegun) {
+  ASSERT_TRUE(files_.MakeDirectories("data/.cache").ok());
+  EXPECT_THAT(Complete({"status", "data/"}), IsEmpty());
+  EXPECT_THAT(Complete({"status", "data/."}), ElementsAre("data/.cache/"));
+}
+
 TEST_F(CompletionTest, StopsAtARunDirectoryAndLeadsThroughOtherFolders) {
   EXPECT_THAT(Complete({"status", "r"}), ElementsAre("runs/"));
   EXPECT_THAT(Complete({"status", "runs/f"}), ElementsAre("runs/first", "runs/fresh/"));
@@ -115,6 +121,7 @@ class CompletionInBash : public CompletionTest {
     ASSERT_TRUE(files_.MakeDirectories("runs/at 10:30/within").ok());
     Save("script", CompletionScript("bash") + R"(
 distillctl() { printf '%s\n' "$@" >"$FOLDER/words"; cat "$FOLDER/answers"; }
+compopt() { echo "$*" >"$FOLDER/options"; }
 _distillctl
 printf '%s\n' "${COMPREPLY[@]}"
 )");
@@ -139,10 +146,6 @@ printf '%s\n' "${COMPREPLY[@]}"
     return answers.empty() ? std::vector<std::string>() : Lines("replies");
   }
 
-  const std::string folder_ = std::getenv("TEST_TMPDIR");
-  std::vector<std::string> asked_;
-
- private:
   void Save(const std::string& name, const std::string& text) {
     std::ofstream(folder_ + "/" + name) << text;
   }
@@ -152,6 +155,11 @@ printf '%s\n' "${COMPREPLY[@]}"
     for (std::string line; std::getline(file, line);) lines.push_back(line);
     return lines;
   }
+
+  const std::string folder_ = std::getenv("TEST_TMPDIR");
+  std::vector<std::string> asked_;
+
+ private:
   void Run() {
     EXPECT_EQ(std::system("bash --norc --noprofile \"$FOLDER/script\" >\"$FOLDER/replies\""), 0);
   }
@@ -170,6 +178,7 @@ TEST_F(CompletionInBash, OfAWordWithBreaksInItOnlyWhatStandsBehindIsReplaced) {
   EXPECT_THAT(Tab("distillctl run plan.yaml --run-dir=\"runs/fi"), ElementsAre("runs/first"));
   EXPECT_THAT(Tab("distillctl status runs/at\\ 10:3"), ElementsAre("30/"));
   EXPECT_THAT(Tab("distillctl status \"runs/at 10:3"), ElementsAre("runs/at 10:30/"));
+  EXPECT_THAT(Tab("distillctl status runs/\"fi"), ElementsAre("first"));
 }
 
 TEST_F(CompletionInBash, QuotedWordsAreUnderstoodAndStayQuoted) {
@@ -192,9 +201,21 @@ TEST_F(CompletionInBash, WhatAShellTakesApartInQuotesIsEscapedThere) {
 TEST_F(CompletionInBash, ATildeLeadsHomeAndStays) {
   EXPECT_THAT(Tab("distillctl status ~/runs/f"), ElementsAre("~/runs/fine/"));
   EXPECT_THAT(asked_, ElementsAre("status", "/data/home/runs/f"));
+  ASSERT_TRUE(files_.MakeDirectories("/data/home/at:10/within").ok());
+  EXPECT_THAT(Tab("distillctl status ~/at:"), ElementsAre("10/"));
   // The shell would not take these home either.
   Tab("distillctl status '~/x' a~/y \\~/z --run-dir=~/runs/f");
   EXPECT_THAT(asked_, ElementsAre("status", "~/x", "a~/y", "~/z", "--run-dir=~/runs/f"));
+}
+
+TEST_F(CompletionInBash, BehindAFolderThatLeadsFurtherComesNoBlank) {
+  Tab("distillctl status runs/fr");
+  EXPECT_THAT(Lines("options"), ElementsAre("-o nospace"));
+  for (const char* line : {"distillctl status runs/fi", "distillctl status runs/f"}) {
+    Save("options", "");
+    Tab(line);
+    EXPECT_THAT(Lines("options"), IsEmpty()) << line;
+  }
 }
 
 TEST_F(CompletionInBash, NothingThatIsTypedIsRun) {

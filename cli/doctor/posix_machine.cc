@@ -193,7 +193,8 @@ absl::StatusOr<std::string> PosixMachine::RunProgram(const std::vector<std::stri
   life_writer.Close();
 
   // Its end is waited for, not that of its outputs, which it may close: `life` is closed when it
-  // ends. (pidfd_open would say so too, but old kernels and some containers refuse it.)
+  // ends. (pidfd_open would say so too, but old kernels and some containers refuse it. None of the
+  // programs that are asked closes descriptors it does not know.)
   const absl::Duration end = clock_->MonotonicNow() + timeout;
   std::string text, errors;
   pollfd ready[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {life.get(), POLLIN, 0}};

@@ -28,6 +28,12 @@ TEST_F(PosixMachineTest, ReadsFilesThatSayTheyAreEmpty) {
   EXPECT_TRUE(absl::IsNotFound(machine_.ReadFile("/proc/self/none").status()));
 }
 
+TEST_F(PosixMachineTest, TakesNoMoreThanItMayOfWhatHasNoEnd) {
+  const auto text = machine_.ReadFile("/dev/zero");
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(text->size(), size_t{64} << 10);
+}
+
 TEST_F(PosixMachineTest, CountsWhatThisProcessHas) {
   EXPECT_GE(machine_.Cpus(), 1);
   EXPECT_GE(machine_.MaxOpenFiles(), 3u);

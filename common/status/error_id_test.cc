@@ -60,6 +60,8 @@ TEST(ErrorId, IsNotReadFromWhatOnlyLooksLikeOne) {
   EXPECT_EQ(ErrorIdIn("[DST-4008] [DST-9999]"), ErrorId::kRankLost);
   EXPECT_EQ(StatusOfText(absl::StatusCode::kInternal, "x [DST-4008] y").message(),
             "x [DST-4008] y");
+  // MessageWithId puts a blank before it.
+  EXPECT_EQ(StatusOfText(absl::StatusCode::kInternal, "f[DST-4008]").message(), "f[DST-4008]");
 }
 
 }  // namespace
