@@ -174,6 +174,7 @@ TEST(TrainerProgramTest, RunningStatisticsOfAScriptedStudentBecomeTheMeanOfTheRa
       Pictures());
   EXPECT_NE(own[0], own[1]);
   EXPECT_EQ(agreed[0], agreed[1]);
+  ASSERT_EQ(agreed[0].size(), own[0].size());
   for (size_t i = 0; i < own[0].size(); ++i) {
     EXPECT_EQ(agreed[0][i], (own[0][i] + own[1][i]) / 2) << i;
   }
