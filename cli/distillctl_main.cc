@@ -33,8 +33,12 @@ int main(int argc, char** argv) {
   if (getcwd(working_directory, sizeof(working_directory)) != nullptr) {
     tools.working_directory = working_directory;
   }
-  if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0) tools.ask = distill::AskOnTerminal;
+  if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0) {
+    tools.ask = [&shutdown](const std::string& prompt) {
+      return distill::Ask(STDIN_FILENO, prompt, shutdown);
+    };
+  }
   const distill::Command command =
       distill::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc));
-  return static_cast<int>(distill::Execute(tools, command));
+  return static_cast<int>(distill::EndOfOutput(distill::Execute(tools, command)));
 }

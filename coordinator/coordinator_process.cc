@@ -10,6 +10,7 @@
 #include "common/files/posix_file_system.h"
 #include "common/rpc/server.h"
 #include "common/status/annotate.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/coordinator_metrics.h"
 #include "coordinator/service/coordinator_service.h"
@@ -74,7 +75,9 @@ absl::Status RunCoordinator(const ProcessFlags& flags, ShutdownSignal& shutdown)
   LogLine(runtime->clock(), flags.name, "stops: " + shutdown.reason());
   runtime->SetState(ProcessRuntime::State::kDraining, shutdown.reason());
   server->SetServing(false);
-  driver.EndAll(absl::UnavailableError("the coordinator stops"));
+  // Who watches can tell a goodbye from a death.
+  driver.EndAll(
+      WithErrorId(absl::UnavailableError("the coordinator stops"), ErrorId::kStoppedResumable));
   rendezvous.SetWorlds({});  // ends the calls that wait there
   server->Shutdown(kShutdownGrace);
   return Annotate(shutdown.failure(), "coordinator");

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -33,6 +34,8 @@ constexpr char kField[] = "FIELD";
 constexpr char kMetric[] = "METRIC";
 constexpr char kId[] = "ID";
 constexpr char kShell[] = "SHELL";
+
+constexpr char kCoordinatorVariable[] = "DISTILL_COORDINATOR";
 
 // Groups of flags in help.
 constexpr char kWhere[] = "Where";
@@ -106,8 +109,9 @@ class Grammar {
                        ->envname("DISTILL_SEED")
                        ->group(kChanges);
     run_->add_option("--coordinator", run_command_.coordinator,
-                     "Submit to a coordinator that runs at host:port and start nothing here")
-        ->envname("DISTILL_COORDINATOR")
+                     "Submit to a coordinator that runs at host:port; start here only what "
+                     "compares the models at the end")
+        ->envname(kCoordinatorVariable)
         ->group(kWhere);
     AddDryRun(run_, &run_command_.dry_run);
     AddColor(run_, run_command_.color);
@@ -126,10 +130,12 @@ class Grammar {
   static void AddRunDirectory(CLI::App* app, std::string* run_dir) {
     app->add_option("dir", *run_dir, "A run directory")->required()->type_name(kDir);
   }
-  static void AddCoordinator(CLI::App* app, std::string* coordinator) {
-    app->add_option("--coordinator", *coordinator,
-                    "host:port, where the processes were started by hand")
-        ->envname("DISTILL_COORDINATOR")
+  // Not from the environment: a variable that was set for another plan would go before the
+  // directory that is named.
+  static CLI::Option* AddCoordinator(CLI::App* app, std::string* coordinator) {
+    return app
+        ->add_option("--coordinator", *coordinator,
+                     "host:port, where the processes were started by hand")
         ->group(kWhere);
   }
   static void AddDryRun(CLI::App* app, bool* dry_run) {
@@ -146,7 +152,7 @@ class Grammar {
     stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
     AddRunDirectory(stop_, &stop_command_.run_dir);
     AddCoordinator(stop_, &stop_command_.coordinator);
-    stop_->add_flag("--yes", stop_command_.yes, "Do not ask on a terminal");
+    stop_->add_flag("--yes", stop_command_.yes, "Do not ask; required without a terminal");
     AddDryRun(stop_, &stop_command_.dry_run);
     status_ = app_.add_subcommand("status", "What a plan is doing");
     AddRunDirectory(status_, &status_command_.run_dir);
@@ -297,10 +303,14 @@ class Grammar {
                            ColorChoice& color) {
     CLI::App* view = app.add_subcommand(name, what);
     view->add_option("dir", run_dir, "A run directory")->type_name(kDir);
-    AddCoordinator(view, &coordinator);
+    AddCoordinator(view, &coordinator)
+        ->description(absl::StrCat("host:port, where the processes were started by hand; without ",
+                                   "DIR also ", kCoordinatorVariable));
     view->add_flag("--json", json, "One object an update, a line each, on stdout");
     AddColor(view, color);
     view->callback([name, &run_dir, &coordinator] {
+      const char* variable = std::getenv(kCoordinatorVariable);
+      if (run_dir.empty() && coordinator.empty() && variable != nullptr) coordinator = variable;
       if (run_dir.empty() && coordinator.empty()) {
         throw CLI::ValidationError(name, "a run directory or --coordinator is required");
       }

@@ -34,7 +34,7 @@ struct RunCommand {
   // "field=value", applied in order over the file.
   std::vector<std::string> settings;
   std::optional<uint64_t> seed;
-  // Submit to this coordinator and watch, instead of starting processes here.
+  // Submit to this coordinator and watch; only what compares the models at the end runs here.
   std::string coordinator;
   ColorChoice color = ColorChoice::kAuto;
   // Of the processes that are started here.
@@ -51,7 +51,7 @@ struct ResumeCommand {
 };
 struct StopCommand {
   std::string run_dir;
-  // Ask nobody on a terminal.
+  // Ask nobody; without a terminal there is nobody to ask.
   bool yes = false;
   bool dry_run = false;
   // Of processes that were started by hand; empty: what runs on this machine.

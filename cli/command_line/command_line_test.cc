@@ -60,6 +60,18 @@ TEST(CommandLine, APlanIsWatchedByItsFolderOrItsCoordinator) {
   EXPECT_EQ(Printed({"watch", "d", "--color=pink"}).code, ExitCode::kUsage);
 }
 
+TEST(CommandLine, AVariableNamesACoordinatorOnlyWhereNoDirectoryIsNamed) {
+  setenv("DISTILL_COORDINATOR", "other:7000", 1);
+  EXPECT_EQ(std::get<StopCommand>(ParseCommandLine({"stop", "d"})).coordinator, "");
+  EXPECT_EQ(std::get<StatusCommand>(ParseCommandLine({"status", "d"})).coordinator, "");
+  EXPECT_EQ(std::get<WatchCommand>(ParseCommandLine({"watch", "d"})).coordinator, "");
+  EXPECT_EQ(std::get<TopCommand>(ParseCommandLine({"top", "d"})).coordinator, "");
+  EXPECT_EQ(std::get<WatchCommand>(ParseCommandLine({"watch"})).coordinator, "other:7000");
+  EXPECT_EQ(std::get<TopCommand>(ParseCommandLine({"top", "--coordinator=h:1"})).coordinator,
+            "h:1");
+  unsetenv("DISTILL_COORDINATOR");
+}
+
 TEST(CommandLine, RunsMayBeColoured) {
   const Command run = ParseCommandLine({"run", "f", "--run-dir=d", "--color=always"});
   EXPECT_EQ(std::get<RunCommand>(run).color, ColorChoice::kAlways);

@@ -1,28 +1,22 @@
 #include "cli/commands/commands.h"
 
-#include <limits.h>
-#include <signal.h>
-
 #include <cstdio>
-#include <functional>
 #include <map>
-#include <memory>
 #include <optional>
-#include <random>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command_line/model_flags.h"
 #include "cli/commands/answers.h"
 #include "cli/commands/console.h"
+#include "cli/commands/coordinator_access.h"
 #include "cli/commands/dry_run.h"
+#include "cli/commands/following.h"
 #include "cli/commands/model_digest.h"
 #include "cli/commands/plan_display.h"
-#include "cli/commands/plan_follower.h"
 #include "cli/commands/show_logs.h"
-#include "cli/errors/failure_text.h"
+#include "cli/commands/stop_command.h"
+#include "cli/commands/watch_commands.h"
 #include "cli/label_recording/record_labels.h"
 #include "cli/label_recording/recording_plan.h"
 #include "cli/local_run/local_run.h"
@@ -30,15 +24,9 @@
 #include "cli/local_run/plan_outcome.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/plan_file/plan_origins.h"
-#include "cli/process/process_flags.h"
-#include "cli/progress/live_table.h"
 #include "cli/progress/plan_view.h"
-#include "cli/progress/progress.h"
-#include "cli/progress/run_trends.h"
-#include "cli/report/live_verdict.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
-#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "distillation/models/model_directory.h"
@@ -47,38 +35,6 @@
 
 namespace distill {
 namespace {
-
-constexpr char kDistillctl[] = "distillctl";
-// A table that goes into a pipe or a file.
-constexpr int kPipedColumns = 120;
-constexpr int kPipedRows = 10000;
-
-// Jitter needs no seed that anybody could want to repeat.
-std::function<double()> Jitter() {
-  return [engine = std::make_shared<std::minstd_rand>(std::random_device()())] {
-    return std::uniform_real_distribution<double>(0, 1)(*engine);
-  };
-}
-
-absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const CommandTools& tools,
-                                                           const std::string& coordinator) {
-  CoordinatorClientOptions options;
-  options.coordinator = coordinator;
-  options.transport.allow_plaintext_off_loopback = true;  // what the user typed
-  options.retry.budget = absl::Seconds(5);
-  return CoordinatorClient::Create(options, {tools.clock, Jitter(), [&tools](absl::Duration wait) {
-                                               return !tools.shutdown->WaitFor(wait);
-                                             }});
-}
-
-// The coordinator of a run directory.
-absl::StatusOr<std::unique_ptr<CoordinatorClient>> ConnectTo(const CommandTools& tools,
-                                                             const RunDirectory& directory,
-                                                             const std::string& coordinator) {
-  if (!coordinator.empty()) return Connect(tools, coordinator);
-  ASSIGN_OR_RETURN(const std::string address, directory.CoordinatorAddress());
-  return Connect(tools, address);
-}
 
 absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools, const ModelFlags& models) {
   LocalRunTools local;
@@ -90,11 +46,6 @@ absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools, const ModelF
   local.say = Say;
   local.random = Jitter();
   return local;
-}
-
-ExitCode Finish(const Outcome& outcome) {
-  if (!outcome.message.empty()) Say(FailureText(outcome.message, outcome.code));
-  return outcome.code;
 }
 
 // Before anything is started or made.
@@ -125,26 +76,6 @@ ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::P
   return Finish(RunLocally(*local, directory, plan, display.view()));
 }
 
-// How following a plan ended, and says so where it was no success; nothing where it was one.
-std::optional<ExitCode> EndOfFollowing(const CommandTools& tools, const std::string& coordinator,
-                                       const absl::StatusOr<v1::PlanStatus>& ended) {
-  if (tools.shutdown->requested()) {
-    Say(absl::StrCat("distillctl: the plan goes on at ", coordinator, "; the same command follows ",
-                     "it again"));
-    return ExitCode::kInterrupted;
-  }
-  if (!ended.ok()) {
-    const std::string why = absl::StrCat(
-        "the coordinator at ", coordinator, " does not answer: it was stopped, or died (",
-        std::string(ended.status().message()),
-        "). What was committed stays: 'distillctl resume' goes on from there");
-    return Fail(absl::UnavailableError(why), ExitCode::kUnreachable);
-  }
-  const ExitCode code = ExitCodeOfPlan(*ended);
-  if (code == ExitCode::kDone) return std::nullopt;
-  return Fail(absl::InternalError(ended->message()), code);
-}
-
 // Submits to a coordinator elsewhere, follows the plan, and compares its models in the
 // folder that all share. Interrupted, it leaves the plan running.
 ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunDirectory& directory,
@@ -154,20 +85,17 @@ ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunD
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
-  if (const absl::Status status = directory.Adopt(plan); !status.ok()) {
-    if (absl::IsAlreadyExists(status)) return Fail(status, ExitCode::kRefused);
-    return Fail(status);
-  }
+  if (const absl::Status status = directory.Adopt(plan); !status.ok()) return Fail(status);
   const absl::Duration began = tools.clock->MonotonicNow();
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
   PlanDisplay display = DisplayOf(tools, command.color);
-  const auto ended = FollowPlan(coordinator, display.view(), *tools.shutdown);
-  display.view().Close();
-  if (const auto code = EndOfFollowing(tools, coordinator, ended); code.has_value()) return *code;
-  return Finish(CompareModels(*local, directory, plan, began));
+  const ExitCode followed = FollowToItsEnd(tools, {.coordinator = coordinator}, display.view());
+  if (followed != ExitCode::kDone) return followed;
+  return Finish(CompareModels(*local, directory, plan, began,
+                              "the same command compares the models that are there"));
 }
 
 ExitCode DryRun(const CommandTools& tools, const RunCommand& command, const RunDirectory& directory,
@@ -175,11 +103,10 @@ ExitCode DryRun(const CommandTools& tools, const RunCommand& command, const RunD
   const auto local = LocalTools(tools, command.models);
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const bool here = command.coordinator.empty();
-  if (const absl::Status status = here ? directory.CheckNew() : absl::OkStatus(); !status.ok()) {
-    return Fail(status);
-  }
+  const absl::Status status = here ? directory.CheckNew() : directory.CheckAdoptable(plan);
+  if (!status.ok()) return Fail(status);
   Print(here ? DryRunHere(plan, local->programs, command.run_dir)
-             : DryRunElsewhere(plan, command.coordinator, command.run_dir));
+             : DryRunElsewhere(plan, local->programs, command.coordinator, command.run_dir));
   return ExitCode::kDone;
 }
 
@@ -217,175 +144,23 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (command.dry_run) {
     const auto local = LocalTools(tools, command.models);
     if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
-    Print(DryResume(*plan, local->programs, command.run_dir));
+    Print(DryResume(*plan, local->programs, command.run_dir, IsDone(tools, command.run_dir)));
     return ExitCode::kDone;
   }
   return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
-// Whether a process of that number is a distillctl: numbers are used again.
-bool IsDistillctl(int64_t pid) {
-  if (pid <= 1) return false;
-  char path[PATH_MAX] = {};
-  const ssize_t length =
-      readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), path, sizeof(path) - 1);
-  return length > 0 && absl::EndsWith(std::string(path, length), absl::StrCat("/", kDistillctl));
-}
-
-// Asks on a terminal only: a script that got this far means it.
-bool Confirmed(const CommandTools& tools, const std::string& name) {
-  if (!tools.ask) return true;
-  return tools.ask(absl::StrCat("This ends the work of plan ", name,
-                                ". Type its name to stop it: ")) == name;
-}
-
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {
-  RunDirectory directory(tools.files, command.run_dir);
-  const auto plan = directory.ReadPlan();
-  if (!plan.ok()) return Fail(plan.status());
-  if (command.dry_run) {
-    const auto listed = directory.ReadProcesses();
-    if (!listed.ok()) return Fail(listed.status());
-    Print(DryStop(*plan, *listed, command.coordinator, command.run_dir));
-    return ExitCode::kDone;
-  }
-  const auto client = ConnectTo(tools, directory, command.coordinator);
-  if (!client.ok()) return Fail(client.status());
-  // Only who answers for this directory is told to stop: pids are used again.
-  if (const auto status = (*client)->GetPlan(); !status.ok()) return Fail(status.status());
-  const auto processes = directory.ReadProcesses();
-  if (!processes.ok()) return Fail(processes.status());
-  if (!command.yes && !Confirmed(tools, plan->name())) {
-    return Fail(WithErrorId(absl::CancelledError("that is not the plan's name: it goes on"),
-                            ErrorId::kNotConfirmed),
-                ExitCode::kUsage);
-  }
-  for (const ProcessEntry& process : *processes) {
-    if (!command.coordinator.empty()) break;
-    if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
-    if (kill(static_cast<pid_t>(process.pid), SIGTERM) == 0) {
-      Say(absl::StrCat("told distillctl (pid ", process.pid,
-                       ") to stop; continue with: ", "distillctl resume ", command.run_dir));
-      return ExitCode::kDone;
-    }
-  }
-  const absl::Status stopped = (*client)->StopPlan(
-      absl::StrCat("stop-", absl::FormatTime(tools.clock->WallNow())), "distillctl stop");
-  return stopped.ok() ? ExitCode::kDone : Fail(stopped);
+  return StopPlan(tools, command);
 }
-
-// Whether a plan was run here to its end.
-bool IsDone(const CommandTools& tools, const std::string& run_dir) {
-  const RunDirectory directory(tools.files, run_dir);
-  const auto done = tools.files->Exists(directory.FilePath("report.md"));
-  const auto processes = directory.ReadProcesses();
-  return done.ok() && *done && processes.ok() && processes->empty();
-}
-
-ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, bool json) {
-  const RunDirectory directory(tools.files, run_dir);
-  const auto plan = directory.ReadPlan();
-  if (!plan.ok()) return Fail(plan.status());
-  const std::string report = directory.FilePath(json ? "report.json" : "report.md");
-  Print(json ? DoneJson(plan->name(), report)
-             : absl::StrCat("plan ", plan->name(), " is done; see ", report, "\n"));
-  return ExitCode::kDone;
-}
-
 ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
-  RunDirectory directory(tools.files, command.run_dir);
-  const auto plan = directory.ReadPlan();
-  if (!plan.ok()) return Fail(plan.status());
-  if (command.coordinator.empty() && IsDone(tools, command.run_dir)) {
-    return SayDone(tools, command.run_dir, command.json);
-  }
-  const auto client = ConnectTo(tools, directory, command.coordinator);
-  if (!client.ok()) return Fail(client.status());
-  const auto status = (*client)->GetPlan();
-  if (!status.ok()) return Fail(status.status());
-  Print(command.json ? StatusJson(*status) : StatusText(*status));
-  return ExitCode::kDone;
+  return ShowStatus(tools, command);
 }
-
-// Where watch and top look: the coordinator that was named, or that of the run directory.
-absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::string& run_dir,
-                                      const std::string& coordinator) {
-  if (!coordinator.empty()) return coordinator;
-  const RunDirectory directory(tools.files, run_dir);
-  RETURN_IF_ERROR(directory.ReadPlan().status());
-  return directory.CoordinatorAddress();
-}
-
-ExitCode Follow(const CommandTools& tools, const std::string& coordinator, PlanDisplay& display) {
-  const auto ended = FollowPlan(coordinator, display.view(), *tools.shutdown);
-  display.view().Close();
-  return EndOfFollowing(tools, coordinator, ended).value_or(ExitCode::kDone);
-}
-
-void PrintLine(const std::string& line) { Print(absl::StrCat(line, "\n")); }
-
 ExitCode Do(const CommandTools& tools, const WatchCommand& command) {
-  if (!command.run_dir.empty() && command.coordinator.empty() && IsDone(tools, command.run_dir)) {
-    return SayDone(tools, command.run_dir, command.json);
-  }
-  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
-  if (!address.ok()) return Fail(address.status());
-  if (command.json) {
-    PlanDisplay display(tools.clock, PrintLine, Say);
-    return Follow(tools, *address, display);
-  }
-  LiveViewOptions options;
-  options.color = UsesColor(command.color, tools.standard_output->IsLive(), tools.environment);
-  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
-  return Follow(tools, *address, display);
+  return WatchPlan(tools, command);
 }
-
-// Empty where the plan's files are not here.
-std::function<std::string(const v1::PlanStatus&)> VerdictOf(const CommandTools& tools,
-                                                            const std::string& run_dir) {
-  if (run_dir.empty()) return nullptr;
-  const auto plan = RunDirectory(tools.files, run_dir).ReadPlan();
-  if (!plan.ok()) return nullptr;
-  auto verdict = std::make_shared<LiveVerdict>(tools.files, tools.clock, run_dir, *plan);
-  return [verdict](const v1::PlanStatus& status) { return verdict->Of(status); };
-}
-
-// One table, for a pipe or a file.
-ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
-                    const std::string& address) {
-  const auto client = Connect(tools, address);
-  if (!client.ok()) return Fail(client.status());
-  const auto status = (*client)->GetPlan();
-  if (!status.ok()) return Fail(status.status());
-  RunTrends trends;
-  trends.Add(*status);
-  LiveTableOptions options;
-  options.width = kPipedColumns;
-  options.height = kPipedRows;
-  options.fleet_first = true;
-  options.color = UsesColor(command.color, false, tools.environment);
-  for (const std::string& line : LiveTable(*status, trends, options)) PrintLine(line);
-  const auto verdict = VerdictOf(tools, command.run_dir);
-  if (const std::string sentence = verdict ? verdict(*status) : ""; !sentence.empty()) {
-    PrintLine(sentence);
-  }
-  return ExitCode::kDone;
-}
-
 ExitCode Do(const CommandTools& tools, const TopCommand& command) {
-  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
-  if (!address.ok()) return Fail(address.status());
-  if (command.json) {
-    PlanDisplay display(tools.clock, PrintLine, Say);
-    return Follow(tools, *address, display);
-  }
-  if (!tools.standard_output->IsLive()) return PrintFleet(tools, command, *address);
-  LiveViewOptions options;
-  options.color = UsesColor(command.color, true, tools.environment);
-  options.fleet_first = true;
-  options.sentence = VerdictOf(tools, command.run_dir);
-  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
-  return Follow(tools, *address, display);
+  return ShowTop(tools, command);
 }
 
 ExitCode Do(const CommandTools& tools, const LogsCommand& command) {
@@ -397,7 +172,7 @@ ExitCode Do(const CommandTools& tools, const LogsCommand& command) {
   if (command.tail.has_value()) request.tail = *command.tail;
   const absl::Status shown =
       ShowLogs(*tools.files, *tools.clock, *tools.shutdown, directory, request, PrintLine);
-  if (absl::IsCancelled(shown)) return ExitCode::kInterrupted;
+  if (absl::IsCancelled(shown)) return ExitCodeOfInterruption(tools.shutdown->reason());
   return shown.ok() ? ExitCode::kDone : Fail(shown);
 }
 

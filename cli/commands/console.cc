@@ -1,12 +1,41 @@
 #include "cli/commands/console.h"
 
-#include <cstdio>
-#include <iostream>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <cstdio>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "cli/errors/failure_text.h"
 #include "cli/process/process_flags.h"
+#include "common/status/error_id.h"
 
 namespace distill {
+namespace {
+
+// Of the first write to stdout that failed; 0: none did. Confined to whoever holds stdout's lock.
+int output_errno = 0;
+
+// A byte, or nothing at the end of `input` or once `wake` can be read.
+std::optional<char> ReadByte(int input, int wake) {
+  while (true) {
+    pollfd ready[] = {{input, POLLIN, 0}, {wake, POLLIN, 0}};
+    const int polled = poll(ready, 2, -1);
+    if (polled < 0 && errno == EINTR) continue;
+    if (polled < 0 || ready[1].revents != 0) return std::nullopt;
+    char byte = 0;
+    const ssize_t got = read(input, &byte, 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return std::nullopt;
+    return byte;
+  }
+}
+
+}  // namespace
 
 void Say(const std::string& text) {
   std::fprintf(stderr, "%s\n", text.c_str());
@@ -14,8 +43,24 @@ void Say(const std::string& text) {
 }
 
 void Print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
+  flockfile(stdout);
+  errno = 0;
+  const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  if (!written && output_errno == 0) output_errno = errno != 0 ? errno : EIO;
+  funlockfile(stdout);
+}
+
+void PrintLine(const std::string& line) { Print(absl::StrCat(line, "\n")); }
+
+ExitCode EndOfOutput(ExitCode code) {
+  Print("");
+  if (output_errno == 0 || code != ExitCode::kDone) return code;
+  const absl::Status lost = absl::DataLossError(
+      absl::StrCat("what was to go to stdout is not all there: ", strerror(output_errno),
+                   "; give the command a stdout that takes it all"));
+  return Fail(output_errno == ENOSPC || output_errno == EDQUOT
+                  ? WithErrorId(lost, ErrorId::kDiskFull)
+                  : lost);
 }
 
 ExitCode Fail(const absl::Status& status, std::optional<ExitCode> code) {
@@ -24,12 +69,26 @@ ExitCode Fail(const absl::Status& status, std::optional<ExitCode> code) {
   return chosen;
 }
 
-std::optional<std::string> AskOnTerminal(const std::string& prompt) {
+ExitCode Finish(const Outcome& outcome) {
+  if (!outcome.message.empty()) Say(FailureText(outcome.message, outcome.code));
+  return outcome.code;
+}
+
+std::optional<std::string> Ask(int input, const std::string& prompt, ShutdownSignal& shutdown) {
   std::fputs(prompt.c_str(), stderr);
   std::fflush(stderr);
+  const int wake = eventfd(0, EFD_CLOEXEC);
+  if (wake < 0) return std::nullopt;
+  const absl::Cleanup close_wake = [wake] { close(wake); };
+  shutdown.OnRequest([wake] { eventfd_write(wake, 1); });
+  const absl::Cleanup forget = [&shutdown] { shutdown.OnRequest(nullptr); };
   std::string line;
-  if (!std::getline(std::cin, line)) return std::nullopt;
-  return line;
+  while (const std::optional<char> byte = ReadByte(input, wake)) {
+    if (*byte == '\n') return line;
+    line.push_back(*byte);
+  }
+  std::fputs("\n", stderr);  // what comes next begins a line
+  return std::nullopt;
 }
 
 }  // namespace distill

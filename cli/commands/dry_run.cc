@@ -30,6 +30,10 @@ std::string Runs(const v1::PlanConfig& plan) {
   });
 }
 
+std::string Evaluation(const v1::PlanConfig& plan, const Programs& programs) {
+  return Started(1, programs.evaluate, plan.processes().threads()) + ", once all runs are done";
+}
+
 void StartLines(const v1::PlanConfig& plan, const Programs& programs, std::string* text) {
   const v1::ProcessConfig& processes = plan.processes();
   Line(text, "start", Started(1, programs.coordinator, 0));
@@ -39,8 +43,7 @@ void StartLines(const v1::PlanConfig& plan, const Programs& programs, std::strin
     Line(text, "start",
          Started(processes.teacher_servers(), programs.teacher_server, processes.threads()));
   }
-  Line(text, "start",
-       Started(1, programs.evaluate, processes.threads()) + ", once all runs are done");
+  Line(text, "start", Evaluation(plan, programs));
   Line(text, "contact", absl::StrCat("these, on free ports of ", processes.bind_host()));
 }
 
@@ -72,21 +75,31 @@ std::string DryRunHere(const v1::PlanConfig& plan, const Programs& programs,
   return text + kNothingDone;
 }
 
-std::string DryRunElsewhere(const v1::PlanConfig& plan, const std::string& coordinator,
-                            const std::string& run_dir) {
+std::string DryRunElsewhere(const v1::PlanConfig& plan, const Programs& programs,
+                            const std::string& coordinator, const std::string& run_dir) {
   std::string text;
   Line(&text, "contact",
        absl::StrCat("the coordinator at ", coordinator, ", and submit plan ", plan.name(),
                     " to it"));
   Line(&text, "write", run_dir + "/config.resolved.yaml");
   Line(&text, "train", Runs(plan) + ", by the workers that attend there");
+  Line(&text, "start", Evaluation(plan, programs));
   Line(&text, "write", "at the end the report, below " + run_dir);
   return text + kNothingDone;
 }
 
 std::string DryResume(const v1::PlanConfig& plan, const Programs& programs,
-                      const std::string& run_dir) {
+                      const std::string& run_dir, bool done) {
   std::string text;
+  if (done) {
+    // Only it knows for sure that there is nothing left to do.
+    Line(&text, "start", Started(1, programs.coordinator, 0));
+    Line(&text, "contact",
+         absl::StrCat("it, on a free port of ", plan.processes().bind_host(), ", which finds plan ",
+                      plan.name(), " done"));
+    Line(&text, "say", absl::StrCat("the report that is there: ", run_dir, "/report.md"));
+    return text + kNothingDone;
+  }
   StartLines(plan, programs, &text);
   ReadLines(plan, &text);
   Line(&text, "train", Runs(plan) + ", each from its last committed checkpoint");

@@ -17,10 +17,11 @@ namespace distill {
 std::string DryRunHere(const v1::PlanConfig& plan, const Programs& programs,
                        const std::string& run_dir);
 // `distillctl run --coordinator`.
-std::string DryRunElsewhere(const v1::PlanConfig& plan, const std::string& coordinator,
-                            const std::string& run_dir);
+std::string DryRunElsewhere(const v1::PlanConfig& plan, const Programs& programs,
+                            const std::string& coordinator, const std::string& run_dir);
+// `done`: the plan was run here to its end, and its report is there.
 std::string DryResume(const v1::PlanConfig& plan, const Programs& programs,
-                      const std::string& run_dir);
+                      const std::string& run_dir, bool done);
 // `processes`: what the run directory lists. `coordinator`: as of StopCommand.
 std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>& processes,
                     const std::string& coordinator, const std::string& run_dir);

@@ -50,15 +50,30 @@ TEST(DryRun, OfAPlanWhoseLabelsAreRecordedStartsNoTeacher) {
   EXPECT_THAT(text, HasSubstr("the label set /sets/a"));
 }
 
-TEST(DryRun, ElsewhereContactsThatCoordinatorAndStartsNothing) {
-  const std::string text = DryRunElsewhere(Plan(), "h:7000", "runs/1");
+TEST(DryRun, ElsewhereContactsThatCoordinatorAndStartsOnlyWhatComparesTheModels) {
+  const std::string text = DryRunElsewhere(Plan(), Built(), "h:7000", "runs/1");
   EXPECT_THAT(text, HasSubstr("the coordinator at h:7000"));
-  EXPECT_THAT(text, Not(HasSubstr("would start")));
+  EXPECT_THAT(text,
+              HasSubstr("start           1 x /b/evaluate --threads 4, once all runs are done"));
+  for (const char* program : {"/b/coordinator", "/b/student_worker", "/b/teacher_server"}) {
+    EXPECT_THAT(text, Not(HasSubstr(program)));
+  }
 }
 
 TEST(DryRun, OfResumeGoesOnFromCheckpoints) {
-  EXPECT_THAT(DryResume(Plan(), Built(), "runs/1"),
-              HasSubstr("student (70 steps), each from its last committed checkpoint"));
+  const std::string text = DryResume(Plan(), Built(), "runs/1", /*done=*/false);
+  EXPECT_THAT(text, HasSubstr("student (70 steps), each from its last committed checkpoint"));
+  EXPECT_THAT(text, HasSubstr("2 x /b/student_worker"));
+}
+
+TEST(DryRun, OfResumeOfAPlanThatIsDoneStartsOnlyTheCoordinatorAndSaysTheReport) {
+  const std::string text = DryResume(Plan(), Built(), "runs/1", /*done=*/true);
+  EXPECT_THAT(text, HasSubstr("start           1 x /b/coordinator\n"));
+  EXPECT_THAT(text, HasSubstr("runs/1/report.md"));
+  for (const char* program : {"/b/evaluate", "/b/student_worker", "/b/teacher_server"}) {
+    EXPECT_THAT(text, Not(HasSubstr(program)));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("would train")));
 }
 
 TEST(DryRun, OfStopNamesEachProcessThatWouldEnd) {

@@ -14,7 +14,8 @@ PlanDisplay::PlanDisplay(Terminal* terminal, Clock* clock, LiveViewOptions optio
 }
 
 PlanDisplay::PlanDisplay(Clock* clock, LineSink print, LineSink say)
-    : view_(MakeJsonView(std::move(print), std::move(say), clock)) {}
+    : timers_(std::make_unique<ThreadTimerQueue>(clock)),
+      view_(MakeJsonView(std::move(print), std::move(say), clock, timers_.get())) {}
 
 PlanDisplay::~PlanDisplay() {
   view_->Close();

@@ -25,7 +25,7 @@ class PlanDisplay {
   PlanView& view() { return *view_; }
 
  private:
-  // Null where nothing is drawn.
+  // Null where nothing is shown later than it comes.
   std::unique_ptr<ThreadTimerQueue> timers_;
   std::unique_ptr<PlanView> view_;
 };

@@ -12,6 +12,7 @@
 #include "cli/label_recording/folder_lock.h"
 #include "cli/label_recording/local_teachers.h"
 #include "cli/launcher/supervisor.h"
+#include "cli/local_run/plan_outcome.h"
 #include "cli/process/process_flags.h"
 #include "common/digest/sha256.h"
 #include "common/executor/thread_executor.h"
@@ -43,7 +44,7 @@ class Recording {
     if (status.ok()) return {};
     if (tools_.shutdown->requested()) {
       const std::string reason = tools_.shutdown->reason();
-      const ExitCode code = reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
+      const ExitCode code = ExitCodeOfInterruption(reason);
       return {code,
               WithSomeId(absl::StrCat("stopped by ", reason, "; the same command goes on"), code)};
     }

@@ -17,10 +17,10 @@
 #include "cli/command_line/model_flags.h"
 #include "cli/errors/failure_text.h"
 #include "cli/launcher/supervisor.h"
+#include "cli/local_run/lost_process.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/process/process_flags.h"
 #include "cli/progress/plan_view.h"
-#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "coordinator/client/plan_watch.h"
@@ -80,7 +80,7 @@ class LocalRun {
     }
     StopProcesses();
     if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
-      outcome = CompareModels(tools_, directory_, plan_, began_);
+      outcome = CompareModels(tools_, directory_, plan_, began_, HowToGoOn());
     }
     // Without a coordinator of its own the list may be that of another distillctl.
     if (coordinator_address_.empty()) return outcome;
@@ -106,7 +106,7 @@ class LocalRun {
   }
   Outcome Interrupted() {
     const std::string reason = tools_.shutdown->reason();
-    const ExitCode code = reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
+    const ExitCode code = ExitCodeOfInterruption(reason);
     return {code, absl::StrCat(WithSomeId("stopped by " + reason, code), "; ", HowToGoOn())};
   }
 
@@ -234,7 +234,7 @@ class LocalRun {
     while (true) {
       const std::optional<v1::PlanStatus> status = latest_.Get();
       if (status.has_value() && status->state() != v1::PlanStatus::RUNNING) {
-        return PlanEnded(*status);
+        return OutcomeOfPlan(*status, directory_.path());
       }
       if (tools_.shutdown->requested()) return Interrupted();
       const std::optional<ProcessExit> exit = supervisor_.WaitForExit(kLook);
@@ -243,22 +243,6 @@ class LocalRun {
         return *outcome;
       }
     }
-  }
-
-  Outcome PlanEnded(const v1::PlanStatus& status) {
-    const ExitCode code = ExitCodeOfPlan(status);
-    if (code == ExitCode::kDone) return {};
-    if (code == ExitCode::kPreempted) {
-      return {code, absl::StrCat(WithSomeId("the plan was stopped: " + status.message(), code),
-                                 "; ", HowToGoOn())};
-    }
-    if (code == ExitCode::kConfiguration) {
-      return {code, absl::StrCat(WithSomeId(status.message(), code),
-                                 "\nCorrect the plan and run it in a new ",
-                                 "--run-dir: ", directory_.path(), " keeps the plan it has")};
-    }
-    return {code, absl::StrCat(WithSomeId(status.message(), code), "\nOnce the cause is gone, ",
-                               HowToGoOn())};
   }
 
   // Nothing: go on. Any teacher may go as long as one is left; a run without its
@@ -288,20 +272,8 @@ class LocalRun {
       view_.Say(absl::StrCat(exit.Describe(), "; the other teacher servers go on"));
       return std::nullopt;
     }
-    return Outcome{ExitCode::kRunFailed, absl::StrCat(WhyLost(exit), "\n", HowToGoOn())};
-  }
-
-  // With the id that the process itself printed, if any.
-  std::string WhyLost(const ProcessExit& exit) const {
-    if (exit.clean()) {
-      return TextWithId(
-          absl::StrCat(exit.name, " left before the plan was done: somebody told it to stop"),
-          ErrorId::kProcessLeft);
-    }
-    const std::string path = directory_.LogPath(exit.name);
-    // One that was killed told nothing of it.
-    return LossText(exit.name, exit.Describe(), exit.Id(), /*told=*/exit.signal() == 0, path,
-                    LogTail(path, 5));
+    return Outcome{ExitCode::kRunFailed,
+                   absl::StrCat(WhyLost(exit, directory_.LogPath(exit.name)), "\n", HowToGoOn())};
   }
 
   void StopProcesses() {

@@ -77,7 +77,7 @@ absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self
 }
 
 Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
-                      const v1::PlanConfig& plan, absl::Duration began) {
+                      const v1::PlanConfig& plan, absl::Duration began, const std::string& go_on) {
   const std::string output = directory.FilePath("evaluation.json");
   ProcessSpec spec;
   spec.name = kEvaluate;
@@ -100,10 +100,9 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
   }
   const auto exit = supervisor.WaitForExit(kEvaluationTimeout);
   if (tools.shutdown->requested()) {
-    return {
-        ExitCode::kInterrupted,
-        absl::StrCat(WithSomeId("stopped before the models were compared", ExitCode::kInterrupted),
-                     "; continue with: distillctl resume ", directory.path())};
+    const ExitCode code = ExitCodeOfInterruption(tools.shutdown->reason());
+    return {code,
+            absl::StrCat(WithSomeId("stopped before the models were compared", code), "; ", go_on)};
   }
   if (!exit.has_value()) {
     return {ExitCode::kRunFailed,
@@ -116,8 +115,7 @@ Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
     const std::string end = exit->Describe();
     return {exited ? static_cast<ExitCode>(WEXITSTATUS(exit->wait_status)) : ExitCode::kRunFailed,
             absl::StrCat(told ? end : TextWithId(end, exit->Id()), ":\n", tail,
-                         "\nOnce the cause is gone, continue with: distillctl resume ",
-                         directory.path())};
+                         "\nOnce the cause is gone, ", go_on)};
   }
   return OutcomeOf(WriteReport(tools, directory, plan, began, output));
 }

@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "cli/command_line/command_line.h"
 #include "cli/command_line/model_flags.h"
+#include "cli/local_run/plan_outcome.h"
 #include "cli/run_directory/run_directory.h"
 #include "common/clock/clock.h"
 #include "common/files/file_system.h"
@@ -43,17 +43,11 @@ struct LocalRunTools {
   std::function<double()> random;
 };
 
-// How it ended: an exit code, and for a failure a message that is the last thing said.
-struct Outcome {
-  ExitCode code = ExitCode::kDone;
-  std::string message;
-};
-
 // Evaluates the exports of a finished plan, writes report.json, report.md and report.html,
-// and says the table. `began`: when the plan was submitted, by the monotonic clock. Blocks; the
-// evaluating process dies with the calling thread.
+// and says the table. `began`: when the plan was submitted, by the monotonic clock. `go_on`: what
+// does the same again, for messages. Blocks; the evaluating process dies with the calling thread.
 Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
-                      const v1::PlanConfig& plan, absl::Duration began);
+                      const v1::PlanConfig& plan, absl::Duration began, const std::string& go_on);
 
 // Says the table of the report that is there already; false where there is none.
 bool SayFormerReport(const LocalRunTools& tools, const RunDirectory& directory);

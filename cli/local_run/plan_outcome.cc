@@ -1,6 +1,8 @@
 #include "cli/local_run/plan_outcome.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cli/errors/failure_text.h"
 
 namespace distill {
 
@@ -18,6 +20,30 @@ ExitCode ExitCodeOfPlan(const v1::PlanStatus& status) {
     default:
       return ExitCode::kRunFailed;
   }
+}
+
+Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir) {
+  const ExitCode code = ExitCodeOfPlan(status);
+  if (code == ExitCode::kDone) return {};
+  const bool here = !run_dir.empty();
+  const std::string go_on =
+      here ? absl::StrCat("continue with: distillctl resume ", run_dir)
+           // Only a coordinator that distillctl starts is asked to resume.
+           : "submit the plan anew, with a --run-dir of its own: resume is for one machine";
+  if (code == ExitCode::kPreempted) {
+    return {code, absl::StrCat(WithSomeId("the plan was stopped: " + status.message(), code), "; ",
+                               go_on)};
+  }
+  const std::string why = WithSomeId(status.message(), code);
+  if (code == ExitCode::kConfiguration) {
+    return {code, absl::StrCat(why, "\nCorrect the plan and run it in a new --run-dir",
+                               here ? absl::StrCat(": ", run_dir, " keeps the plan it has") : "")};
+  }
+  return {code, absl::StrCat(why, "\nOnce the cause is gone, ", go_on)};
+}
+
+ExitCode ExitCodeOfInterruption(std::string_view reason) {
+  return reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
 }
 
 }  // namespace distill

@@ -1,15 +1,33 @@
-// What became of a plan, as an exit code. Pure.
+// What became of a plan, or of a command that was to see to one: an exit code and what people are
+// told. Pure.
 #ifndef CLI_LOCAL_RUN_PLAN_OUTCOME_H_
 #define CLI_LOCAL_RUN_PLAN_OUTCOME_H_
+
+#include <string>
+#include <string_view>
 
 #include "cli/command_line/command_line.h"
 #include "proto/coordinator.pb.h"
 
 namespace distill {
 
+// How it ended: an exit code, and for a failure a message that is the last thing said.
+struct Outcome {
+  ExitCode code = ExitCode::kDone;
+  std::string message;
+};
+
 // Of a plan that has ended: finished, stopped (and to be resumed), or failed by what its
 // code says: the configuration, the data, or the run.
 ExitCode ExitCodeOfPlan(const v1::PlanStatus& status);
+
+// The same with what to do now. `run_dir`: of a plan whose processes distillctl starts here,
+// which resume goes on with; empty: of a coordinator that was started by hand.
+Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir);
+
+// Of a command that was told to stop; `reason` as ShutdownSignal has it. Ctrl-C is a person, who
+// sees 130; any other signal is a machine's, which may start the same again.
+ExitCode ExitCodeOfInterruption(std::string_view reason);
 
 }  // namespace distill
 

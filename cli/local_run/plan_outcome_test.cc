@@ -1,6 +1,9 @@
 #include "cli/local_run/plan_outcome.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
 
 #include "absl/status/status.h"
 #include "cli/command_line/command_line.h"
@@ -9,11 +12,22 @@
 namespace distill {
 namespace {
 
-ExitCode Of(v1::PlanStatus::PlanState state, absl::StatusCode code = absl::StatusCode::kOk) {
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+v1::PlanStatus Ended(v1::PlanStatus::PlanState state, absl::StatusCode code,
+                     const std::string& message) {
   v1::PlanStatus status;
   status.set_state(state);
   status.set_code(static_cast<int32_t>(code));
-  return ExitCodeOfPlan(status);
+  status.set_message(message);
+  return status;
+}
+
+ExitCode Of(v1::PlanStatus::PlanState state, absl::StatusCode code = absl::StatusCode::kOk) {
+  return ExitCodeOfPlan(Ended(state, code, ""));
 }
 
 TEST(PlanOutcomeTest, TheExitCodeSaysWhoHasToActNow) {
@@ -23,6 +37,42 @@ TEST(PlanOutcomeTest, TheExitCodeSaysWhoHasToActNow) {
   EXPECT_EQ(Of(v1::PlanStatus::FAILED, absl::StatusCode::kInvalidArgument),
             ExitCode::kConfiguration);
   EXPECT_EQ(Of(v1::PlanStatus::FAILED, absl::StatusCode::kDataLoss), ExitCode::kData);
+}
+
+TEST(PlanOutcomeTest, AStoppedPlanIsToldApartFromAFailureAndHowItGoesOnDependsOnWhoRunsIt) {
+  const v1::PlanStatus stopped =
+      Ended(v1::PlanStatus::STOPPED, absl::StatusCode::kOk, "distillctl stop");
+  const Outcome here = OutcomeOfPlan(stopped, "runs/1");
+  EXPECT_EQ(here.code, ExitCode::kPreempted);
+  EXPECT_EQ(here.message,
+            "the plan was stopped: distillctl stop [DST-4101]; continue with: distillctl resume "
+            "runs/1");
+  const Outcome elsewhere = OutcomeOfPlan(stopped, "");
+  EXPECT_EQ(elsewhere.code, ExitCode::kPreempted);
+  EXPECT_THAT(elsewhere.message,
+              AllOf(HasSubstr("the plan was stopped: distillctl stop [DST-4101]; submit the plan "
+                              "anew"),
+                    Not(HasSubstr("distillctl resume"))));
+}
+
+TEST(PlanOutcomeTest, AFailedPlanSaysWhyAndWhatToDo) {
+  const v1::PlanStatus bad =
+      Ended(v1::PlanStatus::FAILED, absl::StatusCode::kInvalidArgument, "r: 3 classes");
+  EXPECT_THAT(OutcomeOfPlan(bad, "runs/1").message,
+              AllOf(HasSubstr("r: 3 classes [DST-1100]"), HasSubstr("Correct the plan"),
+                    EndsWith(": runs/1 keeps the plan it has")));
+  EXPECT_THAT(OutcomeOfPlan(bad, "").message, EndsWith("run it in a new --run-dir"));
+  const v1::PlanStatus broken =
+      Ended(v1::PlanStatus::FAILED, absl::StatusCode::kInternal, "r: broke");
+  EXPECT_EQ(OutcomeOfPlan(broken, "runs/1").message,
+            "r: broke [DST-4000]\nOnce the cause is gone, continue with: distillctl resume runs/1");
+  EXPECT_TRUE(OutcomeOfPlan(Ended(v1::PlanStatus::FINISHED, absl::StatusCode::kOk, ""), "")
+                  .message.empty());
+}
+
+TEST(PlanOutcomeTest, CtrlCIsAnInterruptionAndAnyOtherSignalMayGoOn) {
+  EXPECT_EQ(ExitCodeOfInterruption("SIGINT"), ExitCode::kInterrupted);
+  EXPECT_EQ(ExitCodeOfInterruption("SIGTERM"), ExitCode::kPreempted);
 }
 
 }  // namespace

@@ -192,43 +192,77 @@ class LineView final : public PlanView {
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-class JsonView final : public PlanView {
+// Shared with the timer's closure, which may come late.
+class JsonUpdates : public std::enable_shared_from_this<JsonUpdates> {
  public:
-  JsonView(LineSink print, LineSink say, Clock* clock)
-      : print_(std::move(print)), say_(std::move(say)), clock_(clock) {}
-  ~JsonView() override { Close(); }
+  JsonUpdates(LineSink print, Clock* clock, TimerQueue* timers)
+      : print_(std::move(print)), clock_(clock), timers_(timers) {}
 
-  void OnStatus(const v1::PlanStatus& status) override {
+  void Add(const v1::PlanStatus& status) ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     if (closed_) return;
     trends_.Add(status);
     unsaid_ = status;
     const absl::Duration now = clock_->MonotonicNow();
-    if (said_.has_value() && now - *said_ < kJsonInterval) return;
-    said_ = now;
-    Print();
+    if (!said_.has_value() || now - *said_ >= kJsonInterval) {
+      Print();
+    } else if (!timer_.has_value()) {
+      // Nothing more may come for long: what is held back now is then the state that is.
+      const auto id = timers_->ScheduleAt(*said_ + kJsonInterval, [weak = weak_from_this()] {
+        if (const std::shared_ptr<JsonUpdates> self = weak.lock()) self->OnTimer();
+      });
+      if (id.ok()) timer_ = *id;  // else the timers have stopped, and Close is near
+    }
   }
-  void Say(const std::string& line) override { say_(line); }
-  void OnInterrupt() override {}
-  void Close() override {
+
+  void Close() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
-    if (!std::exchange(closed_, true)) Print();
+    if (std::exchange(closed_, true)) return;
+    if (timer_.has_value()) timers_->Cancel(*timer_);
+    Print();
   }
 
  private:
+  void OnTimer() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    timer_.reset();
+    if (!closed_) Print();
+  }
+
   void Print() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (unsaid_.has_value()) print_(UpdateJson(*unsaid_, trends_));
+    if (!unsaid_.has_value()) return;
+    said_ = clock_->MonotonicNow();
+    print_(UpdateJson(*unsaid_, trends_));
     unsaid_.reset();
   }
 
   const LineSink print_;
-  const LineSink say_;
   Clock* const clock_;
+  TimerQueue* const timers_;
+  // Held while something is printed, so that lines come whole and in order.
   absl::Mutex mu_;
   RunTrends trends_ ABSL_GUARDED_BY(mu_);
   std::optional<v1::PlanStatus> unsaid_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> said_ ABSL_GUARDED_BY(mu_);
+  std::optional<TimerQueue::TimerId> timer_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+class JsonView final : public PlanView {
+ public:
+  JsonView(LineSink print, LineSink say, Clock* clock, TimerQueue* timers)
+      : say_(std::move(say)),
+        updates_(std::make_shared<JsonUpdates>(std::move(print), clock, timers)) {}
+  ~JsonView() override { Close(); }
+
+  void OnStatus(const v1::PlanStatus& status) override { updates_->Add(status); }
+  void Say(const std::string& line) override { say_(line); }
+  void OnInterrupt() override {}
+  void Close() override { updates_->Close(); }
+
+ private:
+  const LineSink say_;
+  const std::shared_ptr<JsonUpdates> updates_;
 };
 
 }  // namespace
@@ -242,8 +276,9 @@ std::unique_ptr<PlanView> MakeLineView(LineSink say, Clock* clock) {
   return std::make_unique<LineView>(std::move(say), clock);
 }
 
-std::unique_ptr<PlanView> MakeJsonView(LineSink print, LineSink say, Clock* clock) {
-  return std::make_unique<JsonView>(std::move(print), std::move(say), clock);
+std::unique_ptr<PlanView> MakeJsonView(LineSink print, LineSink say, Clock* clock,
+                                       TimerQueue* timers) {
+  return std::make_unique<JsonView>(std::move(print), std::move(say), clock, timers);
 }
 
 }  // namespace distill

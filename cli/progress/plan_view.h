@@ -48,9 +48,11 @@ using LineSink = std::function<void(const std::string&)>;
 // The lines of cli/progress/progress_log.h.
 std::unique_ptr<PlanView> MakeLineView(LineSink say, Clock* clock);
 
-// UpdateJson of cli/progress/progress.h to `print`: of each status, but at most one a second,
-// and of the last one. What people are told goes to `say`.
-std::unique_ptr<PlanView> MakeJsonView(LineSink print, LineSink say, Clock* clock);
+// UpdateJson of cli/progress/progress.h to `print`: of each status, but at most one a second: the
+// newest within a second of the one before, whether or not more comes. What people are told goes
+// to `say`. `timers`: as of MakeLiveView; printing may wait for whoever reads.
+std::unique_ptr<PlanView> MakeJsonView(LineSink print, LineSink say, Clock* clock,
+                                       TimerQueue* timers);
 
 }  // namespace distill
 

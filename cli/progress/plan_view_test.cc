@@ -167,20 +167,55 @@ TEST(LineViewTest, LinesAreSaidInOrderAndTheEndOnce) {
                                 "teacher-0 was killed", StartsWith("plan p-1: running, 0 of 1")));
 }
 
-TEST(JsonViewTest, OneUpdateASecondAndTheLastOne) {
-  FakeClock clock;
-  std::vector<std::string> printed, said;
-  auto view = MakeJsonView([&](const std::string& line) { printed.push_back(line); },
-                           [&](const std::string& line) { said.push_back(line); }, &clock);
+class JsonViewTest : public ::testing::Test {
+ protected:
+  FakeClock clock_;
+  FakeTimerQueue timers_{&clock_};
+  std::vector<std::string> printed_, said_;
+  std::unique_ptr<PlanView> view_ =
+      MakeJsonView([this](const std::string& line) { printed_.push_back(line); },
+                   [this](const std::string& line) { said_.push_back(line); }, &clock_, &timers_);
+};
+
+TEST_F(JsonViewTest, OneUpdateASecondAndTheLastOne) {
   for (int i = 0; i < 25; ++i) {
-    view->OnStatus(At(100 + i));
-    clock.Advance(absl::Milliseconds(100));
+    view_->OnStatus(At(100 + i));
+    timers_.Advance(absl::Milliseconds(100));
   }
-  view->Say("teacher-0 was killed");
-  view->Close();
-  EXPECT_THAT(printed, ElementsAre(HasSubstr("\"100\""), HasSubstr("\"110\""), HasSubstr("\"120\""),
-                                   HasSubstr("\"124\"")));
-  EXPECT_THAT(said, ElementsAre("teacher-0 was killed"));
+  view_->Say("teacher-0 was killed");
+  view_->Close();
+  EXPECT_THAT(printed_, ElementsAre(HasSubstr("\"100\""), HasSubstr("\"109\""),
+                                    HasSubstr("\"119\""), HasSubstr("\"124\"")));
+  EXPECT_THAT(said_, ElementsAre("teacher-0 was killed"));
+}
+
+TEST_F(JsonViewTest, AChangeBeforeASilenceIsPrintedAfterASecond) {
+  view_->OnStatus(At(100));
+  timers_.Advance(absl::Milliseconds(300));
+  v1::PlanStatus waits = At(101);
+  waits.mutable_runs(0)->set_state(v1::RunStatus::WAITING);
+  view_->OnStatus(waits);
+  timers_.Advance(absl::Milliseconds(699));
+  EXPECT_THAT(printed_, ElementsAre(HasSubstr("ACTIVE")));
+  timers_.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(printed_, ElementsAre(HasSubstr("ACTIVE"), HasSubstr("WAITING")));
+  timers_.Advance(absl::Seconds(10));
+  EXPECT_EQ(printed_.size(), 2u);
+  // The next second begins with what was printed last.
+  view_->OnStatus(At(102));
+  EXPECT_EQ(printed_.size(), 3u);
+}
+
+TEST_F(JsonViewTest, AfterTheEndNothingIsPrintedAlsoByATimerThatComesLate) {
+  view_->OnStatus(At(100));
+  view_->OnStatus(At(101));
+  view_->Close();
+  EXPECT_EQ(printed_.size(), 2u);
+  EXPECT_EQ(timers_.pending(), 0u);
+  view_->OnStatus(At(102));
+  view_.reset();
+  timers_.Advance(absl::Seconds(5));
+  EXPECT_EQ(printed_.size(), 2u);
 }
 
 }  // namespace

@@ -16,11 +16,39 @@
 namespace distill {
 namespace {
 
+using nlohmann::ordered_json;
 using v1::RunStatus;
 
 bool HasFailed(const v1::MemberStatus& member) {
   return member.state() != v1::MemberStatus::GONE &&
          member.teacher_state().state() == v1::TeacherState::FAILED;
+}
+
+ordered_json Update(const v1::PlanStatus& status, const RunTrends& trends) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(status, &text, options).ok()) text = "{}";
+  ordered_json estimates = ordered_json::object();
+  for (const RunStatus& run : status.runs()) {
+    const RunTrend* trend = trends.Find(run.run_id());
+    if (run.state() != RunStatus::ACTIVE || trend == nullptr) continue;
+    ordered_json& estimate = estimates[run.run_id()];
+    estimate["steps_per_second"] = trend->steps_per_second();
+    estimate["loss_terms"] = trend->loss_terms();
+    if (const auto left = trend->time_left(); left.has_value()) {
+      estimate["seconds_left_low"] = absl::ToDoubleSeconds(left->low);
+      estimate["seconds_left_high"] = absl::ToDoubleSeconds(left->high);
+    }
+  }
+  return ordered_json{{"version", 1},
+                      {"status", ordered_json::parse(text, nullptr, /*allow_exceptions=*/false)},
+                      {"estimates", estimates}};
+}
+
+std::string Line(const ordered_json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/true, ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -47,13 +75,17 @@ std::string ProgressLine(const v1::RunStatus& run, const RunTrend* trend) {
   if (const std::optional<TimeLeft> left = trend->time_left(); left.has_value()) {
     absl::StrAppend(&line, "  ETA ", TimeLeftText(*left));
   }
+  // A run that stands still says whom it waits for.
+  if (progress.steps_per_second() == 0 && !progress.note().empty()) {
+    absl::StrAppend(&line, "  ", Printable(progress.note()));
+  }
   return line;
 }
 
 std::string StatusText(const v1::PlanStatus& status) {
-  std::string text = absl::StrCat("plan ", status.plan_id(), ": ",
+  std::string text = absl::StrCat("plan ", Printable(status.plan_id()), ": ",
                                   v1::PlanStatus::PlanState_Name(status.state()), "\n");
-  if (!status.message().empty()) absl::StrAppend(&text, "  ", status.message(), "\n");
+  if (!status.message().empty()) absl::StrAppend(&text, "  ", Printable(status.message()), "\n");
   for (const v1::RunStatus& run : status.runs()) {
     absl::StrAppend(&text, "  ", ProgressLine(run), "\n");
     if (run.has_last_checkpoint() && run.state() != RunStatus::DONE) {
@@ -61,13 +93,17 @@ std::string StatusText(const v1::PlanStatus& status) {
     }
   }
   for (const v1::MemberStatus& member : status.members()) {
-    absl::StrAppend(&text, "  ", member.worker(), "  ",
+    absl::StrAppend(&text, "  ", Printable(member.worker()), "  ",
                     v1::MemberStatus::MemberState_Name(member.state()), "  pid ",
                     member.process_id());
     if (member.role() == v1::TEACHER_SERVER) {
       absl::StrAppend(&text, "  ", v1::TeacherState::State_Name(member.teacher_state().state()),
-                      " ", member.teacher_state().model());
-      if (HasFailed(member)) absl::StrAppend(&text, ": ", member.teacher_state().message());
+                      " ", Printable(member.teacher_state().model()));
+      if (HasFailed(member)) {
+        absl::StrAppend(&text, ": ", Printable(member.teacher_state().message()));
+      }
+    } else if (!member.progress().note().empty()) {
+      absl::StrAppend(&text, "  ", Printable(member.progress().note()));
     }
     absl::StrAppend(&text, "\n");
   }
@@ -82,41 +118,34 @@ std::string StatusJson(const v1::PlanStatus& status) {
   std::string json;
   if (!google::protobuf::util::MessageToJsonString(status, &json, options).ok()) return "{}\n";
   // Before the fields, so that a script sees when their meaning changes.
-  nlohmann::ordered_json versioned = {{"version", 1}};
-  versioned.update(nlohmann::ordered_json::parse(json));
+  ordered_json versioned = {{"version", 1}};
+  versioned.update(ordered_json::parse(json));
   return versioned.dump(1) + "\n";
 }
 
 std::string DoneJson(const std::string& plan, const std::string& report) {
-  return nlohmann::ordered_json{
-             {"version", 1}, {"name", plan}, {"state", "FINISHED"}, {"report", report}}
+  return ordered_json{{"version", 1}, {"name", plan}, {"state", "FINISHED"}, {"report", report}}
              .dump(1) +
          "\n";
 }
 
-std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  if (!google::protobuf::util::MessageToJsonString(status, &text, options).ok()) text = "{}";
-  nlohmann::ordered_json estimates = nlohmann::ordered_json::object();
-  for (const RunStatus& run : status.runs()) {
-    const RunTrend* trend = trends.Find(run.run_id());
-    if (run.state() != RunStatus::ACTIVE || trend == nullptr) continue;
-    nlohmann::ordered_json& estimate = estimates[run.run_id()];
-    estimate["steps_per_second"] = trend->steps_per_second();
-    estimate["loss_terms"] = trend->loss_terms();
-    if (const auto left = trend->time_left(); left.has_value()) {
-      estimate["seconds_left_low"] = absl::ToDoubleSeconds(left->low);
-      estimate["seconds_left_high"] = absl::ToDoubleSeconds(left->high);
-    }
+std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report) {
+  v1::PlanStatus status;
+  status.set_state(v1::PlanStatus::FINISHED);
+  for (const v1::RunConfig& run : plan.runs()) {
+    RunStatus* done = status.add_runs();
+    done->set_run_id(run.name());
+    done->set_state(RunStatus::DONE);
+    done->set_steps(run.training().steps());
+    done->mutable_progress()->set_step(run.training().steps());
   }
-  using nlohmann::ordered_json;
-  return ordered_json{{"version", 1},
-                      {"status", ordered_json::parse(text, nullptr, /*allow_exceptions=*/false)},
-                      {"estimates", estimates}}
-      .dump(-1, ' ', /*ensure_ascii=*/true, ordered_json::error_handler_t::replace);
+  ordered_json update = Update(status, {});
+  update["report"] = report;
+  return Line(update);
+}
+
+std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends) {
+  return Line(Update(status, trends));
 }
 
 }  // namespace distill

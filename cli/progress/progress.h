@@ -6,6 +6,7 @@
 
 #include "cli/progress/run_trends.h"
 #include "proto/coordinator.pb.h"
+#include "proto/run_config.pb.h"
 
 namespace distill {
 
@@ -23,6 +24,9 @@ std::string DoneJson(const std::string& plan, const std::string& report);
 // One line without a newline: {"version":1,"status":...,"estimates":{RUN:{"steps_per_second",
 // "loss_terms","seconds_left_low","seconds_left_high"}}}, of runs that train.
 std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends);
+// The same of a plan that is done, whose coordinator is gone and with it the plan's id: every run
+// DONE, and "report" beside the rest.
+std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report);
 
 }  // namespace distill
 

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace distill {
 namespace {
@@ -99,6 +101,71 @@ TEST(ProgressTest, AnUpdateIsOneLineOfJsonWithTheStatusAndTheEstimates) {
   EXPECT_EQ(update["status"]["plan_id"], "p\n1");
   EXPECT_EQ(update["estimates"]["r"]["steps_per_second"], 10.0);
   EXPECT_EQ(update["estimates"]["r"]["seconds_left_low"], 5.0);
+}
+
+TEST(ProgressTest, AnUpdateOfAPlanThatIsDoneIsOneLineOfTheSameShape) {
+  v1::PlanConfig plan;
+  plan.add_runs()->set_name("r");
+  plan.mutable_runs(0)->mutable_training()->set_steps(7);
+  const std::string line = DoneUpdateJson(plan, "d/report.json");
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const nlohmann::json done = nlohmann::json::parse(line);
+  v1::PlanStatus running;
+  running.add_runs()->set_run_id("r");
+  const nlohmann::json update = nlohmann::json::parse(UpdateJson(running, {}));
+  for (const auto& [field, value] : update.items()) {
+    EXPECT_EQ(done[field].type(), value.type()) << field;
+  }
+  for (const auto& [field, value] : update["status"].items()) {
+    EXPECT_EQ(done["status"][field].type(), value.type()) << field;
+  }
+  EXPECT_EQ(done["version"], update["version"]);
+  EXPECT_EQ(done["status"]["state"], "FINISHED");
+  EXPECT_EQ(done["status"]["runs"][0]["run_id"], "r");
+  EXPECT_EQ(done["status"]["runs"][0]["state"], "DONE");
+  EXPECT_EQ(done["report"], "d/report.json");
+}
+
+TEST(ProgressTest, WhoStandsStillSaysWhomItWaitsFor) {
+  v1::RunStatus run;
+  run.set_state(v1::RunStatus::ACTIVE);
+  run.mutable_progress()->set_step(3);
+  run.mutable_progress()->set_note("waits 42s for labels of teacher role t");
+  EXPECT_THAT(ProgressLine(run), HasSubstr("waits 42s for labels of teacher role t"));
+  run.mutable_progress()->set_steps_per_second(5);
+  EXPECT_THAT(ProgressLine(run), Not(HasSubstr("waits 42s")));
+  v1::PlanStatus status;
+  v1::MemberStatus* student = status.add_members();
+  student->set_worker("student-1");
+  student->set_role(v1::STUDENT_WORKER);
+  *student->mutable_progress() = run.progress();
+  EXPECT_THAT(StatusText(status), HasSubstr("pid 0  waits 42s for labels of teacher role t\n"));
+}
+
+TEST(ProgressTest, WhatOtherProcessesSayCannotCommandTheTerminal) {
+  const std::string evil =
+      "\x1b]0;owned\x07\x9b"
+      "2J\r";
+  v1::PlanStatus status;
+  status.set_plan_id(evil);
+  status.set_message(evil + "\nplan forged: FINISHED");
+  v1::RunStatus* run = status.add_runs();
+  run->set_run_id(evil);
+  run->set_message(evil);
+  v1::MemberStatus* member = status.add_members();
+  member->set_worker(evil);
+  member->set_role(v1::TEACHER_SERVER);
+  member->mutable_teacher_state()->set_state(v1::TeacherState::FAILED);
+  member->mutable_teacher_state()->set_model(evil);
+  member->mutable_teacher_state()->set_message(evil);
+  v1::MemberStatus* student = status.add_members();
+  student->set_role(v1::STUDENT_WORKER);
+  student->mutable_progress()->set_note(evil);
+  const std::string text = StatusText(status);
+  for (const char c : text) {
+    EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << "byte " << static_cast<int>(c);
+  }
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5) << text;
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
 }
 
-absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
+absl::Status RunDirectory::CheckAdoptable(const v1::PlanConfig& plan) const {
   const auto former = ReadPlan();
   if (former.ok() && RenderYaml(*former) != RenderYaml(plan)) {
     return WithErrorId(
@@ -73,6 +73,11 @@ absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
         ErrorId::kAnotherPlanHere);
   }
   if (!former.ok() && !absl::IsNotFound(former.status())) return former.status();
+  return absl::OkStatus();
+}
+
+absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
+  RETURN_IF_ERROR(CheckAdoptable(plan));
   RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
 }

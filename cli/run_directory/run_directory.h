@@ -47,6 +47,8 @@ class RunDirectory {
   // Makes the folder and writes the plan. ALREADY_EXISTS: it is there and not empty; the
   // message says what to do.
   absl::Status Create(const v1::PlanConfig& plan);
+  // Whether Adopt would take the plan; errors as there.
+  absl::Status CheckAdoptable(const v1::PlanConfig& plan) const;
   // Writes the plan into a folder that a coordinator uses already. ALREADY_EXISTS: there
   // is another plan in it.
   absl::Status Adopt(const v1::PlanConfig& plan);

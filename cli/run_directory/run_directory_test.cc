@@ -42,6 +42,7 @@ TEST(RunDirectoryTest, AFolderInUseIsAdoptedByOnePlanOnly) {
   EXPECT_TRUE(directory.Adopt(plan).ok());
   plan.set_seed(8);
   EXPECT_EQ(directory.Adopt(plan).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(directory.CheckAdoptable(plan).code(), absl::StatusCode::kAlreadyExists);
 }
 
 TEST(RunDirectoryTest, AFolderWithoutAPlanSaysSo) {

@@ -34,7 +34,8 @@ constexpr ErrorEntry kCatalogue[] = {
      "Take the nearest one that the message offers; distillctl explain lists all errors, config "
      "explain all fields, metrics list all metrics."},
     {ErrorId::kNotConfirmed, "The command ends work and was not confirmed.",
-     "On a terminal distillctl asks before it ends work, and the name typed was not the plan's.",
+     "On a terminal distillctl asks before it ends work, and the name typed was not the plan's. "
+     "Without a terminal it asks nobody, and --yes was not given.",
      "Type the plan's name, or give --yes."},
     {ErrorId::kAnyConfiguration, "The plan cannot be carried out as it is written.",
      "A value that its field does not take, or one that does not fit the data.",

@@ -110,6 +110,15 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
       absl::MutexLock lock(&mu_);
       return stream_ == nullptr;
     }
+    // Behind what was offered before, which may be the plan's end.
+    void End(const absl::Status& status) override {
+      absl::MutexLock lock(&mu_);
+      if (writing_) {
+        goodbye_ = ToGrpcStatus(status);
+      } else if (stream_ != nullptr) {
+        std::exchange(stream_, nullptr)->Finish(ToGrpcStatus(status));
+      }
+    }
 
    private:
     friend class WatchStream;
@@ -121,11 +130,13 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
         stream_->StartWrite(&out_);
       } else if (out_.state() != v1::PlanStatus::RUNNING && writing_) {
         std::exchange(stream_, nullptr)->Finish(grpc::Status::OK);
+      } else if (goodbye_.has_value()) {
+        std::exchange(stream_, nullptr)->Finish(*goodbye_);
       } else {
         writing_ = false;
       }
     }
-    void End(const grpc::Status& status) {
+    void Drop(const grpc::Status& status) {
       absl::MutexLock lock(&mu_);
       if (stream_ != nullptr) std::exchange(stream_, nullptr)->Finish(status);
     }
@@ -135,6 +146,8 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
     bool writing_ ABSL_GUARDED_BY(mu_) = false;
     std::optional<v1::PlanStatus> newest_ ABSL_GUARDED_BY(mu_);
     v1::PlanStatus out_ ABSL_GUARDED_BY(mu_);
+    // To be said once nothing is being written.
+    std::optional<grpc::Status> goodbye_ ABSL_GUARDED_BY(mu_);
   };
 
   WatchStream() : handle_(std::make_shared<Handle>()) {
@@ -142,18 +155,18 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::PlanStatus> {
     handle_->stream_ = this;
   }
   std::shared_ptr<Handle> handle() const { return handle_; }
-  void End(const absl::Status& status) { handle_->End(ToGrpcStatus(status)); }
+  void End(const absl::Status& status) { handle_->Drop(ToGrpcStatus(status)); }
 
  private:
   void OnWriteDone(bool ok) override {
     if (!ok) {
-      handle_->End(grpc::Status::CANCELLED);
+      handle_->Drop(grpc::Status::CANCELLED);
       return;
     }
     absl::MutexLock lock(&handle_->mu_);
     if (handle_->stream_ != nullptr) handle_->WriteNext();
   }
-  void OnCancel() override { handle_->End(grpc::Status::CANCELLED); }
+  void OnCancel() override { handle_->Drop(grpc::Status::CANCELLED); }
   void OnDone() override { delete this; }
 
   const std::shared_ptr<Handle> handle_;

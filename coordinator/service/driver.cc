@@ -67,6 +67,8 @@ void Driver::EndAll(const absl::Status& reason) {
   Post([this, reason](Coordinator&, absl::Time) {
     for (const auto& [session, sink] : sinks_) sink->End(reason);
     sinks_.clear();
+    for (const auto& watcher : watchers_) watcher->End(reason);
+    watchers_.clear();
   }).IgnoreError();
 }
 

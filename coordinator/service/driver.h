@@ -41,6 +41,8 @@ class PlanWatcher {
   virtual bool Offer(const v1::PlanStatus& status) = 0;
   // Nobody listens any more.
   virtual bool Gone() = 0;
+  // Nothing more will be offered: this coordinator stops.
+  virtual void End(const absl::Status&) {}
 };
 
 // Thread-safe: everything runs on `executor`, which must be serial. All pointers
@@ -65,7 +67,7 @@ class Driver {
   absl::Status Report(uint64_t session, v1::AttendReport report);
   void Lost(uint64_t session);
 
-  // Ends every Attend stream with `reason`: this coordinator stops.
+  // Ends every Attend stream and every watch with `reason`: this coordinator stops.
   void EndAll(const absl::Status& reason);
 
   absl::Status Watch(std::shared_ptr<PlanWatcher> watcher);

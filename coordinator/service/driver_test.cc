@@ -27,8 +27,10 @@ class FakeWatcher : public PlanWatcher {
     return true;
   }
   bool Gone() override { return gone; }
+  void End(const absl::Status& status) override { end = status; }
   std::vector<v1::PlanStatus> offered;
   bool gone = false;
+  std::optional<absl::Status> end;
 };
 
 class DriverTest : public ::testing::Test {
@@ -155,6 +157,22 @@ TEST_F(DriverTest, AWatcherThatWentIsForgottenWhenTheNextOneComes) {
   executor_.RunAll();
   EXPECT_EQ(gone.use_count(), 1);
   EXPECT_EQ(stays.use_count(), 2);
+}
+
+TEST_F(DriverTest, ACoordinatorThatStopsSaysSoToMembersAndWatchersOnce) {
+  auto sink = Hello(1, "student-0", 1);
+  auto watcher = std::make_shared<FakeWatcher>();
+  ASSERT_TRUE(driver_->Watch(watcher).ok());
+  executor_.RunAll();
+  driver_->EndAll(absl::UnavailableError("the coordinator stops"));
+  executor_.RunAll();
+  ASSERT_TRUE(sink->end.has_value());
+  ASSERT_TRUE(watcher->end.has_value());
+  EXPECT_EQ(watcher->end->message(), "the coordinator stops");
+  watcher->end.reset();
+  driver_->EndAll(absl::UnavailableError("again"));
+  executor_.RunAll();
+  EXPECT_FALSE(watcher->end.has_value());
 }
 
 }  // namespace

@@ -385,7 +385,7 @@ class Machines(BadInput):
         before = asked()
         tiny_plan.wait_until(lambda: asked() > before, "a further step")
         self.assertEqual(tiny_plan.entries(self.run_dir, "teacher_server")[0], entry)
-        self.assertEqual(self.ctl("stop", self.run_dir).code, DONE)
+        self.assertEqual(self.ctl("stop", self.run_dir, "--yes").code, DONE)
         self.assert_ends(tiny_plan.finish(process, self.folder), STOPPED)
 
 

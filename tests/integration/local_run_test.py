@@ -128,7 +128,7 @@ class LocalRunTest(LocalPlanTest):
     def test_a_stopped_plan_goes_on_even_when_it_was_told_twice_to_stop(self):
         plan = self.plan("stopped").run()
         plan.wait_for_step(60)
-        code, _, err = command("stop", plan.path)
+        code, _, err = command("stop", plan.path, "--yes")
         self.assertEqual(code, DONE, err)
         self.assertIn("distillctl resume " + plan.path, err)
         self.assert_ends_with(plan, PREEMPTED)

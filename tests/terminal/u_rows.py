@@ -93,7 +93,9 @@ class Scene:
 
 
 def tree(folder):
-    return sorted((at, tuple(names), tuple(files)) for at, names, files in os.walk(folder))
+    """Every path below, and when its content changed."""
+    return sorted((path, os.lstat(path).st_mtime_ns) for at, names, files in os.walk(folder)
+                  for path in [os.path.join(at, name) for name in names + files])
 
 
 def command_line(pid):
@@ -172,7 +174,8 @@ def u03(scene):
                           (["run", "x", "--rundir=y"], "--run-dir"),
                           (["explain", "DST-1110x"], "DST-1110")):
         result = scene.ctl(*args)
-        check(result.code == 2 and nearest in result.err, "%s: %r" % (args, result))
+        said = result.err.replace(args[-1], "")  # an id that is repeated is not offered
+        check(result.code == 2 and nearest in said, "%s: %r" % (args, result))
     return "nearest command, flag or id offered, exit 2"
 
 
@@ -200,7 +203,7 @@ def u05(scene):
              ["1 x", "coordinator", "student_worker", "teacher_server", new]),
             (["run", scene.plan, "--run-dir", new, "--coordinator", "127.0.0.1:1"],
              ["contact", "127.0.0.1:1", new]),
-            (["resume", scene.done], ["student_worker", "last committed checkpoint", scene.done]),
+            (["resume", scene.done], ["coordinator", "report.md", scene.done]),
             (["stop", scene.done], ["nothing to stop"]),
             (["label", scene.plan, "--run", "distilled", "--run-dir", scene.done, "--out",
               scene.path("set")], ["rows of 4 classes", scene.path("set")])):
@@ -259,8 +262,10 @@ def u09(scene):
         check(code == 0 and PROMPT not in screen, screen)
     with scene.running() as (run_dir, process):
         result = scene.ctl("stop", run_dir, seconds=20)  # its stdin is /dev/null
-        check(result.code == 0 and "Type its name" not in result.err, repr(result))
-    return "stop asks for the plan's name on a terminal only; --yes asks nobody"
+        check(result.code == 2 and "--yes" in result.err and "DST-1006" in result.err, repr(result))
+        check(process.poll() is None, "stopped without leave")
+        check(scene.ctl("stop", run_dir, "--yes", seconds=20).code == 0, "stop --yes")
+    return "stop wants the plan's name typed on a terminal, or --yes; without both it is refused"
 
 
 def u10(scene):

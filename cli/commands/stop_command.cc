@@ -1,0 +1,101 @@
+#include "cli/commands/stop_command.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cli/commands/console.h"
+#include "cli/commands/coordinator_access.h"
+#include "cli/commands/dry_run.h"
+#include "cli/local_run/plan_outcome.h"
+#include "cli/run_directory/run_directory.h"
+#include "common/status/error_id.h"
+
+namespace distill {
+namespace {
+
+constexpr char kDistillctl[] = "distillctl";
+
+// Whether a process of that number is a distillctl: numbers are used again.
+bool IsDistillctl(int64_t pid) {
+  if (pid <= 1) return false;
+  char path[PATH_MAX] = {};
+  const ssize_t length =
+      readlink(absl::StrCat("/proc/", pid, "/exe").c_str(), path, sizeof(path) - 1);
+  return length > 0 && absl::EndsWith(std::string(path, length), absl::StrCat("/", kDistillctl));
+}
+
+// What to exit with, which it has said; nothing: the user means it.
+std::optional<ExitCode> NotConfirmed(const CommandTools& tools, const std::string& name) {
+  const auto refuse = [](const std::string& why) {
+    return Fail(WithErrorId(absl::CancelledError(why), ErrorId::kNotConfirmed), ExitCode::kUsage);
+  };
+  if (!tools.ask) {
+    return refuse(absl::StrCat("stop ends the work of plan ", name,
+                               ", and there is no terminal to ask on: it goes on; to end it pass "
+                               "--yes"));
+  }
+  const std::optional<std::string> typed =
+      tools.ask(absl::StrCat("This ends the work of plan ", name, ". Type its name to stop it: "));
+  if (tools.shutdown->requested()) {
+    Say(absl::StrCat("distillctl: stopped by ", tools.shutdown->reason(), ": plan ", name,
+                     " goes on"));
+    return ExitCodeOfInterruption(tools.shutdown->reason());
+  }
+  if (typed != name) return refuse("that is not the plan's name: it goes on");
+  return std::nullopt;
+}
+
+// Whether the distillctl that runs the plan here was told to stop it, which it says.
+bool ToldOwner(const std::vector<ProcessEntry>& processes, const std::string& run_dir) {
+  for (const ProcessEntry& process : processes) {
+    if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
+    if (kill(static_cast<pid_t>(process.pid), SIGTERM) != 0) continue;
+    Say(absl::StrCat("told distillctl (pid ", process.pid,
+                     ") to stop; continue with: ", "distillctl resume ", run_dir));
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+ExitCode StopPlan(const CommandTools& tools, const StopCommand& command) {
+  const RunDirectory directory(tools.files, command.run_dir);
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  if (command.dry_run) {
+    const auto listed = directory.ReadProcesses();
+    if (!listed.ok()) return Fail(listed.status());
+    Print(DryStop(*plan, *listed, command.coordinator, command.run_dir));
+    return ExitCode::kDone;
+  }
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  const auto client = Connect(tools, *address);
+  if (!client.ok()) return Fail(client.status());
+  // Only who answers for this directory is told to stop: pids and ports are used again.
+  const auto status = (*client)->GetPlan();
+  if (!status.ok()) return Fail(status.status());
+  const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
+  if (!same.ok()) return Fail(same);
+  const auto processes = directory.ReadProcesses();
+  if (!processes.ok()) return Fail(processes.status());
+  if (!command.yes) {
+    if (const auto code = NotConfirmed(tools, plan->name()); code.has_value()) return *code;
+  }
+  if (command.coordinator.empty() && ToldOwner(*processes, command.run_dir)) {
+    return ExitCode::kDone;
+  }
+  const absl::Status stopped = (*client)->StopPlan(
+      absl::StrCat("stop-", absl::FormatTime(tools.clock->WallNow())), "distillctl stop");
+  return stopped.ok() ? ExitCode::kDone : Fail(stopped);
+}
+
+}  // namespace distill

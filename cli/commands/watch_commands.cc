@@ -1,0 +1,156 @@
+#include "cli/commands/watch_commands.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands/console.h"
+#include "cli/commands/coordinator_access.h"
+#include "cli/commands/following.h"
+#include "cli/commands/plan_display.h"
+#include "cli/progress/live_table.h"
+#include "cli/progress/progress.h"
+#include "cli/progress/run_trends.h"
+#include "cli/report/live_verdict.h"
+#include "cli/run_directory/run_directory.h"
+#include "cli/terminal/color.h"
+
+namespace distill {
+namespace {
+
+// A table that goes into a pipe or a file.
+constexpr int kPipedColumns = 120;
+constexpr int kPipedRows = 10000;
+
+// How the end of a plan is printed.
+enum class DoneAs { kText, kStatus, kUpdate };
+
+ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, DoneAs how) {
+  const RunDirectory directory(tools.files, run_dir);
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  const std::string report = directory.FilePath(how == DoneAs::kText ? "report.md" : "report.json");
+  switch (how) {
+    case DoneAs::kText:
+      PrintLine(absl::StrCat("plan ", plan->name(), " is done; see ", report));
+      break;
+    case DoneAs::kStatus:
+      Print(DoneJson(plan->name(), report));
+      break;
+    case DoneAs::kUpdate:
+      PrintLine(DoneUpdateJson(*plan, report));
+      break;
+  }
+  return ExitCode::kDone;
+}
+
+// Of watch and top: without a coordinator that was named.
+bool IsDoneHere(const CommandTools& tools, const std::string& run_dir,
+                const std::string& coordinator) {
+  return !run_dir.empty() && coordinator.empty() && IsDone(tools, run_dir);
+}
+
+Followed WhoIsFollowed(const std::string& address, const std::string& run_dir,
+                       const std::string& coordinator) {
+  return {address, coordinator.empty() ? run_dir : ""};
+}
+
+// Empty where the plan's files are not here.
+std::function<std::string(const v1::PlanStatus&)> VerdictOf(const CommandTools& tools,
+                                                            const std::string& run_dir) {
+  if (run_dir.empty()) return nullptr;
+  const auto plan = RunDirectory(tools.files, run_dir).ReadPlan();
+  if (!plan.ok()) return nullptr;
+  auto verdict = std::make_shared<LiveVerdict>(tools.files, tools.clock, run_dir, *plan);
+  return [verdict](const v1::PlanStatus& status) { return verdict->Of(status); };
+}
+
+// One table, for a pipe or a file.
+ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
+                    const std::string& address) {
+  const auto client = Connect(tools, address);
+  if (!client.ok()) return Fail(client.status());
+  const auto status = (*client)->GetPlan();
+  if (!status.ok()) return Fail(status.status());
+  RunTrends trends;
+  trends.Add(*status);
+  LiveTableOptions options;
+  options.width = kPipedColumns;
+  options.height = kPipedRows;
+  options.fleet_first = true;
+  options.color = UsesColor(command.color, false, tools.environment);
+  for (const std::string& line : LiveTable(*status, trends, options)) PrintLine(line);
+  const auto verdict = VerdictOf(tools, command.run_dir);
+  if (const std::string sentence = verdict ? verdict(*status) : ""; !sentence.empty()) {
+    PrintLine(sentence);
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+bool IsDone(const CommandTools& tools, const std::string& run_dir) {
+  const RunDirectory directory(tools.files, run_dir);
+  const auto done = tools.files->Exists(directory.FilePath("report.md"));
+  const auto processes = directory.ReadProcesses();
+  return done.ok() && *done && processes.ok() && processes->empty();
+}
+
+ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
+  const RunDirectory directory(tools.files, command.run_dir);
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
+    return SayDone(tools, command.run_dir, command.json ? DoneAs::kStatus : DoneAs::kText);
+  }
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  const auto client = Connect(tools, *address);
+  if (!client.ok()) return Fail(client.status());
+  const auto status = (*client)->GetPlan();
+  if (!status.ok()) return Fail(status.status());
+  const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
+  if (!same.ok()) return Fail(same);
+  Print(command.json ? StatusJson(*status) : StatusText(*status));
+  return ExitCode::kDone;
+}
+
+ExitCode WatchPlan(const CommandTools& tools, const WatchCommand& command) {
+  if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
+    return SayDone(tools, command.run_dir, command.json ? DoneAs::kUpdate : DoneAs::kText);
+  }
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  const Followed followed = WhoIsFollowed(*address, command.run_dir, command.coordinator);
+  if (command.json) {
+    PlanDisplay display(tools.clock, PrintLine, Say);
+    return FollowToItsEnd(tools, followed, display.view());
+  }
+  LiveViewOptions options;
+  options.color = UsesColor(command.color, tools.standard_output->IsLive(), tools.environment);
+  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
+  return FollowToItsEnd(tools, followed, display.view());
+}
+
+ExitCode ShowTop(const CommandTools& tools, const TopCommand& command) {
+  if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
+    return SayDone(tools, command.run_dir, command.json ? DoneAs::kUpdate : DoneAs::kText);
+  }
+  const auto address = AddressOf(tools, command.run_dir, command.coordinator);
+  if (!address.ok()) return Fail(address.status());
+  const Followed followed = WhoIsFollowed(*address, command.run_dir, command.coordinator);
+  if (command.json) {
+    PlanDisplay display(tools.clock, PrintLine, Say);
+    return FollowToItsEnd(tools, followed, display.view());
+  }
+  if (!tools.standard_output->IsLive()) return PrintFleet(tools, command, *address);
+  LiveViewOptions options;
+  options.color = UsesColor(command.color, true, tools.environment);
+  options.fleet_first = true;
+  options.sentence = VerdictOf(tools, command.run_dir);
+  PlanDisplay display(tools.standard_output, tools.clock, options, PrintLine);
+  return FollowToItsEnd(tools, followed, display.view());
+}
+
+}  // namespace distill
