@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(ProgressTest, ALineSaysStepRateTermsWaitingAndTimeLeft) {
   v1::RunStatus run;

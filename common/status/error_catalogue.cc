@@ -218,11 +218,13 @@ constexpr ErrorEntry kCatalogue[] = {
      "Look into the log that it names, DIR/logs; then distillctl resume DIR."},
     {ErrorId::kLossNotFinite, "A loss is no longer a finite number: training has diverged.",
      "A learning rate that is too high, or data of another scale.",
-     "Lower schedules.learning_rate or set training.gradient_clip_norm, in a new run directory. What "
+     "Lower schedules.learning_rate or set training.gradient_clip_norm, in a new run directory. "
+     "What "
      "the step computed on is kept beside its logs, in DIR/<run>/diverged.rank<r>.safetensors."},
     {ErrorId::kGradientNotFinite, "A gradient is no longer finite: training has diverged.",
      "A learning rate that is too high, or data of another scale.",
-     "Lower schedules.learning_rate or training.gradient_clip_norm, in a new run directory. What the "
+     "Lower schedules.learning_rate or training.gradient_clip_norm, in a new run directory. What "
+     "the "
      "step computed on is kept beside its logs, in DIR/<run>/diverged.rank<r>.safetensors."},
     {ErrorId::kRanksDiffer, "The models of the ranks of one run have come to differ.",
      "Hosts with other processors or other builds.",

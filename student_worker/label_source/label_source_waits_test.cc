@@ -23,9 +23,7 @@ class LabelSourceWaitsTest : public ::testing::Test {
     options.end_step = 10;
     return options;
   }
-  void Start() {
-    source_.SetEndpoints({{"t0", 1, "a:1"}, {"t1", 1, "b:1"}}, absl::ZeroDuration());
-  }
+  void Start() { source_.SetEndpoints({{"t0", 1, "a:1"}, {"t1", 1, "b:1"}}, absl::ZeroDuration()); }
 
   LabelSource source_;
 };

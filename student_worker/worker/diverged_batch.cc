@@ -71,8 +71,8 @@ bool IsDivergence(const absl::Status& status) {
 absl::Status WriteDivergedBatch(FileSystem& files, const std::string& path, const v1::World& world,
                                 const v1::RunConfig& run, const DataSet& data,
                                 const DivergedStep& diverged) {
-  ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run, data.labels(v1::TRAIN),
-                                                             data.classes(), world.seed()));
+  ASSIGN_OR_RETURN(const RunExamples examples,
+                   ExamplesOfRun(run, data.labels(v1::TRAIN), data.classes(), world.seed()));
   std::vector<uint64_t> ids;
   std::vector<uint64_t> seeds;
   std::vector<int64_t> hard_labels;

@@ -33,8 +33,9 @@ std::shared_ptr<const DataSet> Data() {
   config.set_scale(1);
   config.set_deviation(1);
   return DataSet::FromArrays(
-             config, MakeTensorView(ElementType::kUInt8, {4, 1, 2},
-                                    std::vector<uint8_t>{0, 1, 10, 11, 20, 21, 30, 31}),
+             config,
+             MakeTensorView(ElementType::kUInt8, {4, 1, 2},
+                            std::vector<uint8_t>{0, 1, 10, 11, 20, 21, 30, 31}),
              MakeTensorView(ElementType::kInt64, {4}, std::vector<int64_t>{0, 1, 2, 3}),
              DataSet::Files::kTraining)
       .value();

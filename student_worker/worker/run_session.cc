@@ -179,8 +179,9 @@ class Session {
     while (!source.Await(tools_.report_every)) {
       const absl::Duration now = tools_.clock->MonotonicNow();
       if (now - since >= kLongWait) {
-        waits_ = absl::StrCat("waits ", absl::FormatDuration(absl::Trunc(now - since, absl::Seconds(1))),
-                              " for labels of teacher role ", role, ": ", source.WaitsFor());
+        waits_ =
+            absl::StrCat("waits ", absl::FormatDuration(absl::Trunc(now - since, absl::Seconds(1))),
+                         " for labels of teacher role ", role, ": ", source.WaitsFor());
       }
       const absl::Duration more = now - std::max(since, reported_at_);
       waited_ += more;
@@ -197,12 +198,12 @@ class Session {
     const std::string path = JoinPath(JoinPath(tools_.run_dir, world_.run_id()),
                                       absl::StrCat("diverged.rank", rank_, ".safetensors"));
     auto slice = trainer_->Slice(step);
-    const absl::Status kept =
-        slice.ok() ? WriteDivergedBatch(*tools_.files, path, world_, run_, *data_,
-                                        {step, *std::move(slice), values, labels})
-                   : slice.status();
-    const std::string where = kept.ok() ? absl::StrCat("in ", path)
-                                        : absl::StrCat("lost: ", std::string(kept.message()));
+    const absl::Status kept = slice.ok()
+                                  ? WriteDivergedBatch(*tools_.files, path, world_, run_, *data_,
+                                                       {step, *std::move(slice), values, labels})
+                                  : slice.status();
+    const std::string where =
+        kept.ok() ? absl::StrCat("in ", path) : absl::StrCat("lost: ", std::string(kept.message()));
     return Reworded(diverged, diverged.code(),
                     absl::StrCat(std::string(diverged.message()), "; what rank ", rank_,
                                  " computed on is ", where));

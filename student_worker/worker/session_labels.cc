@@ -43,11 +43,7 @@ bool LabelsComeAgain(const v1::RunConfig& run) {
 }  // namespace
 
 SessionLabels::SessionLabels(const SessionTools& tools, WorldControl& control, const DataSet& data)
-    : tools_(tools),
-      control_(control),
-      data_(data),
-      world_(control.world()),
-      run_(world_.run()) {}
+    : tools_(tools), control_(control), data_(data), world_(control.world()), run_(world_.run()) {}
 
 absl::Status SessionLabels::OpenSets() {
   for (const v1::TeacherConfig& teacher : run_.teachers()) {
@@ -153,8 +149,8 @@ void SessionLabels::Close(const absl::Status& reason) {
 }
 
 absl::StatusOr<Order> SessionLabels::OrderOfRun() const {
-  ASSIGN_OR_RETURN(const RunExamples examples, ExamplesOfRun(run_, data_.labels(v1::TRAIN),
-                                                             data_.classes(), world_.seed()));
+  ASSIGN_OR_RETURN(const RunExamples examples,
+                   ExamplesOfRun(run_, data_.labels(v1::TRAIN), data_.classes(), world_.seed()));
   return Order::Create(examples.order);
 }
 

@@ -120,8 +120,7 @@ class LabelServerHarness : public ServingObserver {
     record.output = "logits";
     for (int i = kExamples - examples; i < kExamples; ++i) record.ids.push_back(i);
     const std::vector<uint64_t> ids(record.ids.begin(), record.ids.end());
-    record.examples =
-        ToyExamples(kExamples, kClasses)->Examples(v1::TRAIN, ids, {}, {}).value();
+    record.examples = ToyExamples(kExamples, kClasses)->Examples(v1::TRAIN, ids, {}, {}).value();
     record.logits =
         FakeRunner::Answer(Description(), {record.examples, {"logits"}}).value().outputs[0];
     return record;

@@ -24,10 +24,10 @@ inline std::shared_ptr<const DataSet> ToyExamples(int count, int classes) {
     pixels.push_back(1);
     pixels.push_back(static_cast<uint8_t>(i));
   }
-  return DataSet::FromArrays(config, MakeTensorView(ElementType::kUInt8, {count, 1, 2}, pixels),
-                             MakeTensorView(ElementType::kInt64, {count},
-                                            std::vector<int64_t>(count)),
-                             DataSet::Files::kTraining)
+  return DataSet::FromArrays(
+             config, MakeTensorView(ElementType::kUInt8, {count, 1, 2}, pixels),
+             MakeTensorView(ElementType::kInt64, {count}, std::vector<int64_t>(count)),
+             DataSet::Files::kTraining)
       .value();
 }
 
