@@ -27,6 +27,7 @@
 #include "cli/progress/plan_view.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
+#include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
 #include "distillation/models/model_directory.h"
@@ -85,14 +86,18 @@ ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunD
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
-  if (const absl::Status status = directory.Adopt(plan); !status.ok()) return Fail(status);
+  // The folder is taken only where the coordinator has taken the plan.
+  if (const absl::Status status = directory.CheckAdoptable(plan); !status.ok()) return Fail(status);
   const absl::Duration began = tools.clock->MonotonicNow();
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
+  if (const absl::Status status = directory.Adopt(plan, coordinator); !status.ok()) {
+    return Fail(status);
+  }
   PlanDisplay display = DisplayOf(tools, command.color);
-  const ExitCode followed = FollowToItsEnd(tools, {.coordinator = coordinator}, display.view());
+  const ExitCode followed = FollowToItsEnd(tools, {coordinator, /*run_dir=*/""}, display.view());
   if (followed != ExitCode::kDone) return followed;
   return Finish(CompareModels(*local, directory, plan, began,
                               "the same command compares the models that are there"));
@@ -125,6 +130,10 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   if (!command.coordinator.empty()) {
     return RunElsewhere(tools, command, directory, *plan);
   }
+  // Before the folder is taken.
+  if (const auto local = LocalTools(tools, command.models); !local.ok()) {
+    return Fail(local.status(), ExitCode::kUsage);
+  }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) {
     return Fail(status);
   }
@@ -135,6 +144,9 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   RunDirectory directory(tools.files, command.run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
+  if (const absl::Status status = directory.CheckResumable(*plan); !status.ok()) {
+    return Fail(status);
+  }
   if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
     return Fail(status);
   }
@@ -150,17 +162,27 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
+// As if the user had named the coordinator that the directory's plan was submitted to.
+template <typename AnyCommand>
+AnyCommand WithCoordinator(const CommandTools& tools, AnyCommand command) {
+  const bool named = !command.coordinator.empty();
+  if (named || command.run_dir.empty() || IsDone(tools, command.run_dir)) return command;
+  const auto submitted = RunDirectory(tools.files, command.run_dir).SubmittedTo();
+  if (submitted.ok()) command.coordinator = *submitted;
+  return command;
+}
+
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {
-  return StopPlan(tools, command);
+  return StopPlan(tools, WithCoordinator(tools, command));
 }
 ExitCode Do(const CommandTools& tools, const StatusCommand& command) {
-  return ShowStatus(tools, command);
+  return ShowStatus(tools, WithCoordinator(tools, command));
 }
 ExitCode Do(const CommandTools& tools, const WatchCommand& command) {
-  return WatchPlan(tools, command);
+  return WatchPlan(tools, WithCoordinator(tools, command));
 }
 ExitCode Do(const CommandTools& tools, const TopCommand& command) {
-  return ShowTop(tools, command);
+  return ShowTop(tools, WithCoordinator(tools, command));
 }
 
 ExitCode Do(const CommandTools& tools, const LogsCommand& command) {

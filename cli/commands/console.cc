@@ -54,7 +54,8 @@ void PrintLine(const std::string& line) { Print(absl::StrCat(line, "\n")); }
 
 ExitCode EndOfOutput(ExitCode code) {
   Print("");
-  if (output_errno == 0 || code != ExitCode::kDone) return code;
+  // Who closed the pipe has seen what it wanted.
+  if (output_errno == 0 || output_errno == EPIPE || code != ExitCode::kDone) return code;
   const absl::Status lost = absl::DataLossError(
       absl::StrCat("what was to go to stdout is not all there: ", strerror(output_errno),
                    "; give the command a stdout that takes it all"));

@@ -125,8 +125,10 @@ std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>&
     Line(&text, process.role == "distillctl" ? "signal" : "end",
          absl::StrCat(process.name, " (pid ", process.pid, ")"));
   }
-  Line(&text, "keep",
-       absl::StrCat("everything below ", run_dir, ": distillctl resume ", run_dir, " goes on"));
+  // Of a plan elsewhere nothing here goes on.
+  const std::string how =
+      coordinator.empty() ? absl::StrCat(": distillctl resume ", run_dir, " goes on") : "";
+  Line(&text, "keep", absl::StrCat("everything below ", run_dir, how));
   return text + kNothingDone;
 }
 

@@ -1,13 +1,18 @@
 #include "cli/commands/stop_command.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/commands/console.h"
@@ -21,6 +26,8 @@ namespace distill {
 namespace {
 
 constexpr char kDistillctl[] = "distillctl";
+// More than the students' checkpoints and the servers' draining take.
+constexpr int kMostMillisecondsToStop = 60'000;
 
 // Whether a process of that number is a distillctl: numbers are used again.
 bool IsDistillctl(int64_t pid) {
@@ -52,16 +59,50 @@ std::optional<ExitCode> NotConfirmed(const CommandTools& tools, const std::strin
   return std::nullopt;
 }
 
-// Whether the distillctl that runs the plan here was told to stop it, which it says.
-bool ToldOwner(const std::vector<ProcessEntry>& processes, const std::string& run_dir) {
+enum class Wait { kGone, kTooLong, kInterrupted };
+
+// For the process behind `pidfd` to end.
+Wait AwaitEnd(int pidfd, ShutdownSignal& shutdown) {
+  const int wake = eventfd(0, EFD_CLOEXEC);
+  if (wake < 0) return Wait::kTooLong;
+  const absl::Cleanup close_wake = [wake] { close(wake); };
+  shutdown.OnRequest([wake] { eventfd_write(wake, 1); });
+  const absl::Cleanup forget = [&shutdown] { shutdown.OnRequest(nullptr); };
+  while (true) {
+    pollfd ready[] = {{pidfd, POLLIN, 0}, {wake, POLLIN, 0}};
+    const int polled = poll(ready, 2, kMostMillisecondsToStop);
+    if (polled < 0 && errno == EINTR) continue;
+    if (polled <= 0) return Wait::kTooLong;
+    return ready[0].revents != 0 ? Wait::kGone : Wait::kInterrupted;
+  }
+}
+
+// Tells the distillctl that runs the plan here to stop it, and waits until it has; what to exit
+// with, which it has said. Nothing: there is no such process.
+std::optional<ExitCode> StopOwner(const CommandTools& tools,
+                                  const std::vector<ProcessEntry>& processes,
+                                  const std::string& run_dir) {
   for (const ProcessEntry& process : processes) {
     if (process.role != kDistillctl || !IsDistillctl(process.pid)) continue;
-    if (kill(static_cast<pid_t>(process.pid), SIGTERM) != 0) continue;
-    Say(absl::StrCat("told distillctl (pid ", process.pid,
-                     ") to stop; continue with: ", "distillctl resume ", run_dir));
-    return true;
+    const auto pid = static_cast<pid_t>(process.pid);
+    // Before the signal, so that it is of this process and no later one.
+    const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    const absl::Cleanup close_pidfd = [pidfd] {
+      if (pidfd >= 0) close(pidfd);
+    };
+    if (kill(pid, SIGTERM) != 0) continue;
+    const Wait wait = pidfd < 0 ? Wait::kTooLong : AwaitEnd(pidfd, *tools.shutdown);
+    const std::string who = absl::StrCat("distillctl (pid ", process.pid, ")");
+    if (wait == Wait::kGone) {
+      Say(absl::StrCat(who, " has stopped; continue with: distillctl resume ", run_dir));
+      return ExitCode::kDone;
+    }
+    Say(absl::StrCat("told ", who, " to stop, and it still does; once it is gone, continue with: ",
+                     "distillctl resume ", run_dir));
+    return wait == Wait::kInterrupted ? ExitCodeOfInterruption(tools.shutdown->reason())
+                                      : ExitCode::kDone;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -90,8 +131,9 @@ ExitCode StopPlan(const CommandTools& tools, const StopCommand& command) {
   if (!command.yes) {
     if (const auto code = NotConfirmed(tools, plan->name()); code.has_value()) return *code;
   }
-  if (command.coordinator.empty() && ToldOwner(*processes, command.run_dir)) {
-    return ExitCode::kDone;
+  if (command.coordinator.empty()) {
+    const auto code = StopOwner(tools, *processes, command.run_dir);
+    if (code.has_value()) return *code;
   }
   const absl::Status stopped = (*client)->StopPlan(
       absl::StrCat("stop-", absl::FormatTime(tools.clock->WallNow())), "distillctl stop");

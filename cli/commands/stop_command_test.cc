@@ -32,7 +32,7 @@ class StopCommandTest : public ::testing::Test {
       EXPECT_TRUE(
           coordinator.SubmitPlan(SmallPlan("k"), absl::UnixEpoch() + time_.MonotonicNow()).ok());
     });
-    EXPECT_TRUE(RunDirectory(&files_, "d").Adopt(SmallPlan("k").plan()).ok());
+    EXPECT_TRUE(RunDirectory(&files_, "d").Adopt(SmallPlan("k").plan(), "head:1").ok());
   }
 
   ExitCode Stop(bool yes, const std::string& run_dir = "d") {
@@ -104,7 +104,7 @@ TEST_F(StopCommandTest, ASignalAtTheQuestionStopsNothingAlsoWhereTheNameWasTyped
 TEST_F(StopCommandTest, ACoordinatorWithAnotherPlanThanTheDirectorysIsLeftAlone) {
   v1::PlanConfig other = SmallPlan("k").plan();
   other.set_name("other");
-  ASSERT_TRUE(RunDirectory(&files_, "e").Adopt(other).ok());
+  ASSERT_TRUE(RunDirectory(&files_, "e").Adopt(other, "head:1").ok());
   EXPECT_EQ(Stop(/*yes=*/true, "e"), ExitCode::kRefused);
   EXPECT_THAT(said_, AllOf(HasSubstr("e holds plan other"), HasSubstr("DST-2303")));
   EXPECT_EQ(State(), v1::PlanStatus::RUNNING);

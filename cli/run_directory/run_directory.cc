@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/config/config_reader.h"
@@ -12,6 +13,8 @@
 namespace distill {
 namespace {
 
+constexpr char kJournalFile[] = "coordinator.sqlite";
+constexpr char kSubmittedFile[] = "submitted_to.txt";
 constexpr char kPlanFile[] = "config.resolved.yaml";
 constexpr char kProcessesFile[] = "processes.json";
 constexpr char kTargetsFile[] = "metrics_targets.json";
@@ -76,10 +79,47 @@ absl::Status RunDirectory::CheckAdoptable(const v1::PlanConfig& plan) const {
   return absl::OkStatus();
 }
 
-absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan) {
+absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan, const std::string& coordinator) {
   RETURN_IF_ERROR(CheckAdoptable(plan));
   RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
+  RETURN_IF_ERROR(WriteFileAtomically(*files_, FilePath(kSubmittedFile), coordinator + "\n"));
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
+}
+
+absl::StatusOr<std::string> RunDirectory::SubmittedTo() const {
+  const auto text = files_->Read(FilePath(kSubmittedFile), kMaxFileBytes);
+  if (absl::IsNotFound(text.status())) return std::string();
+  if (!text.ok()) return text.status();
+  return std::string(absl::StripAsciiWhitespace(*text));
+}
+
+absl::Status RunDirectory::CheckResumable(const v1::PlanConfig& plan) const {
+  ASSIGN_OR_RETURN(const std::string coordinator, SubmittedTo());
+  if (!coordinator.empty()) {
+    return WithErrorId(
+        absl::FailedPreconditionError(absl::StrCat(
+            "the plan in ", path_, " was submitted to the coordinator at ", coordinator,
+            ", which alone can go on with it: submit it again there, distillctl run PLAN "
+            "--run-dir ",
+            path_, " --coordinator ", coordinator)),
+        ErrorId::kPlanRunsElsewhere);
+  }
+  ASSIGN_OR_RETURN(const bool has_journal, files_->Exists(FilePath(kJournalFile)));
+  if (has_journal) return absl::OkStatus();
+  for (const v1::RunConfig& run : plan.runs()) {
+    const std::string folder = FilePath(run.name());
+    for (const char* part : {"checkpoints", "export"}) {
+      ASSIGN_OR_RETURN(const bool exists, files_->Exists(JoinPath(folder, part)));
+      if (!exists) continue;
+      return WithErrorId(
+          absl::DataLossError(absl::StrCat(
+              FilePath(kJournalFile), ", the journal of what was committed, is missing, and ",
+              JoinPath(folder, part), " is there: to resume would be to begin again over it. Put ",
+              "the journal back, or run the plan in a new --run-dir")),
+          ErrorId::kJournalMissing);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::PlanConfig> RunDirectory::ReadPlan() const {

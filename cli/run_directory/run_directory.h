@@ -2,11 +2,10 @@
 //
 //   config.resolved.yaml   the plan with every default
 //   coordinator.sqlite     the coordinator's journal
-//   processes.json         what runs now on this machine
-//   metrics_targets.json   of these, what Prometheus can scrape
-//   logs/<process>.log     what each process said
-//   <run>/                 metrics, checkpoints, export
-//   report.json report.md report.html  the outcome
+//   submitted_to.txt       instead of it: the address of the coordinator elsewhere that has the
+//   plan processes.json         what runs now on this machine metrics_targets.json   of these, what
+//   Prometheus can scrape logs/<process>.log     what each process said <run>/ metrics,
+//   checkpoints, export report.json report.md report.html  the outcome
 #ifndef CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 #define CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 
@@ -49,9 +48,14 @@ class RunDirectory {
   absl::Status Create(const v1::PlanConfig& plan);
   // Whether Adopt would take the plan; errors as there.
   absl::Status CheckAdoptable(const v1::PlanConfig& plan) const;
-  // Writes the plan into a folder that a coordinator uses already. ALREADY_EXISTS: there
-  // is another plan in it.
-  absl::Status Adopt(const v1::PlanConfig& plan);
+  // Writes the plan, and that `coordinator` has it, into a folder that this coordinator's workers
+  // may use already. ALREADY_EXISTS: there is another plan in it.
+  absl::Status Adopt(const v1::PlanConfig& plan, const std::string& coordinator);
+  // host:port of the coordinator that adopted it; empty: none did.
+  absl::StatusOr<std::string> SubmittedTo() const;
+  // Whether a coordinator that is started here can go on with the plan. FAILED_PRECONDITION:
+  // another has it. DATA_LOSS: the journal of what is there is missing.
+  absl::Status CheckResumable(const v1::PlanConfig& plan) const;
   // The plan as it was created. NOT_FOUND: no plan was ever started here.
   absl::StatusOr<v1::PlanConfig> ReadPlan() const;
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/files/fake_file_system.h"
+#include "common/status/error_id.h"
 
 namespace distill {
 namespace {
@@ -38,11 +39,41 @@ TEST(RunDirectoryTest, AFolderInUseIsAdoptedByOnePlanOnly) {
   ASSERT_TRUE(files.Write("/runs/a/coordinator.sqlite", "x").ok());
   v1::PlanConfig plan;
   plan.set_seed(7);
-  EXPECT_TRUE(directory.Adopt(plan).ok());
-  EXPECT_TRUE(directory.Adopt(plan).ok());
+  EXPECT_TRUE(directory.Adopt(plan, "head:7000").ok());
+  EXPECT_TRUE(directory.Adopt(plan, "head:7000").ok());
   plan.set_seed(8);
-  EXPECT_EQ(directory.Adopt(plan).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(directory.Adopt(plan, "head:7000").code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(directory.CheckAdoptable(plan).code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(RunDirectoryTest, APlanThatWasSubmittedElsewhereIsFollowedThereAndNotResumedHere) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  const v1::PlanConfig plan;
+  ASSERT_TRUE(directory.Adopt(plan, "head:7000").ok());
+  EXPECT_EQ(*directory.SubmittedTo(), "head:7000");
+  const absl::Status status = directory.CheckResumable(plan);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ErrorIdOf(status), ErrorId::kPlanRunsElsewhere);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--coordinator head:7000"));
+}
+
+TEST(RunDirectoryTest, ResultsWithoutTheirJournalAreNotBegunAgain) {
+  for (const std::string part : {"checkpoints", "export"}) {
+    FakeFileSystem files;
+    RunDirectory directory(&files, "/runs/a");
+    v1::PlanConfig plan;
+    plan.add_runs()->set_name("r");
+    ASSERT_TRUE(directory.Create(plan).ok());
+    EXPECT_EQ(directory.CheckResumable(plan), absl::OkStatus()) << "nothing was begun";
+    ASSERT_TRUE(files.MakeDirectories("/runs/a/r/" + part).ok());
+    const absl::Status status = directory.CheckResumable(plan);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalMissing);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("/runs/a/r/" + part));
+    ASSERT_TRUE(files.Write("/runs/a/coordinator.sqlite", "x").ok());
+    EXPECT_EQ(directory.CheckResumable(plan), absl::OkStatus());
+  }
 }
 
 TEST(RunDirectoryTest, AFolderWithoutAPlanSaysSo) {

@@ -10,13 +10,24 @@
 namespace distill {
 namespace {
 
+// Whether whoever started this process wants it to outlive a hangup, as nohup does.
+bool OutlivesHangup() {
+  struct sigaction action{};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t StopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (!OutlivesHangup()) sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGUSR2);  // ends the listening thread
   return signals;
+}
+
+const char* NameOf(int signal) {
+  return signal == SIGTERM ? "SIGTERM" : signal == SIGHUP ? "SIGHUP" : "SIGINT";
 }
 
 }  // namespace
@@ -44,7 +55,7 @@ class ShutdownSignal::Listener {
       if (number == SIGUSR2) return;
       if (signalled) _exit(128 + number);
       signalled = true;
-      owner_->Request(number == SIGTERM ? "SIGTERM" : "SIGINT");
+      owner_->Request(NameOf(number));
     }
   }
 
@@ -55,6 +66,7 @@ class ShutdownSignal::Listener {
 
 ShutdownSignal::ShutdownSignal() : listener_(std::make_unique<Listener>(this)) {
   signal(SIGXFSZ, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
 }
 
 ShutdownSignal::~ShutdownSignal() = default;

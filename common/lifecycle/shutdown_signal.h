@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as an event. Installed first thing in main, before anything
+// SIGTERM, SIGINT and SIGHUP as an event. Installed first thing in main, before anything
 // slow, so that a process told to stop while it loads a model still drains.
 #ifndef COMMON_LIFECYCLE_SHUTDOWN_SIGNAL_H_
 #define COMMON_LIFECYCLE_SHUTDOWN_SIGNAL_H_
@@ -15,15 +15,17 @@
 
 namespace distill {
 
-// Thread-safe. One per process, made before any other thread: it blocks the two
-// signals in the thread that makes it, and later threads inherit that.
+// Thread-safe. One per process, made before any other thread: it blocks these
+// signals in the thread that makes it, and later threads inherit that. A SIGHUP that is
+// ignored (nohup) stays so.
 //
 //   ShutdownSignal shutdown;            // first line of main
 //   shutdown.Wait();                    // until the first signal, or Request()
 //   server.Drain();                     // meanwhile a second signal exits at once
 //
-// Also ignores SIGXFSZ: a file that grows over the system's limit is an error of that
-// write, as a full disk is, not the end of the process.
+// Also ignores SIGXFSZ and SIGPIPE: a file that grows over the system's limit, and a pipe
+// that nobody reads any more, are errors of that write, as a full disk is, not the end of
+// the process.
 //
 // The second signal ends the process at once with status 128 + its number.
 class ShutdownSignal {
@@ -42,7 +44,7 @@ class ShutdownSignal {
   // As Wait, but for so long at most; whether there was one.
   bool WaitFor(absl::Duration time);
   bool requested() const;
-  // "SIGTERM", "SIGINT" or the reason of Request; empty before.
+  // "SIGTERM", "SIGINT", "SIGHUP" or the reason of Request; empty before.
   std::string reason() const;
   // Of the Request that came first; OK after a signal.
   absl::Status failure() const;

@@ -1,5 +1,6 @@
 #include "common/lifecycle/shutdown_signal.h"
 
+#include <errno.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -16,6 +17,36 @@ TEST(ShutdownSignal, TheFirstSignalIsAnEventWithAName) {
   shutdown.Wait();
   called.WaitForNotification();
   EXPECT_EQ(shutdown.reason(), "SIGTERM");
+}
+
+TEST(ShutdownSignal, ATerminalThatGoesAwayIsASignalToo) {
+  ShutdownSignal shutdown;
+  kill(getpid(), SIGHUP);
+  shutdown.Wait();
+  EXPECT_EQ(shutdown.reason(), "SIGHUP");
+}
+
+TEST(ShutdownSignalDeathTest, WhatIsToOutliveAHangupDoes) {
+  EXPECT_EXIT(
+      {
+        signal(SIGHUP, SIG_IGN);
+        ShutdownSignal shutdown;
+        kill(getpid(), SIGHUP);
+        kill(getpid(), SIGTERM);
+        shutdown.Wait();
+        _exit(shutdown.reason() == "SIGTERM" ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(ShutdownSignal, APipeThatNobodyReadsIsAnErrorOfTheWrite) {
+  ShutdownSignal shutdown;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  close(ends[0]);
+  EXPECT_EQ(write(ends[1], "x", 1), -1);
+  EXPECT_EQ(errno, EPIPE);
+  close(ends[1]);
 }
 
 TEST(ShutdownSignal, ARequestFromInsideDoesTheSameAndTheFirstReasonStays) {

@@ -140,6 +140,17 @@ constexpr ErrorEntry kCatalogue[] = {
      "Give the coordinator a --run-dir of its own for each plan."},
     {ErrorId::kProcessListDamaged, "processes.json of the run directory is damaged.",
      "It was edited, or a disk was full.", "Remove the file; it is written anew."},
+    {ErrorId::kPlanRunsElsewhere,
+     "The plan of this run directory was submitted to a coordinator that runs elsewhere.",
+     "distillctl run --coordinator: only that coordinator knows what was committed, and its "
+     "workers may be writing here.",
+     "Follow it there, or submit it again once that coordinator is back: the same distillctl run "
+     "--coordinator. submitted_to.txt in the directory names it."},
+    {ErrorId::kJournalMissing,
+     "The run directory has results but no journal of which of them were committed.",
+     "coordinator.sqlite was removed, or left out of a copy.",
+     "Put the journal back, or run the plan in a new directory: without it every run would begin "
+     "again over what is there."},
     {ErrorId::kNoExport, "A run has no exported model.",
      "It has not finished, or the folder is that of another plan.",
      "Let it finish: distillctl run, or distillctl resume DIR."},

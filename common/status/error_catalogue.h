@@ -57,6 +57,8 @@ enum class ErrorId {
   kNoPlanHere = 2302,
   kAnotherPlanHere = 2303,
   kProcessListDamaged = 2304,
+  kPlanRunsElsewhere = 2305,
+  kJournalMissing = 2306,
   kNoExport = 2401,
   kExportDamaged = 2402,
   kCheckpointDamaged = 2501,
