@@ -20,6 +20,7 @@
 #include "cli/commands/dry_run.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/run_directory/run_directory.h"
+#include "common/lifecycle/shutdown_signal.h"
 #include "common/status/error_id.h"
 
 namespace distill {

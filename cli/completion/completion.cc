@@ -107,8 +107,10 @@ _distillctl() {
   found=("${(@)found:#}")
   further=("${(@M)found:#*/}")
   found=("${(@)found:#*/}")
-  (( ${#further} )) && compadd -S '' -- "${further[@]}"
-  (( ${#found} )) && compadd -- "${found[@]}"
+  local added=1
+  (( ${#further} )) && compadd -S '' -- "${further[@]}" && added=0
+  (( ${#found} )) && compadd -- "${found[@]}" && added=0
+  return added
 }
 compdef _distillctl distillctl
 )SH";

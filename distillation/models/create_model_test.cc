@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/files/fake_file_system.h"
+#include "distillation/models/package_model.h"
 #include "distillation/models/script_modules.h"
 
 namespace distill {
@@ -54,6 +55,7 @@ TEST_F(CreateModelTest, AScriptedModuleComesFromItsFile) {
 }
 
 TEST_F(CreateModelTest, APackageIsNotReadAsAModule) {
+  CheckPackageInputs();
   v1::ModelConfig config;
   *config.mutable_aot_inductor() = File("a.pt");
   EXPECT_THAT(std::string(Create(config).status().message()),

@@ -153,7 +153,7 @@ TEST(ScriptModel, WhatItDeclaresIsHeldAgainstWhatItDoesBeforeItIsUsed) {
 TEST(ScriptModel, ExampleDimsOfMoreValuesThanCanBeCountedAreRefused) {
   // Their product is 6 in 64 bits, as many as an example has, and far more in truth.
   EXPECT_THAT(Refusal(MlpScript(*BuiltIn()->Tensors()), {"logits"}, {2112351278, 998034439, 35}),
-              HasSubstr("are too many values, but an example of the data set has 6; correct"));
+              HasSubstr("needs more than 2^63 - 1 bytes; write the shape of one example"));
 }
 
 constexpr char kFirstFour[] = "return torch.flatten(x, 1)[:, :4].contiguous()";
