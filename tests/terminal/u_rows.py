@@ -347,7 +347,8 @@ def u14(scene):
 def u15(scene):
     """A signal is named, with its usual cause."""
     result = killed_student(scene)
-    check("SIGKILL (often: out of memory) [DST-4005]" in result.message, repr(result))
+    check("SIGKILL (often: out of memory)" in result.message and
+          "explain DST-4005" in result.err, repr(result))
     explained = scene.ctl("explain", "DST-4005").out
     check("memory" in explained and "dmesg" in explained, explained)
     return "SIGKILL (often: out of memory), explained by DST-4005"
