@@ -53,6 +53,8 @@ class ShutdownSignal::Listener {
     bool signalled = false;
     for (int number = 0; sigwait(&signals, &number) == 0;) {
       if (number == SIGUSR2) return;
+      // A shell repeats the kernel's hangup: nobody insists.
+      if (signalled && number == SIGHUP) continue;
       if (signalled) _exit(128 + number);
       signalled = true;
       owner_->Request(NameOf(number));

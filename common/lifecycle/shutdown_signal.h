@@ -27,7 +27,8 @@ namespace distill {
 // that nobody reads any more, are errors of that write, as a full disk is, not the end of
 // the process.
 //
-// The second signal ends the process at once with status 128 + its number.
+// The second signal ends the process at once with status 128 + its number, but for SIGHUP,
+// which comes twice where a terminal closes: from the kernel and from the shell.
 class ShutdownSignal {
  public:
   ShutdownSignal();

@@ -26,6 +26,24 @@ TEST(ShutdownSignal, ATerminalThatGoesAwayIsASignalToo) {
   EXPECT_EQ(shutdown.reason(), "SIGHUP");
 }
 
+TEST(ShutdownSignalDeathTest, AShellThatRepeatsTheHangupOfTheKernelLeavesTimeToStop) {
+  EXPECT_EXIT(
+      {
+        ShutdownSignal shutdown;
+        kill(getpid(), SIGHUP);
+        shutdown.Wait();
+        kill(getpid(), SIGHUP);
+        // Only once the listener has taken it.
+        sigset_t pending;
+        do {
+          sigpending(&pending);
+        } while (sigismember(&pending, SIGHUP) == 1);
+        kill(getpid(), SIGTERM);
+        pause();
+      },
+      testing::ExitedWithCode(128 + SIGTERM), "");
+}
+
 TEST(ShutdownSignalDeathTest, WhatIsToOutliveAHangupDoes) {
   EXPECT_EXIT(
       {
