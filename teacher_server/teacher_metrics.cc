@@ -10,20 +10,20 @@
 namespace distill {
 
 TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
-    : registry_(registry),
-      items_(registry->AddCounter(Metric::kTeacherItems)),
+    : items_(registry->AddCounter(Metric::kTeacherItems)),
+      request_seconds_(registry->AddHistogram(Metric::kTeacherRequestDuration)),
+      queue_items_(registry->AddGauge(Metric::kTeacherQueueItems)),
+      queue_requests_(registry->AddGauge(Metric::kTeacherQueueRequests)),
       batch_items_(registry->AddHistogram(Metric::kTeacherBatchItems)),
       batch_fill_(registry->AddHistogram(Metric::kTeacherBatchFill)),
       batch_padding_(registry->AddHistogram(Metric::kTeacherBatchPadding)),
-      request_seconds_(registry->AddHistogram(Metric::kTeacherRequestDuration)),
       queue_seconds_(registry->AddHistogram(Metric::kTeacherStageDuration, {{"stage", "queue"}})),
       infer_seconds_(registry->AddHistogram(Metric::kTeacherStageDuration, {{"stage", "infer"}})),
       busy_seconds_(registry->AddCounter(Metric::kTeacherDeviceBusy, {{"device", "0"}})),
-      queue_items_(registry->AddGauge(Metric::kTeacherQueueItems)),
-      queue_requests_(registry->AddGauge(Metric::kTeacherQueueRequests)),
       canaries_passed_(registry->AddCounter(Metric::kTeacherCanaries, {{"result", "passed"}})),
       canaries_failed_(registry->AddCounter(Metric::kTeacherCanaries, {{"result", "failed"}})),
       canary_deviation_(registry->AddGauge(Metric::kTeacherCanaryDeviation)),
+      registry_(registry),
       cache_(registry) {
   for (size_t code = 0; code < requests_.size(); ++code) {
     const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));

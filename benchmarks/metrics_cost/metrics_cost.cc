@@ -165,23 +165,49 @@ absl::Status MeasureClockReads(BenchReport* report) {
   return absl::OkStatus();
 }
 
+// Passes on to the metrics while it is switched on. Thread-safe.
+class SwitchedObserver final : public ServingObserver {
+ public:
+  explicit SwitchedObserver(ServingObserver* metrics) : metrics_(metrics) {}
+
+  void OnAnswered(absl::StatusCode code, int64_t examples, absl::Duration since) override {
+    if (on_) metrics_->OnAnswered(code, examples, since);
+  }
+  void OnBatch(BatchReason reason, int64_t examples, absl::Duration queue,
+               absl::Duration compute) override {
+    if (on_) metrics_->OnBatch(reason, examples, queue, compute);
+  }
+  void OnFill(double fill, double padding) override {
+    if (on_) metrics_->OnFill(fill, padding);
+  }
+  void OnQueue(int64_t examples, size_t requests) override {
+    if (on_) metrics_->OnQueue(examples, requests);
+  }
+  void Switch(bool on) { on_ = on; }
+
+ private:
+  ServingObserver* const metrics_;
+  std::atomic<bool> on_{false};
+};
+
 absl::Status MeasureServing(const BenchOptions& options, Clock* clock, BenchReport* report) {
   Losses losses;
-  // A server of its own for each way, and new ones again and again, started in another order:
-  // where threads and memory lie makes more of a difference than what is measured.
+  // Where threads and memory lie makes more of a difference than what is measured: all ways are
+  // the same server, switched, and a new one again and again.
   for (int set = 0; set < options.rounds * 3; ++set) {
     MetricRegistry registry;
     TeacherMetrics metrics(&registry);
-    Served ways[3];
-    for (int i = 0; i < 3; ++i) {
-      const int way = (i + set) % 3;
-      ASSIGN_OR_RETURN(ways[way], Served::Start(way == 1 ? &metrics : nullptr, clock));
-    }
-    const auto run = [&](int way) {
-      return [&, way](int64_t asks) { return RunLoads(ways[way].loads, asks); };
+    SwitchedObserver observer(&metrics);
+    ASSIGN_OR_RETURN(const Served served, Served::Start(&observer, clock));
+    const auto run = [&](bool on) {
+      return [&, on](int64_t asks) {
+        observer.Switch(on);
+        return RunLoads(served.loads, asks);
+      };
     };
-    ASSIGN_OR_RETURN(const std::vector<Series> turns,
-                     MeasureTurns(run(0), run(1), run(2), kTurnsPerRound / 3, options, clock));
+    ASSIGN_OR_RETURN(
+        const std::vector<Series> turns,
+        MeasureTurns(run(false), run(true), run(false), kTurnsPerRound / 3, options, clock));
     losses.Append(turns);
   }
   Report("serve", losses, report);
@@ -297,11 +323,11 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
   report.limits =
       "Nobody scrapes the metrics. The students of `serve` ask over the real channel, share the\n"
       "server's processors and are counted in its processor time; the teacher computes nothing\n"
-      "and the labels of `train` lie in memory, so a real step or batch loses less. Off is no\n"
-      "observer, no step records, and phases of a clock that stands still; the stamps of an\n"
-      "answer's stages stay (serve_clock_share bounds them). Fractions are medians of pairs of\n"
-      "neighbouring turns, 0.1 s each, with 95 % intervals (_low, _high); noise is how far the\n"
-      "interval of off against off reaches from 0.";
+      "and the labels of `train` lie in memory, so a real step or batch loses less. Off is an\n"
+      "observer that passes nothing on, no step records, and phases of a clock that stands still;\n"
+      "the calls of that observer stay, and the stamps of an answer's stages (serve_clock_share\n"
+      "bounds them). Fractions are medians of pairs of neighbouring turns, 0.1 s each, with 95 %\n"
+      "intervals (_low, _high); noise is how far the interval of off against off reaches from 0.";
   RETURN_IF_ERROR(Annotate(MeasureServing(options, &clock, &report), "serving"));
   std::string directory = std::filesystem::temp_directory_path() / "metrics_cost.XXXXXX";
   if (mkdtemp(directory.data()) == nullptr) {

@@ -10,6 +10,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <span>
@@ -55,25 +56,26 @@ void AppendProcess(const ProcessUsage& usage, std::vector<prometheus::MetricFami
 
 }  // namespace
 
-void Counter::Add(double amount) {
-  if (amount > 0) impl_->Increment(amount);
+void Counter::Tell() {
+  const double value = value_.load(std::memory_order_relaxed);
+  impl_->Increment(value - std::exchange(told_, value));
 }
 
-void Gauge::Set(double value) { impl_->Set(value); }
+void Gauge::Tell() { impl_->Set(value_.load(std::memory_order_relaxed)); }
 
 void Histogram::Observe(double value) {
   if (std::isnan(value)) return;
   absl::MutexLock lock(&mu_);
   values_[waiting_++] = value;
-  if (waiting_ == kTogether) FlushLocked();
+  if (waiting_ == kTogether) TellLocked();
 }
 
-void Histogram::Flush() {
+void Histogram::Tell() {
   absl::MutexLock lock(&mu_);
-  FlushLocked();
+  TellLocked();
 }
 
-void Histogram::FlushLocked() {
+void Histogram::TellLocked() {
   for (int i = 0; i < waiting_; ++i) impl_->Observe(values_[i]);
   waiting_ = 0;
 }
@@ -112,29 +114,43 @@ const MetricRow& MetricRegistry::RowOf(Metric metric, MetricKind kind,
 Counter* MetricRegistry::AddCounter(Metric metric, const MetricLabels& labels) {
   const MetricRow& row = RowOf(metric, MetricKind::kCounter, labels);
   absl::MutexLock lock(&mu_);
-  auto& family = prometheus::BuildCounter().Name(row.name).Help(row.help).Register(*registry_);
-  return &counters_.try_emplace(Key(metric, labels), &family.Add(labels)).first->second;
+  Counter*& handle = counters_.by_name[{metric, labels}];
+  if (handle == nullptr) {
+    auto& family = prometheus::BuildCounter().Name(row.name).Help(row.help).Register(*registry_);
+    handle = &counters_.all.emplace_back(&family.Add(labels));
+  }
+  return handle;
 }
 
 Gauge* MetricRegistry::AddGauge(Metric metric, const MetricLabels& labels) {
   const MetricRow& row = RowOf(metric, MetricKind::kGauge, labels);
   absl::MutexLock lock(&mu_);
-  auto& family = prometheus::BuildGauge().Name(row.name).Help(row.help).Register(*registry_);
-  return &gauges_.try_emplace(Key(metric, labels), &family.Add(labels)).first->second;
+  Gauge*& handle = gauges_.by_name[{metric, labels}];
+  if (handle == nullptr) {
+    auto& family = prometheus::BuildGauge().Name(row.name).Help(row.help).Register(*registry_);
+    handle = &gauges_.all.emplace_back(&family.Add(labels));
+  }
+  return handle;
 }
 
 Histogram* MetricRegistry::AddHistogram(Metric metric, const MetricLabels& labels) {
   const MetricRow& row = RowOf(metric, MetricKind::kHistogram, labels);
   const std::vector<double> bounds(row.bounds.begin(), row.bounds.end());
   absl::MutexLock lock(&mu_);
-  auto& family = prometheus::BuildHistogram().Name(row.name).Help(row.help).Register(*registry_);
-  return &histograms_.try_emplace(Key(metric, labels), &family.Add(labels, bounds)).first->second;
+  Histogram*& handle = histograms_.by_name[{metric, labels}];
+  if (handle == nullptr) {
+    auto& family = prometheus::BuildHistogram().Name(row.name).Help(row.help).Register(*registry_);
+    handle = &histograms_.all.emplace_back(&family.Add(labels, bounds));
+  }
+  return handle;
 }
 
 std::string MetricRegistry::Serialize() {
   {
     absl::MutexLock lock(&mu_);
-    for (auto& [key, histogram] : histograms_) histogram.Flush();
+    for (Counter& counter : counters_.all) counter.Tell();
+    for (Gauge& gauge : gauges_.all) gauge.Tell();
+    for (Histogram& histogram : histograms_.all) histogram.Tell();
   }
   std::vector<prometheus::MetricFamily> families = registry_->Collect();
   if (const absl::StatusOr<ProcessUsage> usage = ReadProcessUsage(proc_); usage.ok()) {

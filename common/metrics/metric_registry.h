@@ -5,6 +5,8 @@
 #define COMMON_METRICS_METRIC_REGISTRY_H_
 
 #include <array>
+#include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -28,6 +30,10 @@ namespace distill {
 // from examples, steps or peers: every combination is a series for the process's life.
 using MetricLabels = std::map<std::string, std::string>;
 
+// The handles hold the values, and those that were added together lie together: whoever moves
+// labels has always just lost the cache lines of what it counts, so each counts. Prometheus' own
+// objects are told when a page is served.
+
 // Only grows. Any thread; one atomic addition.
 class Counter {
  public:
@@ -36,9 +42,18 @@ class Counter {
   Counter& operator=(const Counter&) = delete;
 
   // Ignores an amount that is not above 0 (a NaN would stay for ever).
-  void Add(double amount = 1);
+  void Add(double amount = 1) {
+    if (amount > 0) value_.fetch_add(amount, std::memory_order_relaxed);
+  }
 
  private:
+  friend class MetricRegistry;
+
+  // By one thread at a time.
+  void Tell();
+
+  std::atomic<double> value_{0};
+  double told_ = 0;
   prometheus::Counter* const impl_;
 };
 
@@ -49,16 +64,20 @@ class Gauge {
   Gauge(const Gauge&) = delete;
   Gauge& operator=(const Gauge&) = delete;
 
-  void Set(double value);
+  void Set(double value) { value_.store(value, std::memory_order_relaxed); }
 
  private:
+  friend class MetricRegistry;
+
+  void Tell();
+
+  std::atomic<double> value_{0};
   prometheus::Gauge* const impl_;
 };
 
 // How observations are spread over buckets. Any thread; takes a lock of its own, so
-// observe once a batch, not once an example. Its buckets lie in several cache lines that
-// whoever moves labels has always just lost, so observations go to them together: when
-// there are kTogether, and before a page is served.
+// observe once a batch, not once an example. Its buckets lie in several cache lines, so
+// observations go to them together: when there are kTogether, and before a page is served.
 class alignas(64) Histogram {
  public:
   explicit Histogram(prometheus::Histogram* impl) : impl_(impl) {}
@@ -66,15 +85,15 @@ class alignas(64) Histogram {
   Histogram& operator=(const Histogram&) = delete;
 
   // Ignores NaN, which would spoil the sum for ever.
-  void Observe(double value);
+  void Observe(double value) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   friend class MetricRegistry;
   // Two cache lines.
   static constexpr int kTogether = 13;
 
-  void Flush();
-  void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Tell() ABSL_LOCKS_EXCLUDED(mu_);
+  void TellLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   prometheus::Histogram* const impl_;
   absl::Mutex mu_;
@@ -116,7 +135,11 @@ class MetricRegistry {
   std::string Serialize();
 
  private:
-  using Key = std::pair<Metric, MetricLabels>;
+  template <typename Handle>
+  struct Handles {
+    std::deque<Handle> all;  // which stay where they are
+    std::map<std::pair<Metric, MetricLabels>, Handle*> by_name;
+  };
 
   // The metric's row; crashes where it may not be added so.
   const MetricRow& RowOf(Metric metric, MetricKind kind, const MetricLabels& labels) const;
@@ -125,9 +148,9 @@ class MetricRegistry {
   const std::span<const MetricRow> catalogue_;
   const std::unique_ptr<prometheus::Registry> registry_;
   absl::Mutex mu_;
-  std::map<Key, Counter> counters_ ABSL_GUARDED_BY(mu_);
-  std::map<Key, Gauge> gauges_ ABSL_GUARDED_BY(mu_);
-  std::map<Key, Histogram> histograms_ ABSL_GUARDED_BY(mu_);
+  Handles<Counter> counters_ ABSL_GUARDED_BY(mu_);
+  Handles<Gauge> gauges_ ABSL_GUARDED_BY(mu_);
+  Handles<Histogram> histograms_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace distill
