@@ -1,17 +1,15 @@
 #include "cli/commands/console.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "cli/errors/failure_text.h"
 #include "cli/process/process_flags.h"
+#include "common/lifecycle/descriptor_wait.h"
 #include "common/status/error_id.h"
 
 namespace distill {
@@ -20,19 +18,15 @@ namespace {
 // Of the first write to stdout that failed; 0: none did. Confined to whoever holds stdout's lock.
 int output_errno = 0;
 
-// A byte, or nothing at the end of `input` or once `wake` can be read.
-std::optional<char> ReadByte(int input, int wake) {
-  while (true) {
-    pollfd ready[] = {{input, POLLIN, 0}, {wake, POLLIN, 0}};
-    const int polled = poll(ready, 2, -1);
-    if (polled < 0 && errno == EINTR) continue;
-    if (polled < 0 || ready[1].revents != 0) return std::nullopt;
+// A byte, or nothing at the end of `input` or once `wait` is over.
+std::optional<char> ReadByte(int input, DescriptorWait& wait) {
+  while (wait.For(input) == DescriptorWait::Result::kReady) {
     char byte = 0;
     const ssize_t got = read(input, &byte, 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return std::nullopt;
-    return byte;
+    if (got == 1) return byte;
+    if (got == 0 || errno != EINTR) break;
   }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -78,13 +72,9 @@ ExitCode Finish(const Outcome& outcome) {
 std::optional<std::string> Ask(int input, const std::string& prompt, ShutdownSignal& shutdown) {
   std::fputs(prompt.c_str(), stderr);
   std::fflush(stderr);
-  const int wake = eventfd(0, EFD_CLOEXEC);
-  if (wake < 0) return std::nullopt;
-  const absl::Cleanup close_wake = [wake] { close(wake); };
-  shutdown.OnRequest([wake] { eventfd_write(wake, 1); });
-  const absl::Cleanup forget = [&shutdown] { shutdown.OnRequest(nullptr); };
+  DescriptorWait wait(&shutdown);
   std::string line;
-  while (const std::optional<char> byte = ReadByte(input, wake)) {
+  while (const std::optional<char> byte = ReadByte(input, wait)) {
     if (*byte == '\n') return line;
     line.push_back(*byte);
   }

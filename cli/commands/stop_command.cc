@@ -1,10 +1,7 @@
 #include "cli/commands/stop_command.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,12 +12,13 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cli/commands/console.h"
 #include "cli/commands/coordinator_access.h"
 #include "cli/commands/dry_run.h"
 #include "cli/local_run/plan_outcome.h"
 #include "cli/run_directory/run_directory.h"
-#include "common/lifecycle/shutdown_signal.h"
+#include "common/lifecycle/descriptor_wait.h"
 #include "common/status/error_id.h"
 
 namespace distill {
@@ -28,7 +26,7 @@ namespace {
 
 constexpr char kDistillctl[] = "distillctl";
 // More than the students' checkpoints and the servers' draining take.
-constexpr int kMostMillisecondsToStop = 60'000;
+constexpr absl::Duration kLongestStop = absl::Minutes(1);
 
 // Whether a process of that number is a distillctl: numbers are used again.
 bool IsDistillctl(int64_t pid) {
@@ -60,24 +58,6 @@ std::optional<ExitCode> NotConfirmed(const CommandTools& tools, const std::strin
   return std::nullopt;
 }
 
-enum class Wait { kGone, kTooLong, kInterrupted };
-
-// For the process behind `pidfd` to end.
-Wait AwaitEnd(int pidfd, ShutdownSignal& shutdown) {
-  const int wake = eventfd(0, EFD_CLOEXEC);
-  if (wake < 0) return Wait::kTooLong;
-  const absl::Cleanup close_wake = [wake] { close(wake); };
-  shutdown.OnRequest([wake] { eventfd_write(wake, 1); });
-  const absl::Cleanup forget = [&shutdown] { shutdown.OnRequest(nullptr); };
-  while (true) {
-    pollfd ready[] = {{pidfd, POLLIN, 0}, {wake, POLLIN, 0}};
-    const int polled = poll(ready, 2, kMostMillisecondsToStop);
-    if (polled < 0 && errno == EINTR) continue;
-    if (polled <= 0) return Wait::kTooLong;
-    return ready[0].revents != 0 ? Wait::kGone : Wait::kInterrupted;
-  }
-}
-
 // Tells the distillctl that runs the plan here to stop it, and waits until it has; what to exit
 // with, which it has said. Nothing: there is no such process.
 std::optional<ExitCode> StopOwner(const CommandTools& tools,
@@ -92,16 +72,17 @@ std::optional<ExitCode> StopOwner(const CommandTools& tools,
       if (pidfd >= 0) close(pidfd);
     };
     if (kill(pid, SIGTERM) != 0) continue;
-    const Wait wait = pidfd < 0 ? Wait::kTooLong : AwaitEnd(pidfd, *tools.shutdown);
+    const auto wait = DescriptorWait(tools.shutdown).For(pidfd, kLongestStop);
     const std::string who = absl::StrCat("distillctl (pid ", process.pid, ")");
-    if (wait == Wait::kGone) {
+    if (wait == DescriptorWait::Result::kReady) {
       Say(absl::StrCat(who, " has stopped; continue with: distillctl resume ", run_dir));
       return ExitCode::kDone;
     }
     Say(absl::StrCat("told ", who, " to stop, and it still does; once it is gone, continue with: ",
                      "distillctl resume ", run_dir));
-    return wait == Wait::kInterrupted ? ExitCodeOfInterruption(tools.shutdown->reason())
-                                      : ExitCode::kDone;
+    return wait == DescriptorWait::Result::kStopped
+               ? ExitCodeOfInterruption(tools.shutdown->reason())
+               : ExitCode::kDone;
   }
   return std::nullopt;
 }
