@@ -30,6 +30,7 @@
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
+#include "distillation/label_sets/writer.h"
 #include "distillation/models/model_directory.h"
 #include "distillation/models/model_file.h"
 #include "distillation/run_config/digests.h"
@@ -209,6 +210,8 @@ ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
   if (command.dry_run) {
     const auto recording = PlanRecording(*tools.files, *plan, request.what);
     if (!recording.ok()) return Fail(recording.status());
+    const absl::Status folder = CheckFolderOfSet(*tools.files, command.out);
+    if (!folder.ok()) return Fail(folder);
     Print(DryLabel(command, *plan, *recording, local->programs));
     return ExitCode::kDone;
   }

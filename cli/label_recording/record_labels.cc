@@ -20,6 +20,7 @@
 #include "common/status/status_macros.h"
 #include "distillation/label_sets/format.h"
 #include "distillation/label_sets/reader.h"
+#include "distillation/label_sets/writer.h"
 
 namespace distill {
 namespace {
@@ -54,6 +55,7 @@ class Recording {
  private:
   absl::Status Record() {
     ASSIGN_OR_RETURN(recording_, PlanRecording(*tools_.files, plan_, request_.what));
+    RETURN_IF_ERROR(CheckFolderOfSet(*tools_.files, request_.directory));
     RETURN_IF_ERROR(tools_.files->MakeDirectories(FolderBeside()));
     ASSIGN_OR_RETURN(lock_, FolderLock::Take(FolderBeside()));
     ASSIGN_OR_RETURN(const bool complete, TakeOver());

@@ -53,6 +53,7 @@ enum class ErrorId {
   kLabelSetOfOthers = 2203,
   kFolderInUse = 2204,
   kNoFixedViews = 2205,
+  kNotALabelSetFolder = 2206,
   kRunDirectoryNotEmpty = 2301,
   kNoPlanHere = 2302,
   kAnotherPlanHere = 2303,

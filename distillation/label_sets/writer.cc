@@ -3,7 +3,10 @@
 #include <span>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/digest/sha256.h"
 #include "common/status/annotate.h"
 #include "common/status/error_id.h"
@@ -17,7 +20,32 @@ uint64_t BytesOf(const EncodedLabels& labels) {
   return labels.bytes.size() + labels.parameters.size();
 }
 
+// Whether a set has a file of that name, or first writes one to it.
+bool IsOfSet(const std::string& written) {
+  const std::string name(absl::StripSuffix(written, ".tmp"));
+  if (name == kLabelSetManifestFile) return true;
+  std::string digits = name;
+  std::erase_if(digits, [](char c) { return !absl::ascii_isdigit(c); });
+  uint64_t part = 0;
+  return absl::SimpleAtoi(digits, &part) && name == PartFileName(part);
+}
+
 }  // namespace
+
+absl::Status CheckFolderOfSet(FileSystem& files, const std::string& directory) {
+  const auto names = files.List(directory);
+  if (absl::IsNotFound(names.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(names.status());
+  for (const std::string& name : *names) {
+    if (IsOfSet(name)) continue;
+    return WithErrorId(absl::FailedPreconditionError(
+                           absl::StrCat(directory, " holds '", name,
+                                        "', which is no part of a label set; record into a new "
+                                        "folder")),
+                       ErrorId::kNotALabelSetFolder);
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::unique_ptr<LabelSetWriter>> LabelSetWriter::Open(
     FileSystem* files, const std::string& directory, const LabelSetIdentity& identity,
@@ -45,6 +73,7 @@ LabelSetWriter::LabelSetWriter(FileSystem* files, std::string directory,
       parts_(identity.parts()) {}
 
 absl::Status LabelSetWriter::TakeStock() {
+  RETURN_IF_ERROR(CheckFolderOfSet(*files_, directory_));
   RETURN_IF_ERROR(files_->MakeDirectories(directory_));
   const std::string path = JoinPath(directory_, kLabelSetManifestFile);
   const auto bytes = files_->Read(path, kMaxLabelSetManifestBytes);

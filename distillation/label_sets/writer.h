@@ -24,6 +24,11 @@ struct LabelSetWriterOptions {
   uint64_t max_pending_bytes = uint64_t{256} << 20;
 };
 
+// OK where a set may be recorded in that directory: there is none, or it holds nothing but what
+// a set has. FAILED_PRECONDITION names a file that belongs to something else; else the file
+// system's, where it is no directory.
+absl::Status CheckFolderOfSet(FileSystem& files, const std::string& directory);
+
 // Blocks wait in memory until their part is complete; then the part is written whole to
 // another name, synced and renamed. So after a crash every part file is whole or absent,
 // and the same identity and labels give the same files whatever happened on the way.
@@ -38,7 +43,8 @@ class LabelSetWriter {
   // Creates the directory, or goes on where a former attempt ended: its parts are read and
   // verified; those that are sound are kept, the others are missing again. A finished set
   // that is sound has nothing missing. The file system outlives the writer.
-  //   FAILED_PRECONDITION  the directory holds labels of another set: take another one.
+  //   FAILED_PRECONDITION  the directory holds labels of another set, or other files: take
+  //                        another one.
   //   INVALID_ARGUMENT     the identity (CheckIdentity), or a file that is no manifest.
   //   UNIMPLEMENTED        the codec is unknown.
   static absl::StatusOr<std::unique_ptr<LabelSetWriter>> Open(FileSystem* files,

@@ -160,6 +160,28 @@ TEST(LabelSetWriterTest, ADirectoryOfAnotherSetIsLeftAlone) {
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
 }
 
+TEST(LabelSetWriterTest, AFolderOfSomethingElseIsLeftAloneAndItsFileIsNamed) {
+  for (const char* name : {"report.md", "blocks-7.labels", "blocks-00007.labels.bak"}) {
+    FakeFileSystem files;
+    ASSERT_TRUE(files.MakeDirectories(kDir).ok());
+    ASSERT_TRUE(files.Write(JoinPath(kDir, name), "mine").ok());
+    const absl::Status status = LabelSetWriter::Open(&files, kDir, SmallIdentity(), {}).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_EQ(ErrorIdOf(status), ErrorId::kNotALabelSetFolder);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("holds '") + name + "'"));
+    EXPECT_EQ(FilesIn(files, kDir), (std::map<std::string, std::string>{{name, "mine"}}));
+  }
+  // What a crash may leave is no stranger.
+  FakeFileSystem files;
+  ASSERT_TRUE(files.MakeDirectories(kDir).ok());
+  for (const char* name : {"manifest.labelset.tmp", "blocks-00000.labels.tmp"}) {
+    ASSERT_TRUE(files.Write(JoinPath(kDir, name), "torn").ok());
+  }
+  EXPECT_TRUE(CheckFolderOfSet(files, kDir).ok());
+  EXPECT_TRUE(CheckFolderOfSet(files, "sets/none").ok());
+  EXPECT_FALSE(CheckFolderOfSet(files, JoinPath(kDir, "manifest.labelset.tmp")).ok());
+}
+
 TEST(LabelSetWriterTest, LabelsThatDoNotDecodeOrMayNotBeTrainedOnDoNotEnter) {
   LabelSetIdentity identity = SmallIdentity();
   identity.codec = "dense_fp32";
