@@ -3,12 +3,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command_line/command_examples.h"
 #include "cli/command_line/completion_point.h"
+#include "cli/command_line/output_flags.h"
 #include "cli/command_line/usage_error.h"
 #include "common/config/nearest_name.h"
 #include "common/status/error_id.h"
@@ -42,6 +43,31 @@ constexpr char kWhere[] = "Where";
 constexpr char kChanges[] = "Changes to the plan";
 constexpr char kWhich[] = "Which labels";
 constexpr char kWho[] = "Who answers";
+
+// Of what is a list.
+std::vector<OutputForm> ListForms() {
+  return {OutputForm::kTable, OutputForm::kWide, OutputForm::kJson, OutputForm::kYaml,
+          OutputForm::kName};
+}
+// Of a list that is a page of docs/ too.
+std::vector<OutputForm> PageForms() {
+  std::vector<OutputForm> forms = ListForms();
+  forms.push_back(OutputForm::kMarkdown);
+  return forms;
+}
+
+// Of seeds and counts: CLI11 itself takes "-1" for 18446744073709551615.
+CLI::Validator WholeNumber() {
+  return CLI::Validator(
+      [](std::string& text) {
+        uint64_t number = 0;
+        const bool whole = text.find_first_not_of("0123456789") == text.npos;
+        return whole && absl::SimpleAtoi(text, &number)
+                   ? ""
+                   : absl::StrCat("'", text, "' is not a whole number from 0 to 2^64 - 1");
+      },
+      "", "WholeNumber");
+}
 
 // The grammar, writing what it reads into its members.
 class Grammar {
@@ -107,6 +133,7 @@ class Grammar {
     AddSettings(run_, &run_command_.settings);
     seed_option_ = run_->add_option("--seed", seed_, "Override the plan's seed")
                        ->envname("DISTILL_SEED")
+                       ->check(WholeNumber())
                        ->group(kChanges);
     run_->add_option("--coordinator", run_command_.coordinator,
                      "Submit to a coordinator that runs at host:port; start here only what "
@@ -114,7 +141,7 @@ class Grammar {
         ->envname(kCoordinatorVariable)
         ->group(kWhere);
     AddDryRun(run_, &run_command_.dry_run);
-    AddColor(run_, run_command_.color);
+    AddColorFlag(*run_, run_command_.color);
     AddModelFlags(*run_, run_command_.models);
   }
 
@@ -147,7 +174,7 @@ class Grammar {
     resume_ = app_.add_subcommand("resume", "Go on from the last committed checkpoints");
     AddRunDirectory(resume_, &resume_command_.run_dir);
     AddDryRun(resume_, &resume_command_.dry_run);
-    AddColor(resume_, resume_command_.color);
+    AddColorFlag(*resume_, resume_command_.color);
     AddModelFlags(*resume_, resume_command_.models);
     stop_ = app_.add_subcommand("stop", "Stop a plan and its processes");
     AddRunDirectory(stop_, &stop_command_.run_dir);
@@ -157,7 +184,8 @@ class Grammar {
     status_ = app_.add_subcommand("status", "What a plan is doing");
     AddRunDirectory(status_, &status_command_.run_dir);
     AddCoordinator(status_, &status_command_.coordinator);
-    status_->add_flag("--json", status_command_.json, "Machine-readable, on stdout");
+    AddOutputFlags(*status_, ListForms(), status_command_.output);
+    AddColorFlag(*status_, status_command_.color);
     digest_ = app_.add_subcommand("digest", "SHA-256 of the latest weights of each run");
     digest_->add_option("dir", digest_command_.path, "DIR or DIR/RUN")->required()->type_name(kDir);
   }
@@ -184,6 +212,7 @@ class Grammar {
     AddSettings(label_, &label_command_.settings);
     label_seed_option_ = label_->add_option("--seed", label_seed_, "Override the plan's seed")
                              ->envname("DISTILL_SEED")
+                             ->check(WholeNumber())
                              ->group(kChanges);
     AddDryRun(label_, &label_command_.dry_run);
     label_
@@ -243,11 +272,7 @@ class Grammar {
     metrics_ = app_.add_subcommand("metrics", "What the processes tell Prometheus");
     metrics_->require_subcommand(1);
     list_ = metrics_->add_subcommand("list", "Every metric: its type, labels, unit and meaning");
-    CLI::Option* json = list_->add_flag("--json", metrics_list_command_.json, "Machine-readable");
-    list_
-        ->add_flag("--markdown", metrics_list_command_.markdown,
-                   "The tables of docs/metrics_list.md")
-        ->excludes(json);
+    AddOutputFlags(*list_, PageForms(), metrics_list_command_.output);
     metrics_explain_ = metrics_->add_subcommand("explain", "What one metric means");
     metrics_explain_->add_option("name", metrics_explain_command_.name, "Its name")
         ->required()
@@ -258,10 +283,7 @@ class Grammar {
     explain_error_ = app_.add_subcommand("explain", "What an error id means and what to do");
     explain_error_->add_option("id", explain_command_.id, "Such as DST-1101; without it all")
         ->type_name(kId);
-    CLI::Option* json =
-        explain_error_->add_flag("--json", explain_command_.json, "Machine-readable");
-    explain_error_->add_flag("--markdown", explain_command_.markdown, "All, as docs/errors.md")
-        ->excludes(json);
+    AddOutputFlags(*explain_error_, PageForms(), explain_command_.output);
   }
 
   void AddDoctor() {
@@ -273,7 +295,8 @@ class Grammar {
         ->type_name(kDir)
         ->capture_default_str()
         ->group(kWhere);
-    doctor_->add_flag("--json", doctor_command_.json, "Machine-readable, on stdout");
+    AddOutputFlags(*doctor_, {OutputForm::kTable, OutputForm::kJson, OutputForm::kYaml},
+                   doctor_command_.output);
   }
 
   void AddCompletion() {
@@ -286,17 +309,6 @@ class Grammar {
         ->type_name(kShell);
   }
 
-  static void AddColor(CLI::App* command, ColorChoice& color) {
-    const std::map<std::string, ColorChoice> choices = {{"auto", ColorChoice::kAuto},
-                                                        {"always", ColorChoice::kAlways},
-                                                        {"never", ColorChoice::kNever}};
-    CLI::CheckedTransformer known(choices);
-    known.description("{auto,always,never}");
-    command->add_option("--color", color, "auto: on a terminal, without NO_COLOR and TERM=dumb")
-        ->transform(known)
-        ->type_name("WHEN");
-  }
-
   // The two that show a plan as it goes on.
   static CLI::App* AddView(CLI::App& app, const std::string& name, const std::string& what,
                            std::string& run_dir, std::string& coordinator, bool& json,
@@ -307,7 +319,7 @@ class Grammar {
         ->description(absl::StrCat("host:port, where the processes were started by hand; without ",
                                    "DIR also ", kCoordinatorVariable));
     view->add_flag("--json", json, "One object an update, a line each, on stdout");
-    AddColor(view, color);
+    AddColorFlag(*view, color);
     view->callback([name, &run_dir, &coordinator] {
       const char* variable = std::getenv(kCoordinatorVariable);
       if (run_dir.empty() && coordinator.empty() && variable != nullptr) coordinator = variable;
@@ -329,8 +341,8 @@ class Grammar {
     logs_->add_option("process", logs_command_.process,
                       "One of them, e.g. teacher-0; without it all, each line with its name");
     logs_->add_flag("--follow,-f", logs_command_.follow, "Go on until the plan ends");
-    tail_option_ = logs_->add_option("--tail", tail_, "Only the last lines of each")
-                       ->check(CLI::NonNegativeNumber);
+    tail_option_ =
+        logs_->add_option("--tail", tail_, "Only the last lines of each")->check(WholeNumber());
   }
 
   Command Parsed() {

@@ -11,6 +11,7 @@
 
 #include "cli/command_line/completion_point.h"
 #include "cli/command_line/model_flags.h"
+#include "cli/command_line/output_flags.h"
 #include "cli/terminal/color.h"
 
 namespace distill {
@@ -59,7 +60,8 @@ struct StopCommand {
 };
 struct StatusCommand {
   std::string run_dir;
-  bool json = false;
+  OutputFlags output;
+  ColorChoice color = ColorChoice::kAuto;
   // As of StopCommand.
   std::string coordinator;
 };
@@ -98,9 +100,7 @@ struct ConfigValidateCommand {
   std::vector<std::string> settings;
 };
 struct MetricsListCommand {
-  // At most one.
-  bool json = false;
-  bool markdown = false;
+  OutputFlags output;
 };
 struct MetricsExplainCommand {
   std::string name;
@@ -139,9 +139,7 @@ struct LogsCommand {
 struct ExplainCommand {
   // "DST-1101"; empty: all.
   std::string id;
-  // At most one.
-  bool json = false;
-  bool markdown = false;
+  OutputFlags output;
 };
 struct DoctorCommand {
   // Empty: without a plan.
@@ -149,7 +147,7 @@ struct DoctorCommand {
   std::vector<std::string> settings;
   // Where a plan's results would go.
   std::string run_dir = ".";
-  bool json = false;
+  OutputFlags output;
 };
 struct CommandReferenceCommand {};
 struct CompletionCommand {

@@ -37,10 +37,29 @@ TEST(CommandLine, WithoutASeedThePlansOwnHolds) {
   EXPECT_FALSE(std::get<RunCommand>(command).seed.has_value());
 }
 
+TEST(CommandLine, SeedsAndCountsAreWholeNumbersFromZeroOn) {
+  for (const char* seed : {"-1", "1.5", "1e3", "0x10", " 1", ""}) {
+    const PrintAndExit usage = Printed({"run", "f", "--run-dir=d", std::string("--seed=") + seed});
+    EXPECT_EQ(usage.code, ExitCode::kUsage) << seed;
+    EXPECT_EQ(
+        Printed({"label", "f", "--run=r", "--run-dir=d", "--out=o", std::string("--seed=") + seed})
+            .code,
+        ExitCode::kUsage);
+  }
+  EXPECT_THAT(Printed({"run", "f", "--run-dir=d", "--seed=-1"}).text,
+              HasSubstr("--seed: '-1' is not a whole number from 0 to 2^64 - 1"));
+  EXPECT_THAT(Printed({"logs", "d", "--tail=-1"}).text, HasSubstr("'-1' is not a whole number"));
+  const Command greatest =
+      ParseCommandLine({"run", "f", "--run-dir=d", "--seed=18446744073709551615"});
+  EXPECT_EQ(std::get<RunCommand>(greatest).seed, ~uint64_t{0});
+  EXPECT_EQ(Printed({"run", "f", "--run-dir=d", "--seed=18446744073709551616"}).code,
+            ExitCode::kUsage);
+}
+
 TEST(CommandLine, CommandsOnARunDirectory) {
   EXPECT_EQ(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).run_dir, "d");
   EXPECT_EQ(std::get<StopCommand>(ParseCommandLine({"stop", "d"})).run_dir, "d");
-  EXPECT_TRUE(std::get<StatusCommand>(ParseCommandLine({"status", "d", "--json"})).json);
+  EXPECT_EQ(std::get<StatusCommand>(ParseCommandLine({"status", "d"})).run_dir, "d");
   EXPECT_EQ(std::get<DigestCommand>(ParseCommandLine({"digest", "d/teacher"})).path, "d/teacher");
 }
 
@@ -57,7 +76,8 @@ TEST(CommandLine, APlanIsWatchedByItsFolderOrItsCoordinator) {
   EXPECT_EQ(top.color, ColorChoice::kAuto);
   EXPECT_EQ(Printed({"watch"}).code, ExitCode::kUsage);
   EXPECT_THAT(Printed({"top"}).text, HasSubstr("a run directory or --coordinator is required"));
-  EXPECT_EQ(Printed({"watch", "d", "--color=pink"}).code, ExitCode::kUsage);
+  EXPECT_THAT(Printed({"watch", "d", "--color=pink"}).text,
+              HasSubstr("--color: 'pink' is none of auto, always, never ["));
 }
 
 TEST(CommandLine, AVariableNamesACoordinatorOnlyWhereNoDirectoryIsNamed) {
@@ -105,12 +125,43 @@ TEST(CommandLine, ConfigShowsAndValidates) {
   EXPECT_THAT(std::get<ConfigValidateCommand>(validate).settings, ElementsAre("seed=2"));
 }
 
-TEST(CommandLine, MetricsAreListedForPeopleMachinesOrThePageButNotForTwo) {
-  EXPECT_FALSE(std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list"})).json);
-  EXPECT_TRUE(std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list", "--json"})).json);
-  EXPECT_TRUE(
-      std::get<MetricsListCommand>(ParseCommandLine({"metrics", "list", "--markdown"})).markdown);
-  EXPECT_EQ(Printed({"metrics", "list", "--json", "--markdown"}).code, ExitCode::kUsage);
+TEST(CommandLine, TheFormOfAnAnswerIsChosenAlikeWhereverThereIsAChoice) {
+  const auto form = [](std::vector<std::string> words, const std::vector<std::string>& flags) {
+    words.insert(words.end(), flags.begin(), flags.end());
+    const Command command = ParseCommandLine(words);
+    if (const auto* status = std::get_if<StatusCommand>(&command)) return status->output;
+    if (const auto* list = std::get_if<MetricsListCommand>(&command)) return list->output;
+    if (const auto* explain = std::get_if<ExplainCommand>(&command)) return explain->output;
+    return std::get<DoctorCommand>(command).output;
+  };
+  const std::vector<std::string> all[] = {
+      {"status", "d"}, {"metrics", "list"}, {"explain"}, {"doctor"}};
+  for (const std::vector<std::string>& command : all) {
+    EXPECT_EQ(form(command, {}).form, OutputForm::kTable);
+    EXPECT_TRUE(form(command, {}).headers);
+    EXPECT_EQ(form(command, {"--json"}).form, OutputForm::kJson);
+    EXPECT_EQ(form(command, {"-o", "yaml"}).form, OutputForm::kYaml);
+    EXPECT_EQ(form(command, {"--output=json"}).form, OutputForm::kJson);
+    if (command[0] == "doctor") continue;
+    EXPECT_EQ(form(command, {"-o", "wide"}).form, OutputForm::kWide);
+    EXPECT_EQ(form(command, {"-o", "name"}).form, OutputForm::kName);
+    EXPECT_FALSE(form(command, {"--no-headers"}).headers);
+  }
+  EXPECT_EQ(form({"metrics", "list"}, {"-o", "markdown"}).form, OutputForm::kMarkdown);
+  EXPECT_EQ(form({"explain"}, {"-o", "markdown"}).form, OutputForm::kMarkdown);
+}
+
+TEST(CommandLine, AFormThatACommandDoesNotHaveIsAUsageErrorThatNamesThoseItHas) {
+  const PrintAndExit unknown = Printed({"status", "d", "-o", "markdown"});
+  EXPECT_EQ(unknown.code, ExitCode::kUsage);
+  EXPECT_THAT(unknown.text,
+              HasSubstr("--output: 'markdown' is none of table, wide, json, yaml, name ["));
+  EXPECT_EQ(Printed({"status", "d", "-o", "1"}).code, ExitCode::kUsage);
+  EXPECT_EQ(Printed({"doctor", "-o", "wide"}).code, ExitCode::kUsage);
+  EXPECT_EQ(Printed({"metrics", "list", "--json", "-o", "name"}).code, ExitCode::kUsage);
+}
+
+TEST(CommandLine, MetricsIsAGroupOfCommands) {
   EXPECT_EQ(Printed({"metrics"}).code, ExitCode::kUsage);
   EXPECT_THAT(Printed({"metrics", "lsit"}).text, HasSubstr("Did you mean 'list'?"));
 }
@@ -198,7 +249,7 @@ TEST(CommandLine, AUsageErrorHasAnIdAndSaysWhatExplainsIt) {
       {{"run", "f", "--run-dri=d"}, "DST-1002"},
       {{"run", "f"}, "DST-1003"},
       {{"run", "f", "--run-dir", "d", "--seed", "x"}, "DST-1004"},
-      {{"explain", "--json", "--markdown"}, "DST-1004"},
+      {{"explain", "--json", "-o", "name"}, "DST-1004"},
       {{"completion", "csh"}, "DST-1004"},
   };
   for (const auto& [arguments, id] : errors) {
@@ -248,7 +299,7 @@ TEST(CommandLine, WhatHelpsTakesItsArguments) {
       ParseCommandLine({"doctor", "--config", "f", "--run-dir=d", "--json"}));
   EXPECT_EQ(doctor.config, "f");
   EXPECT_EQ(doctor.run_dir, "d");
-  EXPECT_TRUE(doctor.json);
+  EXPECT_EQ(doctor.output.form, OutputForm::kJson);
   EXPECT_EQ(std::get<CompletionCommand>(ParseCommandLine({"completion", "zsh"})).shell, "zsh");
   EXPECT_EQ(std::get<MetricsExplainCommand>(ParseCommandLine({"metrics", "explain", "m"})).name,
             "m");

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands/console.h"
 #include "cli/commands/metrics_list.h"
+#include "cli/commands/yaml_text.h"
 #include "cli/completion/completion.h"
 #include "cli/doctor/doctor.h"
 #include "cli/doctor/finding.h"
@@ -20,10 +21,28 @@
 
 namespace distill {
 
-ExitCode Answer(const CommandTools&, const MetricsListCommand& command) {
-  Print(command.json       ? MetricsJson(Catalogue())
-        : command.markdown ? MetricsMarkdown(Catalogue())
-                           : MetricsText(Catalogue()));
+ExitCode Answer(const CommandTools& tools, const MetricsListCommand& command) {
+  const auto all = Catalogue();
+  switch (command.output.form) {
+    case OutputForm::kTable:
+      Print(MetricsTable(all, ColumnsOf(*tools.standard_output), false, command.output.headers));
+      break;
+    case OutputForm::kWide:
+      Print(MetricsTable(all, kUncut, true, command.output.headers));
+      break;
+    case OutputForm::kJson:
+      Print(MetricsJson(all));
+      break;
+    case OutputForm::kYaml:
+      Print(YamlText(MetricsJson(all)));
+      break;
+    case OutputForm::kName:
+      Print(MetricsNames(all));
+      break;
+    case OutputForm::kMarkdown:
+      Print(MetricsMarkdown(all));
+      break;
+  }
   return ExitCode::kDone;
 }
 
@@ -43,17 +62,35 @@ ExitCode Answer(const CommandTools&, const MetricsExplainCommand& command) {
       ExitCode::kUsage);
 }
 
-ExitCode Answer(const CommandTools&, const ExplainCommand& command) {
+ExitCode Answer(const CommandTools& tools, const ExplainCommand& command) {
   std::vector<ErrorEntry> chosen(ErrorCatalogue().begin(), ErrorCatalogue().end());
   if (!command.id.empty()) {
     const auto entry = FindErrorByName(command.id);
     if (!entry.ok()) return Fail(entry.status(), ExitCode::kUsage);
     chosen = {*entry};
   }
-  Print(command.json         ? ErrorsJson(chosen)
-        : command.markdown   ? ErrorsPage(chosen)
-        : command.id.empty() ? ErrorListText(chosen)
-                             : ErrorText(chosen[0]));
+  const bool headers = command.output.headers;
+  switch (command.output.form) {
+    case OutputForm::kTable:
+    case OutputForm::kWide: {
+      const bool cut = command.output.form == OutputForm::kTable;
+      const int width = cut ? ColumnsOf(*tools.standard_output) : kUncut;
+      Print(command.id.empty() ? ErrorListText(chosen, width, headers) : ErrorText(chosen[0]));
+      break;
+    }
+    case OutputForm::kJson:
+      Print(ErrorsJson(chosen));
+      break;
+    case OutputForm::kYaml:
+      Print(YamlText(ErrorsJson(chosen)));
+      break;
+    case OutputForm::kName:
+      Print(ErrorNames(chosen));
+      break;
+    case OutputForm::kMarkdown:
+      Print(ErrorsPage(chosen));
+      break;
+  }
   return ExitCode::kDone;
 }
 
@@ -64,7 +101,10 @@ ExitCode Answer(const CommandTools& tools, const DoctorCommand& command) {
               {command.config, command.settings, command.run_dir, tools.self,
                tools.working_directory, [&] { return tools.shutdown->requested(); }});
   if (!findings.ok()) return Fail(findings.status(), ExitCode::kInterrupted);
-  Print(command.json ? FindingsJson(*findings) : FindingsText(*findings));
+  const OutputForm form = command.output.form;
+  Print(form == OutputForm::kJson   ? FindingsJson(*findings)
+        : form == OutputForm::kYaml ? YamlText(FindingsJson(*findings))
+                                    : FindingsText(*findings));
   return NoneFailed(*findings) ? ExitCode::kDone : ExitCode::kRunFailed;
 }
 

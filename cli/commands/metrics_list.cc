@@ -1,10 +1,13 @@
 #include "cli/commands/metrics_list.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/progress/text_table.h"
 
 namespace distill {
 namespace {
@@ -60,6 +63,30 @@ std::string MetricsText(std::span<const MetricRow> rows) {
   return text;
 }
 
+std::string MetricsTable(std::span<const MetricRow> rows, int width, bool wide, bool headers) {
+  std::vector<TableColumn> columns = {{"NAME"}, {"TYPE", 2}, {"OF", 1}};
+  if (wide) columns.insert(columns.end(), {{"UNIT"}, {"LABELS"}});
+  columns.push_back({"MEANING", 3, false, 10});
+  std::vector<TableRow> table;
+  for (const MetricRow& row : rows) {
+    TableRow& line = table.emplace_back();
+    line.cells = {{row.name}, {MetricKindName(row.kind)}, {OwnerName(row.owner)}};
+    if (wide) {
+      line.cells.insert(line.cells.end(), {{row.unit}, {absl::StrJoin(LabelNames(row), ",")}});
+    }
+    line.cells.push_back({row.help});
+  }
+  std::vector<std::string> lines = LayOut(columns, table, width, /*color=*/false);
+  if (!headers) lines.erase(lines.begin());
+  return absl::StrCat(absl::StrJoin(lines, "\n"), "\n");
+}
+
+std::string MetricsNames(std::span<const MetricRow> rows) {
+  std::string text;
+  for (const MetricRow& row : rows) absl::StrAppend(&text, row.name, "\n");
+  return text;
+}
+
 std::string MetricsJson(std::span<const MetricRow> rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const MetricRow& row : rows) {
@@ -80,7 +107,7 @@ std::string MetricsJson(std::span<const MetricRow> rows) {
 
 std::string MetricsMarkdown(std::span<const MetricRow> rows) {
   std::string text =
-      "# Metrics of each process\n\n<!-- Printed by `distillctl metrics list --markdown` from "
+      "# Metrics of each process\n\n<!-- Printed by `distillctl metrics list -o markdown` from "
       "common/metrics/catalogue.cc; do not edit. -->\n\nHow they are served, what to look at "
       "first, "
       "and how to add one: [metrics](metrics.md).\n";

@@ -11,6 +11,11 @@ namespace distill {
 
 // For people: name, kind and labels, then what it is, a metric a paragraph.
 std::string MetricsText(std::span<const MetricRow> rows);
+// A metric a line of at most `width` columns, below their titles where `headers`; a wide one has
+// labels and units too.
+std::string MetricsTable(std::span<const MetricRow> rows, int width, bool wide, bool headers);
+// A name a line.
+std::string MetricsNames(std::span<const MetricRow> rows);
 // {"version": 1, "metrics": [{name, type, of, labels, unit, buckets, help, more}]}; `of` is
 // "every process" or a kind of process. `buckets` are there for histograms only.
 std::string MetricsJson(std::span<const MetricRow> rows);

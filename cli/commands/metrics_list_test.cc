@@ -27,7 +27,7 @@ constexpr MetricRow kRows[] = {
 TEST(MetricsList, MarkdownHasATableForEachKindOfProcess) {
   EXPECT_EQ(MetricsMarkdown(kRows), R"(# Metrics of each process
 
-<!-- Printed by `distillctl metrics list --markdown` from common/metrics/catalogue.cc; do not edit. -->
+<!-- Printed by `distillctl metrics list -o markdown` from common/metrics/catalogue.cc; do not edit. -->
 
 How they are served, what to look at first, and how to add one: [metrics](metrics.md).
 
@@ -78,8 +78,26 @@ distill_teacher_wait_seconds  histogram of a teacher server, in seconds
 )");
 }
 
+TEST(MetricsList, ATableIsCutToItsWidthAndAWideOneHasLabelsAndUnits) {
+  EXPECT_EQ(MetricsTable(kRows, 200, false, true),
+            R"(NAME                          TYPE       OF              MEANING
+distill_x_info                gauge      every process   1.
+distill_teacher_wait_seconds  histogram  teacher server  Waits.
+)");
+  EXPECT_EQ(MetricsTable(kRows, 50, false, true),
+            R"(NAME                          OF
+distill_x_info                every process
+distill_teacher_wait_seconds  teacher server
+)");
+  EXPECT_EQ(MetricsTable(kRows, 200, true, false),
+            R"(distill_x_info                gauge      every process            role,version  1.
+distill_teacher_wait_seconds  histogram  teacher server  seconds                Waits.
+)");
+  EXPECT_EQ(MetricsNames(kRows), "distill_x_info\ndistill_teacher_wait_seconds\n");
+}
+
 TEST(MetricsList, TheProductsTableIsListedWhole) {
-  const std::string text = MetricsText(Catalogue());
+  const std::string text = MetricsTable(Catalogue(), 1000, false, true);
   const std::string page = MetricsMarkdown(Catalogue());
   for (const MetricRow& row : Catalogue()) {
     EXPECT_THAT(text, HasSubstr(row.name));
@@ -94,7 +112,7 @@ TEST(MetricsList, ThePageInDocsIsTheOnePrinted) {
   text << in.rdbuf();
   EXPECT_TRUE(text.str() == MetricsMarkdown(Catalogue()))
       << "docs/metrics_list.md is not what common/metrics/catalogue.cc says; write it anew:\n"
-      << "  distillctl metrics list --markdown > docs/metrics_list.md";
+      << "  distillctl metrics list -o markdown > docs/metrics_list.md";
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "cli/commands/console.h"
 #include "cli/commands/coordinator_access.h"
 #include "cli/commands/following.h"
 #include "cli/commands/plan_display.h"
+#include "cli/commands/yaml_text.h"
 #include "cli/progress/live_table.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/run_trends.h"
@@ -19,30 +19,29 @@
 namespace distill {
 namespace {
 
-// A table that goes into a pipe or a file.
-constexpr int kPipedColumns = 120;
-constexpr int kPipedRows = 10000;
-
-// How the end of a plan is printed.
-enum class DoneAs { kText, kStatus, kUpdate };
-
-ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, DoneAs how) {
+// Of watch and top.
+ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, bool json) {
   const RunDirectory directory(tools.files, run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
-  const std::string report = directory.FilePath(how == DoneAs::kText ? "report.md" : "report.json");
-  switch (how) {
-    case DoneAs::kText:
-      PrintLine(absl::StrCat("plan ", plan->name(), " is done; see ", report));
-      break;
-    case DoneAs::kStatus:
-      Print(DoneJson(plan->name(), report));
-      break;
-    case DoneAs::kUpdate:
-      PrintLine(DoneUpdateJson(*plan, report));
-      break;
-  }
+  PrintLine(json ? DoneUpdateJson(*plan, directory.FilePath("report.json"))
+                 : DoneText(plan->name(), directory.FilePath("report.md")));
   return ExitCode::kDone;
+}
+
+// Of a plan that is done, whose coordinator is gone.
+void PrintDone(const v1::PlanConfig& plan, const RunDirectory& directory, OutputForm form) {
+  const std::string json = DoneJson(plan.name(), directory.FilePath("report.json"));
+  switch (form) {
+    case OutputForm::kJson:
+      return Print(json);
+    case OutputForm::kYaml:
+      return Print(YamlText(json));
+    case OutputForm::kName:
+      return Print(StatusNames(DoneStatus(plan)));
+    default:
+      return PrintLine(DoneText(plan.name(), directory.FilePath("report.md")));
+  }
 }
 
 // Of watch and top: without a coordinator that was named.
@@ -66,6 +65,30 @@ std::function<std::string(const v1::PlanStatus&)> VerdictOf(const CommandTools& 
   return [verdict](const v1::PlanStatus& status) { return verdict->Of(status); };
 }
 
+void PrintStatus(const CommandTools& tools, const v1::PlanStatus& status,
+                 const StatusCommand& command) {
+  switch (command.output.form) {
+    case OutputForm::kJson:
+      return Print(StatusJson(status));
+    case OutputForm::kYaml:
+      return Print(YamlText(StatusJson(status)));
+    case OutputForm::kName:
+      return Print(StatusNames(status));
+    default:
+      break;
+  }
+  LiveTableOptions options;
+  options.wide = command.output.form == OutputForm::kWide;
+  options.headers = command.output.headers;
+  options.width = options.wide ? kUncut : ColumnsOf(*tools.standard_output);
+  options.height = kUncut;
+  options.sentence = status.message();
+  options.color = UsesColor(command.color, tools.standard_output->IsLive(), tools.environment);
+  RunTrends trends;
+  trends.Add(status);
+  for (const std::string& line : LiveTable(status, trends, options)) PrintLine(line);
+}
+
 // One table, for a pipe or a file.
 ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
                     const std::string& address) {
@@ -76,8 +99,8 @@ ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
   RunTrends trends;
   trends.Add(*status);
   LiveTableOptions options;
-  options.width = kPipedColumns;
-  options.height = kPipedRows;
+  options.width = kUncut;
+  options.height = kUncut;
   options.fleet_first = true;
   options.color = UsesColor(command.color, false, tools.environment);
   for (const std::string& line : LiveTable(*status, trends, options)) PrintLine(line);
@@ -102,7 +125,8 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
-    return SayDone(tools, command.run_dir, command.json ? DoneAs::kStatus : DoneAs::kText);
+    PrintDone(*plan, directory, command.output.form);
+    return ExitCode::kDone;
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());
@@ -112,13 +136,13 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   if (!status.ok()) return Fail(status.status());
   const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
   if (!same.ok()) return Fail(same);
-  Print(command.json ? StatusJson(*status) : StatusText(*status));
+  PrintStatus(tools, *status, command);
   return ExitCode::kDone;
 }
 
 ExitCode WatchPlan(const CommandTools& tools, const WatchCommand& command) {
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
-    return SayDone(tools, command.run_dir, command.json ? DoneAs::kUpdate : DoneAs::kText);
+    return SayDone(tools, command.run_dir, command.json);
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());
@@ -135,7 +159,7 @@ ExitCode WatchPlan(const CommandTools& tools, const WatchCommand& command) {
 
 ExitCode ShowTop(const CommandTools& tools, const TopCommand& command) {
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
-    return SayDone(tools, command.run_dir, command.json ? DoneAs::kUpdate : DoneAs::kText);
+    return SayDone(tools, command.run_dir, command.json);
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());

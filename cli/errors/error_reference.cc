@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cli/terminal/styled_text.h"
 #include "common/config/nearest_name.h"
 #include "common/status/error_id.h"
 
@@ -41,14 +42,22 @@ std::string ErrorText(const ErrorEntry& entry) {
                       "\nPage:         ", Page(entry), "\n");
 }
 
-std::string ErrorListText(std::span<const ErrorEntry> entries) {
+std::string ErrorListText(std::span<const ErrorEntry> entries, int width, bool headers) {
   std::string text;
   for (size_t i = 0; i < entries.size(); ++i) {
-    if (BeginsGroup(entries, i)) {
-      absl::StrAppend(&text, i == 0 ? "" : "\n", ErrorGroup(entries[i].id), "\n");
+    if (headers && BeginsGroup(entries, i)) {
+      absl::StrAppend(&text, i == 0 ? "" : "\n", Cut(ErrorGroup(entries[i].id), width), "\n");
     }
-    absl::StrAppend(&text, "  ", ErrorIdName(entries[i].id), "  ", entries[i].meaning, "\n");
+    const std::string line =
+        absl::StrCat(headers ? "  " : "", ErrorIdName(entries[i].id), "  ", entries[i].meaning);
+    absl::StrAppend(&text, Cut(line, width), "\n");
   }
+  return text;
+}
+
+std::string ErrorNames(std::span<const ErrorEntry> entries) {
+  std::string text;
+  for (const ErrorEntry& entry : entries) absl::StrAppend(&text, ErrorIdName(entry.id), "\n");
   return text;
 }
 
@@ -73,9 +82,9 @@ std::string ErrorsPage(std::span<const ErrorEntry> entries) {
       "sentence\n"
       "before it says what happened this time; this page says what that kind of error is. An id\n"
       "stays what it is in every later version. `distillctl explain DST-1101` prints the same\n"
-      "without a network, `--json` for scripts.\n"
+      "without a network, `-o json` for scripts.\n"
       "\n"
-      "Written by `distillctl explain --markdown` from common/status/error_catalogue.cc; a test\n"
+      "Written by `distillctl explain -o markdown` from common/status/error_catalogue.cc; a test\n"
       "holds the two together. An id ending in 00 is for errors of its group that have no id of\n"
       "their own.\n";
   for (size_t i = 0; i < entries.size(); ++i) {

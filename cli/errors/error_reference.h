@@ -16,8 +16,10 @@ absl::StatusOr<ErrorEntry> FindErrorByName(const std::string& name);
 
 // For people: the id and what it means, causes, what to do, where the page has it.
 std::string ErrorText(const ErrorEntry& entry);
-// One line each, below the names of the groups.
-std::string ErrorListText(std::span<const ErrorEntry> entries);
+// One line each of at most `width` columns, below the names of the groups where `headers`.
+std::string ErrorListText(std::span<const ErrorEntry> entries, int width, bool headers);
+// An id a line.
+std::string ErrorNames(std::span<const ErrorEntry> entries);
 // {"version": 1, "errors": [{id, group, meaning, causes, what_to_do, page}]}, pretty-printed.
 std::string ErrorsJson(std::span<const ErrorEntry> entries);
 // docs/errors.md.

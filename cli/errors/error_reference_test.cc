@@ -13,6 +13,8 @@ namespace distill {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(ErrorReference, ExplainsAnIdHoweverItIsWritten) {
   for (const char* name : {"DST-2101", "dst-2101", "2101"}) {
@@ -35,13 +37,15 @@ TEST(ErrorReference, OffersTheNearestIdForOneThatThereIsNot) {
 }
 
 TEST(ErrorReference, ListsEveryIdForPeopleAndForScripts) {
-  const std::string text = ErrorListText(ErrorCatalogue());
+  const std::string text = ErrorListText(ErrorCatalogue(), 1000, /*headers=*/true);
+  const std::string names = ErrorNames(ErrorCatalogue());
   const auto json = nlohmann::json::parse(ErrorsJson(ErrorCatalogue()));
   EXPECT_EQ(json["version"], 1);
   ASSERT_EQ(json["errors"].size(), ErrorCatalogue().size());
   for (size_t i = 0; i < ErrorCatalogue().size(); ++i) {
     const std::string id = ErrorIdName(ErrorCatalogue()[i].id);
     EXPECT_THAT(text, HasSubstr("  " + id + "  "));
+    EXPECT_THAT(names, HasSubstr(id + "\n"));
     EXPECT_EQ(json["errors"][i]["id"], id);
     for (const char* field : {"group", "meaning", "causes", "what_to_do", "page"}) {
       EXPECT_TRUE(json["errors"][i][field].is_string()) << id << field;
@@ -49,12 +53,18 @@ TEST(ErrorReference, ListsEveryIdForPeopleAndForScripts) {
   }
 }
 
+TEST(ErrorReference, AListIsCutToItsWidthAndGoesWithoutGroupsWhereAsked) {
+  const auto two = ErrorCatalogue().subspan(0, 2);
+  EXPECT_EQ(ErrorListText(two, 14, /*headers=*/false), "DST-1000  Th..\nDST-1001  Th..\n");
+  EXPECT_THAT(ErrorListText(two, 1000, /*headers=*/true), Not(StartsWith("DST-")));
+}
+
 TEST(ErrorReference, ThePageInDocsIsTheTable) {
   std::ifstream file("docs/errors.md");
   std::stringstream page;
   page << file.rdbuf();
   EXPECT_EQ(page.str(), ErrorsPage(ErrorCatalogue()))
-      << "write it anew: distillctl explain --markdown >docs/errors.md";
+      << "write it anew: distillctl explain -o markdown >docs/errors.md";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -30,14 +31,32 @@ using Kind = std::pair<std::string, std::string>;
 // A row, and what it counts as where there is no room for it. Rows of a greater rank go first.
 struct Entry {
   TableRow row;
+  // What only a wide table has.
+  std::vector<TableCell> more;
   int rank = 0;
   Kind kind;
 };
 
 struct Section {
   std::vector<TableColumn> columns;
+  // Of the entries' `more`.
+  std::vector<TableColumn> more;
   std::vector<Entry> entries;
 };
+
+// With a column for everything.
+void Widen(Section& section) {
+  const size_t told = section.columns.size();
+  for (TableColumn& column : section.columns) column.min_width = 0;
+  section.columns.insert(section.columns.end(), section.more.begin(), section.more.end());
+  section.columns.push_back({"NOTE"});
+  for (Entry& entry : section.entries) {
+    std::vector<TableCell>& cells = entry.row.cells;
+    cells.resize(told);
+    cells.insert(cells.end(), entry.more.begin(), entry.more.end());
+    cells.push_back(std::exchange(entry.row.note, {}));
+  }
+}
 
 std::string Percent(double share) {
   return absl::StrFormat("%.0f%%", 100 * std::clamp(share, 0.0, 1.0));
@@ -88,6 +107,7 @@ Entry EntryOf(const RunStatus& run, const RunTrend* trend) {
   entry.rank = RankOf(run.state());
   entry.kind = {"run", std::string(RunStateName(run.state()))};
   entry.row.cells = {{Printable(run.run_id()), Style::kTitle}};
+  entry.more = {{run.has_last_checkpoint() ? absl::StrCat(run.last_checkpoint().step()) : ""}};
   const v1::Progress& progress = run.progress();
   if (run.state() != RunStatus::ACTIVE) {
     entry.row.note = NoteOf(run);
@@ -117,6 +137,7 @@ Section RunsOf(const v1::PlanStatus& status, const RunTrends& trends) {
   section.columns = {{"RUN"},          {"STEP", 1, true},     {"DONE", 3, true},
                      {"PROGRESS", 8},  {"STEPS/S", 4, true},  {"WAIT", 5, true},
                      {"ETA", 2, true}, {"LOSS", 6, false, 11}};
+  section.more = {{"CHECKPOINT", 0, true}};
   for (const RunStatus& run : status.runs()) {
     section.entries.push_back(EntryOf(run, trends.Find(run.run_id())));
   }
@@ -126,7 +147,20 @@ Section RunsOf(const v1::PlanStatus& status, const RunTrends& trends) {
 // Of a member that is silent; nothing for one that is alive.
 TableCell SilenceOf(const MemberStatus& member) {
   if (member.state() == MemberStatus::SUSPECT) return {"not heard of", Style::kWarning};
+  if (member.state() == MemberStatus::GONE) return {"gone", Style::kFaint};
   return {};
+}
+
+// Where a process is.
+std::vector<TableColumn> PlaceColumns() { return {{"PID", 0, true}, {"ADDRESS"}, {"METRICS"}}; }
+std::vector<TableCell> PlaceOf(const MemberStatus& member) {
+  return {{absl::StrCat(member.process_id())},
+          {Printable(member.address())},
+          {Printable(member.ops_address())}};
+}
+
+bool IsShown(const MemberStatus& member, v1::Role role, bool wide) {
+  return member.role() == role && (wide || member.state() != MemberStatus::GONE);
 }
 
 // Of a student that is silent, or stands still and says why.
@@ -137,15 +171,17 @@ TableCell StandstillOf(const MemberStatus& member) {
   return {Printable(progress.note()), Style::kWarning};
 }
 
-Section StudentsOf(const v1::PlanStatus& status) {
+Section StudentsOf(const v1::PlanStatus& status, bool wide) {
   Section section;
   section.columns = {{"STUDENT"},          {"RUN", 4},        {"STEP", 1, true},
                      {"STEPS/S", 2, true}, {"WAIT", 3, true}, {"LOSS", 5, true}};
+  section.more = PlaceColumns();
   for (const MemberStatus& member : status.members()) {
-    if (member.role() != v1::STUDENT_WORKER || member.state() == MemberStatus::GONE) continue;
+    if (!IsShown(member, v1::STUDENT_WORKER, wide)) continue;
     Entry entry;
     entry.kind = {"student", ""};
     entry.row.cells = {{Printable(member.worker())}};
+    entry.more = PlaceOf(member);
     entry.row.note = StandstillOf(member);
     entry.rank = !entry.row.note.text.empty() ? 1 : member.has_progress() ? 3 : 5;
     if (member.has_progress() && entry.row.note.text.empty()) {
@@ -175,6 +211,7 @@ Entry EntryOfTeacher(const MemberStatus& member) {
   entry.kind = {"teacher server", ""};
   entry.rank = 2;
   entry.row.cells = {{Printable(member.worker())}};
+  entry.more = PlaceOf(member);
   entry.row.note = SilenceOf(member);
   if (!entry.row.note.text.empty()) return entry;
   const std::string name(TeacherStateName(state.state()));
@@ -195,13 +232,14 @@ Entry EntryOfTeacher(const MemberStatus& member) {
   return entry;
 }
 
-Section TeachersOf(const v1::PlanStatus& status) {
+Section TeachersOf(const v1::PlanStatus& status, bool wide) {
   Section section;
   section.columns = {{"TEACHER"},           {"STATE", 1},      {"ROWS/S", 2, true},
                      {"QUEUE", 3, true},    {"BUSY", 5, true}, {"CACHE", 4, true},
                      {"MODEL", 6, false, 6}};
+  section.more = PlaceColumns();
   for (const MemberStatus& member : status.members()) {
-    if (member.role() != v1::TEACHER_SERVER || member.state() == MemberStatus::GONE) continue;
+    if (!IsShown(member, v1::TEACHER_SERVER, wide)) continue;
     section.entries.push_back(EntryOfTeacher(member));
   }
   return section;
@@ -211,10 +249,10 @@ std::string Head(const v1::PlanStatus& status, const LiveTableOptions& options) 
   const int64_t done =
       std::count_if(status.runs().begin(), status.runs().end(),
                     [](const RunStatus& run) { return run.state() == RunStatus::DONE; });
-  const std::string head =
-      absl::StrCat("plan ", Printable(status.plan_id()), "  ", PlanStateName(status.state()), "  ",
-                   done, " of ", status.runs_size(), status.runs_size() == 1 ? " run" : " runs",
-                   " done  ", ElapsedText(options.elapsed));
+  std::string head = absl::StrCat(
+      "plan ", Printable(status.plan_id()), "  ", PlanStateName(status.state()), "  ", done, " of ",
+      status.runs_size(), status.runs_size() == 1 ? " run" : " runs", " done");
+  if (options.elapsed.has_value()) absl::StrAppend(&head, "  ", ElapsedText(*options.elapsed));
   return Paint(Cut(head, options.width), Style::kTitle, options.color);
 }
 
@@ -286,10 +324,12 @@ std::vector<std::string> LiveTable(const v1::PlanStatus& status, const RunTrends
                                    const LiveTableOptions& options) {
   std::vector<Section> sections;
   sections.push_back(RunsOf(status, trends));
-  sections.push_back(StudentsOf(status));
-  sections.push_back(TeachersOf(status));
+  sections.push_back(StudentsOf(status, options.wide));
+  sections.push_back(TeachersOf(status, options.wide));
+  if (options.wide) std::ranges::for_each(sections, Widen);
   if (options.fleet_first) std::rotate(sections.begin(), sections.begin() + 1, sections.end());
-  std::vector<std::string> lines = {Head(status, options)};
+  std::vector<std::string> lines;
+  if (options.headers) lines.push_back(Head(status, options));
   const int ends = options.sentence.empty() ? 0 : 1;
   const int room = options.height - 1 - ends;
   std::map<Kind, int> gone;
@@ -298,9 +338,9 @@ std::vector<std::string> LiveTable(const v1::PlanStatus& status, const RunTrends
     if (section.entries.empty()) continue;
     std::vector<TableRow> rows;
     for (const Entry& entry : section.entries) rows.push_back(entry.row);
-    for (std::string& line : LayOut(section.columns, rows, options.width, options.color)) {
-      lines.push_back(std::move(line));
-    }
+    std::vector<std::string> table = LayOut(section.columns, rows, options.width, options.color);
+    if (!options.headers) table.erase(table.begin());
+    std::ranges::move(table, std::back_inserter(lines));
   }
   if (!gone.empty()) lines.push_back(Cut(Summary(gone), options.width));
   if (ends > 0) lines.push_back(Cut(Printable(options.sentence), options.width));

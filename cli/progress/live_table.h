@@ -11,6 +11,7 @@
 #ifndef CLI_PROGRESS_LIVE_TABLE_H_
 #define CLI_PROGRESS_LIVE_TABLE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,13 @@ struct LiveTableOptions {
   bool color = false;
   // The processes before the runs, as `distillctl top` has them.
   bool fleet_first = false;
-  // Since the watcher began.
-  absl::Duration elapsed;
+  // Everything that is known, also of processes that are gone: notes have a column of their
+  // own, and so have checkpoints, process ids and addresses.
+  bool wide = false;
+  // Without it neither the plan's line nor the titles.
+  bool headers = true;
+  // Since the watcher began; nothing: nobody watches.
+  std::optional<absl::Duration> elapsed;
   // The last line, e.g. what bounds the run. Empty: none.
   std::string sentence;
 };

@@ -22,6 +22,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -185,6 +186,44 @@ TEST(LiveTableTest, WhatOthersSayCannotCommandTheTerminal) {
   status.mutable_members(0)->set_worker("\x1b[?25h");
   status.mutable_members(7)->mutable_teacher_state()->set_message("\r\n\x1b[A");
   EXPECT_THAT(absl::StrJoin(LiveTable(status, Trends(), Of(120)), ""), Not(HasSubstr("\x1b")));
+}
+
+TEST(LiveTableTest, AWideTableHasAColumnForEverythingAndThoseThatAreGone) {
+  v1::PlanStatus status = Everything();
+  status.mutable_runs(1)->mutable_last_checkpoint()->set_step(100);
+  for (const int member : {0, 2, 4, 7}) {
+    status.mutable_members(member)->set_process_id(1000 + member);
+    status.mutable_members(member)->set_address("h:7");
+    status.mutable_members(member)->set_ops_address("h:8");
+  }
+  LiveTableOptions options = Of(1000);
+  options.wide = true;
+  options.elapsed.reset();
+  const std::vector<std::string> lines = LiveTable(status, Trends(), options);
+  EXPECT_EQ(lines[0], "plan fashion_mnist-2  running  1 of 4 runs done");
+  EXPECT_THAT(lines[1], ContainsRegex("^RUN .* LOSS +CHECKPOINT +NOTE$"));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^distilled .* hard 0.912 soft 1.204 +100$")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^deeper +waiting: waits for a teacher server")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^STUDENT .* LOSS +PID +ADDRESS +METRICS +NOTE$")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^student-0 .* 1.871 +1000 +h:7 +h:8$")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^student-2 +1002 +h:7 +h:8 +not heard of$")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^student-4 +1004 +h:7 +h:8 +gone$")));
+  EXPECT_THAT(lines, Contains(ContainsRegex("^teacher-2 +1007 +h:7 +h:8 +failed: canary")));
+}
+
+TEST(LiveTableTest, WithoutHeadersThereAreRowsOnly) {
+  LiveTableOptions options = Of(120);
+  const std::vector<std::string> all = Table(options);
+  options.headers = false;
+  std::vector<std::string> rows;
+  for (const std::string& line : all) {
+    const std::string first = line.substr(0, line.find(' '));
+    if (first != "plan" && first != "RUN" && first != "STUDENT" && first != "TEACHER") {
+      rows.push_back(line);
+    }
+  }
+  EXPECT_EQ(rows.size(), 11u);
+  EXPECT_EQ(Table(options), rows);
 }
 
 TEST(LiveTableTest, TimesToGoAreOneFigureOrARange) {

@@ -19,11 +19,6 @@ namespace {
 using nlohmann::ordered_json;
 using v1::RunStatus;
 
-bool HasFailed(const v1::MemberStatus& member) {
-  return member.state() != v1::MemberStatus::GONE &&
-         member.teacher_state().state() == v1::TeacherState::FAILED;
-}
-
 ordered_json Update(const v1::PlanStatus& status, const RunTrends& trends) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
@@ -82,30 +77,16 @@ std::string ProgressLine(const v1::RunStatus& run, const RunTrend* trend) {
   return line;
 }
 
-std::string StatusText(const v1::PlanStatus& status) {
-  std::string text = absl::StrCat("plan ", Printable(status.plan_id()), ": ",
-                                  v1::PlanStatus::PlanState_Name(status.state()), "\n");
-  if (!status.message().empty()) absl::StrAppend(&text, "  ", Printable(status.message()), "\n");
-  for (const v1::RunStatus& run : status.runs()) {
-    absl::StrAppend(&text, "  ", ProgressLine(run), "\n");
-    if (run.has_last_checkpoint() && run.state() != RunStatus::DONE) {
-      absl::StrAppend(&text, "    last checkpoint: step ", run.last_checkpoint().step(), "\n");
-    }
+std::string StatusNames(const v1::PlanStatus& status) {
+  std::string text;
+  for (const RunStatus& run : status.runs()) {
+    absl::StrAppend(&text, "run/", Printable(run.run_id()), "\n");
   }
   for (const v1::MemberStatus& member : status.members()) {
-    absl::StrAppend(&text, "  ", Printable(member.worker()), "  ",
-                    v1::MemberStatus::MemberState_Name(member.state()), "  pid ",
-                    member.process_id());
-    if (member.role() == v1::TEACHER_SERVER) {
-      absl::StrAppend(&text, "  ", v1::TeacherState::State_Name(member.teacher_state().state()),
-                      " ", Printable(member.teacher_state().model()));
-      if (HasFailed(member)) {
-        absl::StrAppend(&text, ": ", Printable(member.teacher_state().message()));
-      }
-    } else if (!member.progress().note().empty()) {
-      absl::StrAppend(&text, "  ", Printable(member.progress().note()));
-    }
-    absl::StrAppend(&text, "\n");
+    if (member.state() == v1::MemberStatus::GONE) continue;
+    absl::StrAppend(&text,
+                    member.role() == v1::TEACHER_SERVER ? "teacher_server/" : "student_worker/",
+                    Printable(member.worker()), "\n");
   }
   return text;
 }
@@ -123,13 +104,17 @@ std::string StatusJson(const v1::PlanStatus& status) {
   return versioned.dump(1) + "\n";
 }
 
+std::string DoneText(const std::string& plan, const std::string& report) {
+  return absl::StrCat("plan ", plan, " is done; see ", report);
+}
+
 std::string DoneJson(const std::string& plan, const std::string& report) {
   return ordered_json{{"version", 1}, {"name", plan}, {"state", "FINISHED"}, {"report", report}}
              .dump(1) +
          "\n";
 }
 
-std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report) {
+v1::PlanStatus DoneStatus(const v1::PlanConfig& plan) {
   v1::PlanStatus status;
   status.set_state(v1::PlanStatus::FINISHED);
   for (const v1::RunConfig& run : plan.runs()) {
@@ -139,7 +124,11 @@ std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report
     done->set_steps(run.training().steps());
     done->mutable_progress()->set_step(run.training().steps());
   }
-  ordered_json update = Update(status, {});
+  return status;
+}
+
+std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report) {
+  ordered_json update = Update(DoneStatus(plan), {});
   update["report"] = report;
   return Line(update);
 }

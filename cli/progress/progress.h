@@ -15,17 +15,21 @@ namespace distill {
 // those of the trend; where it is null, of the last report.
 std::string ProgressLine(const v1::RunStatus& run, const RunTrend* trend = nullptr);
 
-// The whole status as `distillctl status` prints it: the plan, its runs, its processes.
-std::string StatusText(const v1::PlanStatus& status);
-// The same for scripts: {"version": 1, ...} with the fields of v1::PlanStatus.
+// "run/distilled", "student_worker/student-0": its runs and the processes that it has, a line
+// each.
+std::string StatusNames(const v1::PlanStatus& status);
+// The whole status for scripts: {"version": 1, ...} with the fields of v1::PlanStatus.
 std::string StatusJson(const v1::PlanStatus& status);
-// Of a plan that is done, whose coordinator is gone: {"version", "name", "state", "report"}.
+// Of a plan that is done, whose coordinator is gone: a line for people, without a newline.
+std::string DoneText(const std::string& plan, const std::string& report);
+// For scripts: {"version", "name", "state", "report"}.
 std::string DoneJson(const std::string& plan, const std::string& report);
+// What its coordinator would say but for the plan's id: every run DONE.
+v1::PlanStatus DoneStatus(const v1::PlanConfig& plan);
 // One line without a newline: {"version":1,"status":...,"estimates":{RUN:{"steps_per_second",
 // "loss_terms","seconds_left_low","seconds_left_high"}}}, of runs that train.
 std::string UpdateJson(const v1::PlanStatus& status, const RunTrends& trends);
-// The same of a plan that is done, whose coordinator is gone and with it the plan's id: every run
-// DONE, and "report" beside the rest.
+// The same of DoneStatus, and "report" beside the rest.
 std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report);
 
 }  // namespace distill

@@ -35,6 +35,14 @@ class Terminal {
   virtual void OnResize(std::function<void()> callback) = 0;
 };
 
+// More columns than any line has.
+inline constexpr int kUncut = 1 << 20;
+
+// What a line is cut to; nobody wants that in a pipe or a file.
+inline int ColumnsOf(Terminal& terminal) {
+  return terminal.IsLive() ? terminal.Size().columns : kUncut;
+}
+
 }  // namespace distill
 
 #endif  // CLI_TERMINAL_TERMINAL_H_
