@@ -295,6 +295,7 @@ class Grammar {
         ->type_name(kDir)
         ->capture_default_str()
         ->group(kWhere);
+    AddModelFlags(*doctor_, doctor_command_.models);
     AddOutputFlags(*doctor_, {OutputForm::kTable, OutputForm::kJson, OutputForm::kYaml},
                    doctor_command_.output);
   }

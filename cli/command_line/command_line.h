@@ -147,6 +147,8 @@ struct DoctorCommand {
   std::vector<std::string> settings;
   // Where a plan's results would go.
   std::string run_dir = ".";
+  // With which the processes would be started.
+  ModelFlags models;
   OutputFlags output;
 };
 struct CommandReferenceCommand {};

@@ -192,6 +192,7 @@ TEST(CommandLine, ModelsFromFilesAreListedAndAllowed) {
   EXPECT_EQ(run.models.dir, "m");
   EXPECT_TRUE(run.models.allow_executable);
   EXPECT_TRUE(std::get<ResumeCommand>(with({"resume", "d"})).models.allow_executable);
+  EXPECT_TRUE(std::get<DoctorCommand>(with({"doctor"})).models.allow_executable);
   EXPECT_TRUE(std::get<LabelCommand>(with({"label", "f", "--run=r", "--run-dir=d", "--out=o"}))
                   .models.allow_executable);
   EXPECT_FALSE(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).models.allow_executable);

@@ -96,10 +96,10 @@ ExitCode Answer(const CommandTools& tools, const ExplainCommand& command) {
 
 ExitCode Answer(const CommandTools& tools, const DoctorCommand& command) {
   PosixMachine machine(tools.clock);
-  const auto findings =
-      Examine(machine, *tools.files,
-              {command.config, command.settings, command.run_dir, tools.self,
-               tools.working_directory, [&] { return tools.shutdown->requested(); }});
+  const auto findings = Examine(
+      machine, *tools.files,
+      {command.config, command.settings, command.run_dir, tools.self, tools.working_directory,
+       command.models, [&] { return tools.shutdown->requested(); }});
   if (!findings.ok()) return Fail(findings.status(), ExitCode::kInterrupted);
   const OutputForm form = command.output.form;
   Print(form == OutputForm::kJson   ? FindingsJson(*findings)

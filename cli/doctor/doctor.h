@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/command_line/model_flags.h"
 #include "cli/doctor/finding.h"
 #include "cli/doctor/machine.h"
 #include "common/files/file_system.h"
@@ -21,6 +22,8 @@ struct DoctorRequest {
   // Path of the running distillctl, and what the plan's relative path starts from.
   std::string self;
   std::string working_directory;
+  // With which the processes would be started.
+  ModelFlags models;
   // Asked before each file: whether somebody wants it to stop. Null: nobody.
   std::function<bool()> stopped;
 };

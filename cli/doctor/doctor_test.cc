@@ -12,6 +12,7 @@
 #include "common/files/fake_file_system.h"
 #include "common/tensor_view/tensor_view.h"
 #include "distillation/data/npy_writer.h"
+#include "distillation/models/model_directory.h"
 
 namespace distill {
 namespace {
@@ -123,6 +124,33 @@ TEST_F(DoctorTest, NamesADataFileThatIsMissingOrDamaged) {
   EXPECT_THAT(Of("data rows").found, HasSubstr("test.npy"));
   ASSERT_TRUE(files_.RemoveTree("/plan/train.npy").ok());
   EXPECT_THAT(Of("data rows").found, HasSubstr("train.npy"));
+}
+
+TEST_F(DoctorTest, NamesARunThatItsDataDoesNotSuffice) {
+  request_.config = "/plan/plan.yaml";
+  request_.settings = {"runs.alone.training.global_batch_size=6"};
+  EXPECT_EQ(Of("data rows").verdict, Verdict::kOk);
+  EXPECT_THAT(Of("run alone").found, HasSubstr("a global batch of 6 is more than the 4 examples"));
+  request_.settings = {"runs.alone.labelled_subset.examples=5"};
+  EXPECT_THAT(Of("run alone").found, HasSubstr("5"));
+  EXPECT_EQ(Of("run alone").verdict, Verdict::kFail);
+}
+
+TEST_F(DoctorTest, OpensTheModelsThatComeFromFilesAsTheProcessesWould) {
+  request_.config = "/plan/plan.yaml";
+  std::string plan = kPlan;
+  const std::string architecture = "{architecture: mlp, widths: [4]}";
+  plan.replace(plan.find(architecture), architecture.size(), "{torch_script: {file: net.pt}}");
+  Write("plan.yaml", plan);
+  ASSERT_TRUE(files_.MakeDirectories("/models").ok());
+  ASSERT_TRUE(files_.Write("/models/net.pt", "program").ok());
+  EXPECT_THAT(Of("model alone").found, HasSubstr("[DST-2601]"));
+  request_.models = {"/models", true};
+  EXPECT_EQ(Of("model alone").verdict, Verdict::kFail);
+  ASSERT_TRUE(WriteModelManifest(files_, "/models").ok());
+  EXPECT_EQ(Of("model alone").found, "net.pt, 7 bytes, is the file in the manifest");
+  ASSERT_TRUE(files_.Write("/models/net.pt", "another").ok());
+  EXPECT_THAT(Of("model alone").found, HasSubstr("[DST-2603]"));
 }
 
 TEST_F(DoctorTest, ReadsNoFurtherFileOnceItIsStopped) {
