@@ -1,5 +1,6 @@
 #include "teacher_server/teacher_metrics.h"
 
+#include <array>
 #include <cstddef>
 #include <string>
 
@@ -8,12 +9,37 @@
 #include "common/metrics/catalogue.h"
 
 namespace distill {
+namespace {
+
+template <size_t kCodes>
+std::array<Counter*, kCodes> RequestCounters(MetricRegistry* registry) {
+  std::array<Counter*, kCodes> counters;
+  for (size_t code = 0; code < kCodes; ++code) {
+    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
+    counters[code] = registry->AddCounter(Metric::kTeacherRequests, {{"code", name}});
+  }
+  return counters;
+}
+
+template <size_t kReasons>
+std::array<Counter*, kReasons> BatchCounters(MetricRegistry* registry) {
+  std::array<Counter*, kReasons> counters;
+  for (size_t reason = 0; reason < kReasons; ++reason) {
+    const std::string name = BatchReasonName(static_cast<BatchReason>(reason));
+    counters[reason] = registry->AddCounter(Metric::kTeacherBatches, {{"reason", name}});
+  }
+  return counters;
+}
+
+}  // namespace
 
 TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
     : items_(registry->AddCounter(Metric::kTeacherItems)),
       request_seconds_(registry->AddHistogram(Metric::kTeacherRequestDuration)),
       queue_items_(registry->AddGauge(Metric::kTeacherQueueItems)),
       queue_requests_(registry->AddGauge(Metric::kTeacherQueueRequests)),
+      requests_(RequestCounters<kStatusCodes>(registry)),
+      batches_(BatchCounters<kBatchReasons>(registry)),
       batch_items_(registry->AddHistogram(Metric::kTeacherBatchItems)),
       batch_fill_(registry->AddHistogram(Metric::kTeacherBatchFill)),
       batch_padding_(registry->AddHistogram(Metric::kTeacherBatchPadding)),
@@ -25,14 +51,6 @@ TeacherMetrics::TeacherMetrics(MetricRegistry* registry)
       canary_deviation_(registry->AddGauge(Metric::kTeacherCanaryDeviation)),
       registry_(registry),
       cache_(registry) {
-  for (size_t code = 0; code < requests_.size(); ++code) {
-    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
-    requests_[code] = registry_->AddCounter(Metric::kTeacherRequests, {{"code", name}});
-  }
-  for (size_t reason = 0; reason < batches_.size(); ++reason) {
-    const std::string name = BatchReasonName(static_cast<BatchReason>(reason));
-    batches_[reason] = registry_->AddCounter(Metric::kTeacherBatches, {{"reason", name}});
-  }
   for (const ShedReason reason : {ShedReason::kQueueFull, ShedReason::kStreamQuota,
                                   ShedReason::kTooLate, ShedReason::kExpired}) {
     registry_->AddCounter(Metric::kTeacherShed, {{"reason", ShedReasonName(reason)}});

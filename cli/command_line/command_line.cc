@@ -56,15 +56,17 @@ std::vector<OutputForm> PageForms() {
   return forms;
 }
 
-// Of seeds and counts: CLI11 itself takes "-1" for 18446744073709551615.
+// Of seeds and counts: CLI11 itself takes "-1" for 18446744073709551615, and "010" for 8.
 CLI::Validator WholeNumber() {
   return CLI::Validator(
       [](std::string& text) {
         uint64_t number = 0;
         const bool whole = text.find_first_not_of("0123456789") == text.npos;
-        return whole && absl::SimpleAtoi(text, &number)
-                   ? ""
-                   : absl::StrCat("'", text, "' is not a whole number from 0 to 2^64 - 1");
+        if (!whole || !absl::SimpleAtoi(text, &number)) {
+          return absl::StrCat("'", text, "' is not a whole number from 0 to 2^64 - 1");
+        }
+        text = absl::StrCat(number);
+        return std::string();
       },
       "", "WholeNumber");
 }
@@ -133,7 +135,7 @@ class Grammar {
     AddSettings(run_, &run_command_.settings);
     seed_option_ = run_->add_option("--seed", seed_, "Override the plan's seed")
                        ->envname("DISTILL_SEED")
-                       ->check(WholeNumber())
+                       ->transform(WholeNumber())
                        ->group(kChanges);
     run_->add_option("--coordinator", run_command_.coordinator,
                      "Submit to a coordinator that runs at host:port; start here only what "
@@ -212,7 +214,7 @@ class Grammar {
     AddSettings(label_, &label_command_.settings);
     label_seed_option_ = label_->add_option("--seed", label_seed_, "Override the plan's seed")
                              ->envname("DISTILL_SEED")
-                             ->check(WholeNumber())
+                             ->transform(WholeNumber())
                              ->group(kChanges);
     AddDryRun(label_, &label_command_.dry_run);
     label_
@@ -271,7 +273,7 @@ class Grammar {
   void AddMetrics() {
     metrics_ = app_.add_subcommand("metrics", "What the processes tell Prometheus");
     metrics_->require_subcommand(1);
-    list_ = metrics_->add_subcommand("list", "Every metric: its type, labels, unit and meaning");
+    list_ = metrics_->add_subcommand("list", "Every metric, by name");
     AddOutputFlags(*list_, PageForms(), metrics_list_command_.output);
     metrics_explain_ = metrics_->add_subcommand("explain", "What one metric means");
     metrics_explain_->add_option("name", metrics_explain_command_.name, "Its name")
@@ -343,7 +345,7 @@ class Grammar {
                       "One of them, e.g. teacher-0; without it all, each line with its name");
     logs_->add_flag("--follow,-f", logs_command_.follow, "Go on until the plan ends");
     tail_option_ =
-        logs_->add_option("--tail", tail_, "Only the last lines of each")->check(WholeNumber());
+        logs_->add_option("--tail", tail_, "Only the last lines of each")->transform(WholeNumber());
   }
 
   Command Parsed() {

@@ -52,6 +52,9 @@ TEST(CommandLine, SeedsAndCountsAreWholeNumbersFromZeroOn) {
   const Command greatest =
       ParseCommandLine({"run", "f", "--run-dir=d", "--seed=18446744073709551615"});
   EXPECT_EQ(std::get<RunCommand>(greatest).seed, ~uint64_t{0});
+  EXPECT_EQ(std::get<RunCommand>(ParseCommandLine({"run", "f", "--run-dir=d", "--seed=010"})).seed,
+            10u);
+  EXPECT_EQ(std::get<LogsCommand>(ParseCommandLine({"logs", "d", "--tail=08"})).tail, 8u);
   EXPECT_EQ(Printed({"run", "f", "--run-dir=d", "--seed=18446744073709551616"}).code,
             ExitCode::kUsage);
 }

@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+
 namespace distill {
 namespace {
 
@@ -71,8 +74,13 @@ CompletionPoint FindCompletionPoint(CLI::App* root, const std::vector<std::strin
       if (option->get_positional() && positionals-- == 0) point.value = option->get_type_name();
     }
   }
-  // A check may stand behind the kind.
-  point.value = point.value.substr(0, point.value.find(':'));
+  // A check may stand behind the kind: the words to choose from, or one that is no matter here.
+  const size_t colon = point.value.find(':');
+  if (colon != std::string::npos && absl::EndsWith(point.value, "}")) {
+    point.words = absl::StrSplit(absl::string_view(point.value).substr(colon + 2),
+                                 absl::ByAnyChar(",}"), absl::SkipEmpty());
+  }
+  point.value = point.value.substr(0, colon);
   return point;
 }
 

@@ -13,10 +13,10 @@ namespace distill {
 
 // Where the cursor stands in a command line that is being written.
 struct CompletionPoint {
-  // Commands and flags that may stand there.
+  // Commands, flags, and values of a fixed choice that may stand there.
   std::vector<std::string> words;
-  // What kind of value may: "PLAN", "DIR", "RUN", "FIELD", "ID", "METRIC" or "SHELL"; others are
-  // not completed.
+  // What kind of value may: "PLAN", "DIR", "RUN", "FIELD", "ID" or "METRIC"; others are
+  // not completed but from `words`.
   std::string value;
   // Of the word, what stays before the value ("--run-dir="), and what there is of the value.
   std::string before;

@@ -27,6 +27,7 @@
 #include "cli/progress/plan_view.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
+#include "common/status/annotate.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/coordinator_client.h"
@@ -211,7 +212,7 @@ ExitCode Do(const CommandTools& tools, const LabelCommand& command) {
     const auto recording = PlanRecording(*tools.files, *plan, request.what);
     if (!recording.ok()) return Fail(recording.status());
     const absl::Status folder = CheckFolderOfSet(*tools.files, command.out);
-    if (!folder.ok()) return Fail(folder);
+    if (!folder.ok()) return Fail(Annotate(folder, absl::StrCat("label set ", command.out)));
     Print(DryLabel(command, *plan, *recording, local->programs));
     return ExitCode::kDone;
   }

@@ -64,9 +64,9 @@ std::string MetricsText(std::span<const MetricRow> rows) {
 }
 
 std::string MetricsTable(std::span<const MetricRow> rows, int width, bool wide, bool headers) {
-  std::vector<TableColumn> columns = {{"NAME"}, {"TYPE", 2}, {"OF", 1}};
+  std::vector<TableColumn> columns = {{"NAME"}, {"TYPE", 3}, {"OF", 2}};
   if (wide) columns.insert(columns.end(), {{"UNIT"}, {"LABELS"}});
-  columns.push_back({"MEANING", 3, false, 10});
+  columns.push_back({"MEANING", 1, false, 10});
   std::vector<TableRow> table;
   for (const MetricRow& row : rows) {
     TableRow& line = table.emplace_back();

@@ -85,10 +85,11 @@ distill_x_info                gauge      every process   1.
 distill_teacher_wait_seconds  histogram  teacher server  Waits.
 )");
   EXPECT_EQ(MetricsTable(kRows, 50, false, true),
-            R"(NAME                          OF
-distill_x_info                every process
-distill_teacher_wait_seconds  teacher server
+            R"(NAME                          MEANING
+distill_x_info                1.
+distill_teacher_wait_seconds  Waits.
 )");
+  EXPECT_THAT(MetricsTable(Catalogue(), 80, false, true), HasSubstr("MEANING"));
   EXPECT_EQ(MetricsTable(kRows, 200, true, false),
             R"(distill_x_info                gauge      every process            role,version  1.
 distill_teacher_wait_seconds  histogram  teacher server  seconds                Waits.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cli/commands/console.h"
 #include "cli/commands/coordinator_access.h"
 #include "cli/commands/following.h"
@@ -29,21 +30,6 @@ ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, bool jso
   return ExitCode::kDone;
 }
 
-// Of a plan that is done, whose coordinator is gone.
-void PrintDone(const v1::PlanConfig& plan, const RunDirectory& directory, OutputForm form) {
-  const std::string json = DoneJson(plan.name(), directory.FilePath("report.json"));
-  switch (form) {
-    case OutputForm::kJson:
-      return Print(json);
-    case OutputForm::kYaml:
-      return Print(YamlText(json));
-    case OutputForm::kName:
-      return Print(StatusNames(DoneStatus(plan)));
-    default:
-      return PrintLine(DoneText(plan.name(), directory.FilePath("report.md")));
-  }
-}
-
 // Of watch and top: without a coordinator that was named.
 bool IsDoneHere(const CommandTools& tools, const std::string& run_dir,
                 const std::string& coordinator) {
@@ -65,28 +51,36 @@ std::function<std::string(const v1::PlanStatus&)> VerdictOf(const CommandTools& 
   return [verdict](const v1::PlanStatus& status) { return verdict->Of(status); };
 }
 
-void PrintStatus(const CommandTools& tools, const v1::PlanStatus& status,
-                 const StatusCommand& command) {
-  switch (command.output.form) {
-    case OutputForm::kJson:
-      return Print(StatusJson(status));
-    case OutputForm::kYaml:
-      return Print(YamlText(StatusJson(status)));
-    case OutputForm::kName:
-      return Print(StatusNames(status));
-    default:
-      break;
-  }
+void PrintTable(const CommandTools& tools, const v1::PlanStatus& status,
+                const StatusCommand& command) {
   LiveTableOptions options;
   options.wide = command.output.form == OutputForm::kWide;
   options.headers = command.output.headers;
   options.width = options.wide ? kUncut : ColumnsOf(*tools.standard_output);
   options.height = kUncut;
-  options.sentence = status.message();
+  if (options.headers) options.sentence = status.message();
   options.color = UsesColor(command.color, tools.standard_output->IsLive(), tools.environment);
   RunTrends trends;
   trends.Add(status);
   for (const std::string& line : LiveTable(status, trends, options)) PrintLine(line);
+}
+
+// `json` of the same, for scripts.
+void PrintStatus(const CommandTools& tools, const v1::PlanStatus& status, const std::string& json,
+                 const StatusCommand& command) {
+  switch (command.output.form) {
+    case OutputForm::kTable:
+    case OutputForm::kWide:
+      return PrintTable(tools, status, command);
+    case OutputForm::kJson:
+      return Print(json);
+    case OutputForm::kYaml:
+      return Print(YamlText(json));
+    case OutputForm::kName:
+      return Print(StatusNames(status));
+    case OutputForm::kMarkdown:  // not of status
+      break;
+  }
 }
 
 // One table, for a pipe or a file.
@@ -125,7 +119,9 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
-    PrintDone(*plan, directory, command.output.form);
+    v1::PlanStatus done = DoneStatus(*plan);
+    done.set_message(absl::StrCat("see ", directory.FilePath("report.md")));
+    PrintStatus(tools, done, DoneJson(plan->name(), directory.FilePath("report.json")), command);
     return ExitCode::kDone;
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
@@ -136,7 +132,7 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   if (!status.ok()) return Fail(status.status());
   const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
   if (!same.ok()) return Fail(same);
-  PrintStatus(tools, *status, command);
+  PrintStatus(tools, *status, StatusJson(*status), command);
   return ExitCode::kDone;
 }
 

@@ -9,18 +9,29 @@ namespace distill {
 namespace {
 
 TEST(YamlText, HasTheFieldsOfTheJsonInTheirOrder) {
-  EXPECT_EQ(YamlText(R"({"version": 1, "ok": true, "rate": 0.1, "gone": null, "none": [], "no": {},
+  EXPECT_EQ(YamlText(R"({"version": 1, "ok": true, "rate": 0.1, "gone": null, "none": [], "empty": {},
                          "runs": [{"run_id": "b", "steps": "12"}, {"run_id": "a"}]})"),
             R"(version: 1
 ok: true
 rate: 0.1
 gone: ~
 none: []
-no: {}
+empty: {}
 runs:
   - run_id: "b"
     steps: "12"
   - run_id: "a"
+)");
+}
+
+TEST(YamlText, WhatOneYamlTakesForAnotherTypeIsWrittenSoThatNoneDoes) {
+  EXPECT_EQ(YamlText(R"({"on": 1, "12": 1, "Yes": 1, "a b": 1, "soft_2": 1e-5, "big": 1e20})"),
+            R"("on": 1
+"12": 1
+"Yes": 1
+"a b": 1
+soft_2: 1.0e-05
+big: 1.0e+20
 )");
 }
 

@@ -167,7 +167,6 @@ std::vector<std::string> Values(FileSystem& files, const CompletionPoint& point,
   if (point.value == "PLAN") return Paths(files, point.begun, /*plans=*/true);
   if (point.value == "DIR") return Paths(files, point.begun, /*plans=*/false);
   if (point.value == "RUN") return RunNames(files, words);
-  if (point.value == "SHELL") return {"bash", "fish", "zsh"};
   if (point.value == "FIELD") {
     for (const FieldReference& field : PlanFields()) values.push_back(field.name);
   }

@@ -99,6 +99,12 @@ TEST_F(CompletionTest, NamesFieldsErrorsMetricsAndShells) {
   EXPECT_THAT(Complete({"completion", ""}), ElementsAre("bash", "fish", "zsh"));
 }
 
+TEST_F(CompletionTest, NamesTheWordsThatAFlagChoosesFrom) {
+  EXPECT_THAT(Complete({"doctor", "-o", ""}), ElementsAre("json", "table", "yaml"));
+  EXPECT_THAT(Complete({"status", "runs/first", "--output=wi"}), ElementsAre("--output=wide"));
+  EXPECT_THAT(Complete({"top", "--color", "a"}), ElementsAre("always", "auto"));
+}
+
 TEST_F(CompletionTest, NamesNothingWhereAValueIsThatNobodyCanGuess) {
   EXPECT_THAT(Complete({"run", "plan.yaml", "--seed", ""}), IsEmpty());
 }

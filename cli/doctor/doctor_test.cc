@@ -126,7 +126,7 @@ TEST_F(DoctorTest, NamesADataFileThatIsMissingOrDamaged) {
   EXPECT_THAT(Of("data rows").found, HasSubstr("train.npy"));
 }
 
-TEST_F(DoctorTest, NamesARunThatItsDataDoesNotSuffice) {
+TEST_F(DoctorTest, NamesARunThatNeedsMoreDataThanThereIs) {
   request_.config = "/plan/plan.yaml";
   request_.settings = {"runs.alone.training.global_batch_size=6"};
   EXPECT_EQ(Of("data rows").verdict, Verdict::kOk);

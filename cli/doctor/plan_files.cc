@@ -82,9 +82,8 @@ Finding CheckModel(const v1::RunConfig& run, const ModelDirectory& models) {
   const std::string check = absl::StrCat("model ", run.name());
   const v1::ModelFile& file = ProgramFile(run.model());
   const auto program = models.Load(file);
-  if (!program.ok()) {
-    return FailedCheck(check, program.status(), "see distillctl model manifest --help");
-  }
+  // Which says what to do.
+  if (!program.ok()) return FailedCheck(check, program.status(), "");
   return {Verdict::kOk, check,
           absl::StrCat(file.file(), ", ", program->bytes.size(), " bytes, is the file in the ",
                        "manifest"),

@@ -18,7 +18,8 @@ namespace distill {
 Finding FailedCheck(const std::string& check, const absl::Status& status, const std::string& fix);
 
 // Reads every data file of a valid plan whole: "data NAME". "run NAME" where it cannot train on
-// that data, "labels RUN/ROLE" of each recorded set, "model RUN" of each that comes from a file.
+// that data, "labels RUN/ROLE" of each recorded set, "model RUN" of each run whose
+// model comes from a file.
 // Asks `stopped` before each file; once it says so, what was found says nothing true.
 std::vector<Finding> CheckPlanFiles(FileSystem& files, const v1::PlanConfig& plan,
                                     const ModelDirectory& models,

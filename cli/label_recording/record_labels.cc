@@ -55,7 +55,7 @@ class Recording {
  private:
   absl::Status Record() {
     ASSIGN_OR_RETURN(recording_, PlanRecording(*tools_.files, plan_, request_.what));
-    RETURN_IF_ERROR(CheckFolderOfSet(*tools_.files, request_.directory));
+    RETURN_IF_ERROR(Annotate(CheckFolderOfSet(*tools_.files, request_.directory), SetName()));
     RETURN_IF_ERROR(tools_.files->MakeDirectories(FolderBeside()));
     ASSIGN_OR_RETURN(lock_, FolderLock::Take(FolderBeside()));
     ASSIGN_OR_RETURN(const bool complete, TakeOver());
@@ -86,8 +86,10 @@ class Recording {
     took_ = tools_.clock->MonotonicNow() - began_;
     if (told_ && request_.show) request_.show("\n");
     writers.Stop();
-    return Annotate(recorded, absl::StrCat("label set ", request_.directory));
+    return Annotate(recorded, SetName());
   }
+
+  std::string SetName() const { return absl::StrCat("label set ", request_.directory); }
 
   // A set that was finished before says which teachers could go on with it; whether it is
   // sound and needs none.
@@ -97,7 +99,7 @@ class Recording {
     if (absl::IsNotFound(held.status()) || absl::IsDataLoss(held.status())) return false;
     RETURN_IF_ERROR(held.status());
     const absl::Status same = CheckHeld(recording_.identity, held->identity);
-    RETURN_IF_ERROR(Annotate(same, absl::StrCat("label set ", request_.directory)));
+    RETURN_IF_ERROR(Annotate(same, SetName()));
     recording_.identity = held->identity;
     ASSIGN_OR_RETURN(const auto writer, LabelSetWriter::Open(tools_.files, request_.directory,
                                                              recording_.identity, {}));

@@ -44,6 +44,13 @@ struct Section {
   std::vector<Entry> entries;
 };
 
+// A note takes the place of what else there is to say.
+void Narrow(Section& section) {
+  for (Entry& entry : section.entries) {
+    if (!entry.row.note.text.empty()) entry.row.cells.resize(1);
+  }
+}
+
 // With a column for everything.
 void Widen(Section& section) {
   const size_t told = section.columns.size();
@@ -106,25 +113,23 @@ Entry EntryOf(const RunStatus& run, const RunTrend* trend) {
   Entry entry;
   entry.rank = RankOf(run.state());
   entry.kind = {"run", std::string(RunStateName(run.state()))};
-  entry.row.cells = {{Printable(run.run_id()), Style::kTitle}};
   entry.more = {{run.has_last_checkpoint() ? absl::StrCat(run.last_checkpoint().step()) : ""}};
+  std::vector<TableCell>& cells = entry.row.cells;
+  cells = {{Printable(run.run_id()), Style::kTitle}};
   const v1::Progress& progress = run.progress();
-  if (run.state() != RunStatus::ACTIVE) {
-    entry.row.note = NoteOf(run);
-    return entry;
-  }
-  if (progress.step() == 0 || trend == nullptr) {
-    entry.row.note = {"starting"};
-    return entry;
-  }
+  const bool active = run.state() == RunStatus::ACTIVE;
+  const bool began = progress.step() > 0 && trend != nullptr;
+  if (!active) entry.row.note = NoteOf(run);
+  if (active && !began) entry.row.note = {"starting"};
+  if (progress.step() == 0) return entry;
   const double share =
       static_cast<double>(progress.step()) / static_cast<double>(std::max<int64_t>(1, run.steps()));
-  const std::optional<TimeLeft> left = trend->time_left();
-  const double wait = progress.teacher_wait_ratio();
-  std::vector<TableCell>& cells = entry.row.cells;
   cells.push_back({absl::StrCat(progress.step(), "/", run.steps())});
   cells.push_back({Percent(share)});
   cells.push_back({Bar(share), Style::kGood});
+  if (!active || !began) return entry;
+  const std::optional<TimeLeft> left = trend->time_left();
+  const double wait = progress.teacher_wait_ratio();
   cells.push_back({Rate(trend->steps_per_second())});
   cells.push_back({Percent(wait), StyleOfWait(wait)});
   cells.push_back({left.has_value() ? TimeLeftText(*left) : ""});
@@ -183,8 +188,9 @@ Section StudentsOf(const v1::PlanStatus& status, bool wide) {
     entry.row.cells = {{Printable(member.worker())}};
     entry.more = PlaceOf(member);
     entry.row.note = StandstillOf(member);
-    entry.rank = !entry.row.note.text.empty() ? 1 : member.has_progress() ? 3 : 5;
-    if (member.has_progress() && entry.row.note.text.empty()) {
+    const bool stands = !entry.row.note.text.empty();
+    entry.rank = stands ? 1 : member.has_progress() ? 3 : 5;
+    if (member.has_progress()) {
       const v1::Progress& progress = member.progress();
       entry.row.cells.insert(entry.row.cells.end(), {{Printable(member.run_id())},
                                                      {absl::StrCat(progress.step())},
@@ -192,7 +198,7 @@ Section StudentsOf(const v1::PlanStatus& status, bool wide) {
                                                      {Percent(progress.teacher_wait_ratio()),
                                                       StyleOfWait(progress.teacher_wait_ratio())},
                                                      {absl::StrFormat("%.3f", progress.loss())}});
-    } else if (entry.row.note.text.empty()) {
+    } else if (!stands) {
       entry.row.note = {"idle", Style::kFaint};
     }
     section.entries.push_back(std::move(entry));
@@ -213,17 +219,16 @@ Entry EntryOfTeacher(const MemberStatus& member) {
   entry.row.cells = {{Printable(member.worker())}};
   entry.more = PlaceOf(member);
   entry.row.note = SilenceOf(member);
-  if (!entry.row.note.text.empty()) return entry;
+  const bool heard = entry.row.note.text.empty();
   const std::string name(TeacherStateName(state.state()));
-  if (state.state() == TeacherState::FAILED) {
+  if (heard && state.state() == TeacherState::FAILED) {
     entry.rank = 0;
     entry.row.note = {absl::StrCat(name, ": ", Printable(state.message())), Style::kBad};
-    return entry;
   }
   std::vector<TableCell>& cells = entry.row.cells;
-  cells.push_back({name, StyleOfTeacher(state.state())});
+  cells.push_back({heard ? name : "", StyleOfTeacher(state.state())});
   const v1::TeacherLoad& load = member.teacher_load();
-  const bool known = member.has_teacher_load() && state.state() == TeacherState::READY;
+  const bool known = heard && member.has_teacher_load() && state.state() == TeacherState::READY;
   cells.push_back({known ? Rate(load.rows_per_second()) : ""});
   cells.push_back({known ? absl::StrCat(load.queue_rows()) : ""});
   cells.push_back({known ? Percent(load.busy_ratio()) : ""});
@@ -326,7 +331,7 @@ std::vector<std::string> LiveTable(const v1::PlanStatus& status, const RunTrends
   sections.push_back(RunsOf(status, trends));
   sections.push_back(StudentsOf(status, options.wide));
   sections.push_back(TeachersOf(status, options.wide));
-  if (options.wide) std::ranges::for_each(sections, Widen);
+  std::ranges::for_each(sections, options.wide ? Widen : Narrow);
   if (options.fleet_first) std::rotate(sections.begin(), sections.begin() + 1, sections.end());
   std::vector<std::string> lines;
   if (options.headers) lines.push_back(Head(status, options));

@@ -208,7 +208,9 @@ TEST(LiveTableTest, AWideTableHasAColumnForEverythingAndThoseThatAreGone) {
   EXPECT_THAT(lines, Contains(ContainsRegex("^student-0 .* 1.871 +1000 +h:7 +h:8$")));
   EXPECT_THAT(lines, Contains(ContainsRegex("^student-2 +1002 +h:7 +h:8 +not heard of$")));
   EXPECT_THAT(lines, Contains(ContainsRegex("^student-4 +1004 +h:7 +h:8 +gone$")));
-  EXPECT_THAT(lines, Contains(ContainsRegex("^teacher-2 +1007 +h:7 +h:8 +failed: canary")));
+  EXPECT_THAT(
+      lines,
+      Contains(ContainsRegex("^teacher-2 +failed +teacher +1007 +h:7 +h:8 +failed: canary")));
 }
 
 TEST(LiveTableTest, WithoutHeadersThereAreRowsOnly) {

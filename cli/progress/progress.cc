@@ -116,6 +116,7 @@ std::string DoneJson(const std::string& plan, const std::string& report) {
 
 v1::PlanStatus DoneStatus(const v1::PlanConfig& plan) {
   v1::PlanStatus status;
+  status.set_plan_id(plan.name());
   status.set_state(v1::PlanStatus::FINISHED);
   for (const v1::RunConfig& run : plan.runs()) {
     RunStatus* done = status.add_runs();

@@ -24,7 +24,7 @@ std::string StatusJson(const v1::PlanStatus& status);
 std::string DoneText(const std::string& plan, const std::string& report);
 // For scripts: {"version", "name", "state", "report"}.
 std::string DoneJson(const std::string& plan, const std::string& report);
-// What its coordinator would say but for the plan's id: every run DONE.
+// What its coordinator would say, but with the plan's name for its id: every run DONE.
 v1::PlanStatus DoneStatus(const v1::PlanConfig& plan);
 // One line without a newline: {"version":1,"status":...,"estimates":{RUN:{"steps_per_second",
 // "loss_terms","seconds_left_low","seconds_left_high"}}}, of runs that train.

@@ -35,7 +35,7 @@ class Terminal {
   virtual void OnResize(std::function<void()> callback) = 0;
 };
 
-// More columns than any line has.
+// More columns than any line has, and more rows than any table.
 inline constexpr int kUncut = 1 << 20;
 
 // What a line is cut to; nobody wants that in a pipe or a file.

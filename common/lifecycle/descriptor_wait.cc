@@ -34,8 +34,9 @@ DescriptorWait::Result DescriptorWait::For(int descriptor, absl::Duration most) 
     pollfd ready[] = {{descriptor, POLLIN, 0}, {wake_, POLLIN, 0}};
     const int polled = poll(ready, 2, timeout);
     if (polled < 0 && errno == EINTR) continue;
-    if (polled <= 0) return Result::kTooLong;
-    return ready[1].revents != 0 ? Result::kStopped : Result::kReady;
+    if (polled > 0 && ready[1].revents != 0) return Result::kStopped;
+    if (polled <= 0 || (ready[0].revents & POLLNVAL) != 0) return Result::kTooLong;
+    return Result::kReady;
   }
 }
 

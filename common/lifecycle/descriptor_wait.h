@@ -18,8 +18,8 @@ class DescriptorWait {
   enum class Result { kReady, kTooLong, kStopped };
 
   // Until `descriptor` can be read, which the end of a file or of a process (pidfd) is too, for
-  // `most` at most. A shutdown that is requested goes first. What cannot be waited for has taken
-  // too long.
+  // `most` at most, anew after a signal that this thread handles. A shutdown that is requested
+  // goes first. What is no open descriptor has taken too long.
   Result For(int descriptor, absl::Duration most = absl::InfiniteDuration());
 
  private:

@@ -1,8 +1,10 @@
 #include "common/lifecycle/descriptor_wait.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <thread>
 
 #include "absl/time/time.h"
@@ -44,6 +46,9 @@ TEST_F(DescriptorWaitTest, WaitsNoLongerThanItMay) {
   DescriptorWait wait(&shutdown_);
   EXPECT_EQ(wait.For(pipe_[0], absl::ZeroDuration()), Result::kTooLong);
   EXPECT_EQ(wait.For(-1), Result::kTooLong);
+  const int closed = dup(pipe_[0]);
+  close(closed);
+  EXPECT_EQ(wait.For(closed), Result::kTooLong);
 }
 
 TEST_F(DescriptorWaitTest, AShutdownEndsTheWaitAndGoesBeforeWhatIsReady) {
@@ -55,13 +60,23 @@ TEST_F(DescriptorWaitTest, AShutdownEndsTheWaitAndGoesBeforeWhatIsReady) {
   EXPECT_EQ(wait.For(pipe_[0]), Result::kStopped);
 }
 
-TEST_F(DescriptorWaitTest, AShutdownAfterItIsGoneIsNobodysBusiness) {
+TEST_F(DescriptorWaitTest, OnceItIsGoneAShutdownWritesToNoDescriptor) {
+  const int next = dup(pipe_[0]);
+  close(next);
   {
     DescriptorWait wait(&shutdown_);
   }
+  const int reused = eventfd(0, EFD_NONBLOCK);
+  ASSERT_EQ(reused, next) << "not the number that the wait had";
   shutdown_.Request("test");
-  DescriptorWait wait(&shutdown_);
-  EXPECT_EQ(wait.For(pipe_[0]), Result::kStopped);
+  uint64_t written = 0;
+  EXPECT_LT(read(reused, &written, sizeof(written)), 0);
+  close(reused);
+}
+
+TEST_F(DescriptorWaitTest, AShutdownBeforeItIsThereIsSeen) {
+  shutdown_.Request("test");
+  EXPECT_EQ(DescriptorWait(&shutdown_).For(pipe_[0]), Result::kStopped);
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ void AppendProcess(const ProcessUsage& usage, std::vector<prometheus::MetricFami
 
 void Counter::Tell() {
   const double value = value_.load(std::memory_order_relaxed);
-  impl_->Increment(value - std::exchange(told_, value));
+  // Not of infinity to itself, which is NaN.
+  if (value > told_) impl_->Increment(value - std::exchange(told_, value));
 }
 
 void Gauge::Tell() { impl_->Set(value_.load(std::memory_order_relaxed)); }

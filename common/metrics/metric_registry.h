@@ -30,11 +30,11 @@ namespace distill {
 // from examples, steps or peers: every combination is a series for the process's life.
 using MetricLabels = std::map<std::string, std::string>;
 
-// The handles hold the values, and those that were added together lie together: whoever moves
-// labels has always just lost the cache lines of what it counts, so each counts. Prometheus' own
-// objects are told when a page is served.
+// The handles below hold the values, and those added one after another lie in the same cache
+// lines; Prometheus' own objects, a line or more each, are told when a page is served. Whoever
+// moves labels has lost all these lines each time. So add together what one thread counts.
 
-// Only grows. Any thread; one atomic addition.
+// Only grows. Any thread, without a lock.
 class Counter {
  public:
   explicit Counter(prometheus::Counter* impl) : impl_(impl) {}
@@ -49,11 +49,10 @@ class Counter {
  private:
   friend class MetricRegistry;
 
-  // By one thread at a time.
   void Tell();
 
   std::atomic<double> value_{0};
-  double told_ = 0;
+  double told_ = 0;  // under the registry's lock
   prometheus::Counter* const impl_;
 };
 

@@ -45,7 +45,13 @@ TEST(MetricRegistry, ACounterIsServedFromZeroAndAddsUp) {
                                               "distill_x_requests_total 0\n"));
   requests->Add();
   requests->Add(2.5);
-  EXPECT_THAT(registry.Serialize(), HasSubstr("\ndistill_x_requests_total 3.5\n"));
+  for (int page = 0; page < 2; ++page) {
+    EXPECT_THAT(registry.Serialize(), HasSubstr("\ndistill_x_requests_total 3.5\n"));
+  }
+  requests->Add(std::numeric_limits<double>::infinity());
+  for (int page = 0; page < 2; ++page) {
+    EXPECT_THAT(registry.Serialize(), HasSubstr("\ndistill_x_requests_total +Inf\n"));
+  }
 }
 
 TEST(MetricRegistry, ACounterIgnoresWhatIsNotAboveZero) {

@@ -30,21 +30,22 @@ bool IsOfSet(const std::string& written) {
   return absl::SimpleAtoi(digits, &part) && name == PartFileName(part);
 }
 
+// What file systems and desktops put into any folder.
+bool IsOfSystem(const std::string& name) { return name[0] == '.' || name == "lost+found"; }
+
 }  // namespace
 
 absl::Status CheckFolderOfSet(FileSystem& files, const std::string& directory) {
   const auto names = files.List(directory);
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
   RETURN_IF_ERROR(names.status());
-  for (const std::string& name : *names) {
-    if (IsOfSet(name)) continue;
-    return WithErrorId(absl::FailedPreconditionError(
-                           absl::StrCat(directory, " holds '", name,
-                                        "', which is no part of a label set; record into a new "
-                                        "folder")),
-                       ErrorId::kNotALabelSetFolder);
-  }
-  return absl::OkStatus();
+  if (std::ranges::any_of(*names, IsOfSet)) return absl::OkStatus();
+  const auto other = std::ranges::find_if_not(*names, IsOfSystem);
+  if (other == names->end()) return absl::OkStatus();
+  return WithErrorId(
+      absl::FailedPreconditionError(absl::StrCat("it holds no label set but '", *other,
+                                                 "'; record into a folder that is new or empty")),
+      ErrorId::kNotALabelSetFolder);
 }
 
 absl::StatusOr<std::unique_ptr<LabelSetWriter>> LabelSetWriter::Open(

@@ -24,8 +24,8 @@ struct LabelSetWriterOptions {
   uint64_t max_pending_bytes = uint64_t{256} << 20;
 };
 
-// OK where a set may be recorded in that directory: there is none, or it holds nothing but what
-// a set has. FAILED_PRECONDITION names a file that belongs to something else; else the file
+// OK where a set may be recorded in that directory: there is none, it is empty, or it holds some
+// of a set. FAILED_PRECONDITION names a file that belongs to something else; else the file
 // system's, where it is no directory.
 absl::Status CheckFolderOfSet(FileSystem& files, const std::string& directory);
 
@@ -43,8 +43,8 @@ class LabelSetWriter {
   // Creates the directory, or goes on where a former attempt ended: its parts are read and
   // verified; those that are sound are kept, the others are missing again. A finished set
   // that is sound has nothing missing. The file system outlives the writer.
-  //   FAILED_PRECONDITION  the directory holds labels of another set, or other files: take
-  //                        another one.
+  //   FAILED_PRECONDITION  the directory holds labels of another set, or something else:
+  //                        take another one.
   //   INVALID_ARGUMENT     the identity (CheckIdentity), or a file that is no manifest.
   //   UNIMPLEMENTED        the codec is unknown.
   static absl::StatusOr<std::unique_ptr<LabelSetWriter>> Open(FileSystem* files,

@@ -168,7 +168,8 @@ TEST(LabelSetWriterTest, AFolderOfSomethingElseIsLeftAloneAndItsFileIsNamed) {
     const absl::Status status = LabelSetWriter::Open(&files, kDir, SmallIdentity(), {}).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_EQ(ErrorIdOf(status), ErrorId::kNotALabelSetFolder);
-    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string("holds '") + name + "'"));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(std::string("no label set but '") + name + "'"));
     EXPECT_EQ(FilesIn(files, kDir), (std::map<std::string, std::string>{{name, "mine"}}));
   }
   // What a crash may leave is no stranger.
@@ -178,6 +179,14 @@ TEST(LabelSetWriterTest, AFolderOfSomethingElseIsLeftAloneAndItsFileIsNamed) {
     ASSERT_TRUE(files.Write(JoinPath(kDir, name), "torn").ok());
   }
   EXPECT_TRUE(CheckFolderOfSet(files, kDir).ok());
+  // Nor is what somebody put beside a set.
+  ASSERT_TRUE(files.Write(JoinPath(kDir, "README.md"), "of whom").ok());
+  EXPECT_TRUE(CheckFolderOfSet(files, kDir).ok());
+  ASSERT_TRUE(files.MakeDirectories("sets/system").ok());
+  for (const char* name : {".nfs0001", "lost+found"}) {
+    ASSERT_TRUE(files.Write(JoinPath("sets/system", name), "").ok());
+  }
+  EXPECT_TRUE(CheckFolderOfSet(files, "sets/system").ok());
   EXPECT_TRUE(CheckFolderOfSet(files, "sets/none").ok());
   EXPECT_FALSE(CheckFolderOfSet(files, JoinPath(kDir, "manifest.labelset.tmp")).ok());
 }

@@ -75,6 +75,6 @@ class Following:
 
     def close(self):
         """Ends it."""
-        self._process.terminate()
-        self._process.wait()
         self._process.stdout.close()
+        self._process.terminate()
+        self._process.wait(SECONDS)

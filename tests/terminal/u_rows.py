@@ -183,9 +183,19 @@ def u05(scene):
         result = scene.ctl("stop", run_dir, "--dry-run")
         check("signal" in result.out and str(process.pid) in result.out, repr(result))
         check(process.poll() is None, "a dry run stopped the plan")
-    refused = scene.ctl("run", scene.plan, "--run-dir", scene.done, "--dry-run")
-    check(refused.code == 5, "a dry run finds what a run would: %r" % refused)
+    undisturbed = tree(scene.folder)
+    label = ["label", scene.plan, "--run", "distilled", "--run-dir", scene.done, "--out", scene.done]
+    for args in (["run", scene.plan, "--run-dir", scene.done], label):
+        for more in (["--dry-run"], []):
+            refused = scene.ctl(*args, *more)
+            check(refused.code == 5, "%s: a dry run finds what a run would: %r" % (args, refused))
+    check(tree(scene.folder) == undisturbed, "what was refused changed files")
     return "run, resume, stop and label print their plan; no file changed, nothing stopped"
+
+
+def step_of(update):
+    """Of the last run, in a line of watch --json."""
+    return (json.loads(update)["status"]["runs"][-1].get("progress") or {}).get("step")
 
 
 def u06(scene):
@@ -211,9 +221,9 @@ def u06(scene):
         names = scene.ctl("status", run_dir, "-o", "name").out
         check("run/distilled\n" in names and "teacher_server/teacher-0\n" in names, names)
         with contextlib.closing(screens.Following(["watch", run_dir, "--json"], scene.folder)) as watch:
-            steps = {json.loads(watch.line())["status"]["runs"][-1]["progress"]["step"]
-                     for _ in range(3)}
-        check(len(steps) > 1, "watch shows one state: %r" % steps)
+            steps = set()
+            tiny_plan.wait_until(lambda: steps.add(step_of(watch.line())) or len(steps) > 2,
+                                 "watch shows step after step")
     return "-o table|wide|json|yaml|name, --no-headers; watch follows; 40 and 80 columns hold"
 
 
