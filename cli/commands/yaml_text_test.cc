@@ -9,9 +9,10 @@ namespace distill {
 namespace {
 
 TEST(YamlText, HasTheFieldsOfTheJsonInTheirOrder) {
-  EXPECT_EQ(YamlText(R"({"version": 1, "ok": true, "rate": 0.1, "gone": null, "none": [], "empty": {},
+  EXPECT_EQ(
+      YamlText(R"({"version": 1, "ok": true, "rate": 0.1, "gone": null, "none": [], "empty": {},
                          "runs": [{"run_id": "b", "steps": "12"}, {"run_id": "a"}]})"),
-            R"(version: 1
+      R"(version: 1
 ok: true
 rate: 0.1
 gone: ~
