@@ -12,11 +12,18 @@ namespace distill {
 namespace {
 
 constexpr char kNotConnected[] = "failed to connect to all addresses";
-constexpr char kConnectionRefused[] = "Connection refused";
+
+// What it says of a failed connection, by the words that name its cause.
+constexpr std::pair<const char*, const char*> kCauses[] = {
+    {"Connection refused", "no connection: nothing listens there, or a firewall is between"},
+    {"Failed parsing HTTP/2", "no connection: what listens there is no such server"},
+};
 
 // What gRPC itself says, which no peer made a sentence of, and what it means.
 constexpr std::pair<const char*, const char*> kPlainWords[] = {
     {kNotConnected, "no connection"},
+    {"DNS resolution failed", "the name of the host has no address"},
+    {"Received http2 header with status", "what listens there is no such server"},
     {"Deadline Exceeded", "no answer in time"},
     {"Socket closed", "the connection was closed by the other side"},
     {"Connection reset by peer", "the connection was cut by the other side"},
@@ -29,8 +36,8 @@ constexpr std::pair<const char*, const char*> kPlainWords[] = {
 // Of a text that begins as gRPC's own do: one that quotes them is a peer's sentence. What more it
 // says stands in parentheses.
 std::optional<std::string> InPlainWords(const std::string& text) {
-  if (absl::StartsWith(text, kNotConnected) && absl::StrContains(text, kConnectionRefused)) {
-    return "no connection: nothing listens there, or a firewall is between";
+  for (const auto& [cause, plain] : kCauses) {
+    if (absl::StartsWith(text, kNotConnected) && absl::StrContains(text, cause)) return plain;
   }
   for (const auto& [raw, plain] : kPlainWords) {
     if (text == raw) return plain;

@@ -1,5 +1,6 @@
 #include "common/rpc/status_conversion.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,6 +10,8 @@
 
 namespace distill {
 namespace {
+
+using ::testing::StartsWith;
 
 TEST(StatusConversionTest, EveryCodeAndItsMessageSurviveTheRoundTrip) {
   EXPECT_TRUE(FromGrpcStatus(ToGrpcStatus(absl::OkStatus())).ok());
@@ -35,6 +38,20 @@ TEST(StatusConversionTest, WhatGrpcSaysItselfIsPutIntoPlainWords) {
       absl::UnavailableError("no connection: nothing listens there, or a firewall is between"));
   EXPECT_EQ(FromGrpcStatus({grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"}),
             absl::DeadlineExceededError("no answer in time"));
+}
+
+TEST(StatusConversionTest, AWrongAddressIsSaidToBeOne) {
+  const auto said = [](const std::string& raw) {
+    return std::string(FromGrpcStatus({grpc::StatusCode::UNAVAILABLE, raw}).message());
+  };
+  EXPECT_THAT(said("DNS resolution failed for nowhere:7: C-ares status is not ARES_SUCCESS: Domain "
+                   "name not found"),
+              StartsWith("the name of the host has no address (DNS resolution failed for nowhere"));
+  EXPECT_EQ(said("failed to connect to all addresses; last error: UNAVAILABLE: ipv4:127.0.0.1:80: "
+                 "Failed parsing HTTP/2"),
+            "no connection: what listens there is no such server");
+  EXPECT_THAT(said("Received http2 header with status: 404"),
+              StartsWith("what listens there is no such server ("));
 }
 
 TEST(StatusConversionTest, WhatGrpcSaysMoreIsKept) {
