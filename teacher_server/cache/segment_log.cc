@@ -240,11 +240,15 @@ absl::Status SegmentLog::MakeRoom(uint64_t bytes, uint64_t rows) {
 absl::Status SegmentLog::DropOldest() {
   const Segment& oldest = segments_.front();
   if (segments_.size() == 1) file_.reset();
+  {
+    // Before the file goes: whoever reads it meanwhile would take its rows for damaged.
+    absl::MutexLock lock(&mu_);
+    const size_t before = index_.size();
+    Forget(oldest);
+    evictions_ += before - index_.size();
+  }
   RETURN_IF_ERROR(files_->RemoveTree(PathOf(oldest.number)));
   absl::MutexLock lock(&mu_);
-  const size_t before = index_.size();
-  Forget(oldest);
-  evictions_ += before - index_.size();
   bytes_ -= oldest.bytes;
   segments_.pop_front();
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -201,6 +202,33 @@ TEST_F(SegmentLogTest, TheBoundHoldsAndTheOldestSegmentGoes) {
   EXPECT_GE(found.size(), 13u);
   EXPECT_EQ(log->evictions(), 100 - found.size());
   EXPECT_EQ(log->rows(), found.size());
+}
+
+// Calls back when a file has just gone.
+class WatchedRemovals final : public FakeFileSystem {
+ public:
+  absl::Status RemoveTree(const std::string& path) override {
+    const absl::Status status = FakeFileSystem::RemoveTree(path);
+    if (on_removed) on_removed();
+    return status;
+  }
+  std::function<void()> on_removed;
+};
+
+TEST_F(SegmentLogTest, WhoeverReadsWhileASegmentIsDeletedDoesNotTakeItsRowsForDamaged) {
+  WatchedRemovals files;
+  const auto log =
+      *SegmentLog::Open(&files, kDir, {.max_bytes = 4 * (kMagic + kRecord), .segment_bytes = 1});
+  Add(*log, 0, 4);
+  int removals = 0;
+  files.on_removed = [&] {
+    ++removals;
+    Found(*log, 6);
+  };
+  Add(*log, 4, 6);
+  EXPECT_GT(removals, 0);
+  EXPECT_EQ(log->damaged(), 0u);
+  EXPECT_EQ(log->figures().evictions, static_cast<uint64_t>(removals));
 }
 
 TEST_F(SegmentLogTest, ASmallerBoundAtTheNextStartHoldsAtOnce) {
