@@ -87,7 +87,7 @@ class LocalRunTest(LocalPlanTest):
         plan.wait_for_step(80)
         code, out, err = command("status", plan.path)
         self.assertEqual(code, DONE, err)
-        for word in ("RUNNING", "distilled", "student-0", "teacher-1", "ALIVE"):
+        for word in ("running", "distilled", "student-0", "teacher-1", "ready"):
             self.assertIn(word, out)
         code, _, err = command("resume", plan.path)
         self.assertEqual(code, REFUSED, err)
