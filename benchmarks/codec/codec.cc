@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -93,6 +94,16 @@ absl::Status EncodeAgain(const Answer& answer, int64_t batches) {
   return absl::OkStatus();
 }
 
+// What no dense codec can be faster than: floats of `bytes` bytes are written.
+absl::Status WriteFloats(size_t bytes, int64_t batches) {
+  for (int64_t i = 0; i < batches; ++i) {
+    AlignedBytes memory(bytes);
+    std::memset(memory.data(), 0, bytes);
+    asm volatile("" : : "r"(memory.data()) : "memory");  // somebody reads it
+  }
+  return absl::OkStatus();
+}
+
 // values[name] and samples[name]: the share of `step_seconds` that the labels of so many batches
 // take, round by round. Processor time: decoding waits for nothing, so that on a machine that
 // others use it is what a quiet one would show.
@@ -163,11 +174,14 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       {"main_job_step",
        Sized([&](int64_t steps) { return student->Train(steps, [&](int64_t) { return memory; }); },
              turn, &clock)});
+  constexpr size_t kFloats = kBatch * 1000 * sizeof(float);
+  variants.push_back(
+      {"floats_c1000", Sized([](int64_t n) { return WriteFloats(kFloats, n); }, turn, &clock)});
   variants.push_back({"decode_again", variants[0].run});
   ASSIGN_OR_RETURN(const std::vector<Series> series,
                    MeasureInterleaved(variants, options.rounds, &clock, UsageOfThisProcess));
 
-  const Series& step = series[series.size() - 2];
+  const Series& step = series[series.size() - 3];
   std::vector<double> of_a_millisecond(step.rate.size(), kStepSeconds), of_main_job;
   for (const double seconds : step.cpu_seconds_per_thousand) of_main_job.push_back(seconds / 1000);
   for (size_t i = 0; i < names.size(); ++i) {
@@ -178,6 +192,7 @@ absl::StatusOr<BenchReport> Run(const BenchOptions& options) {
       AddShare(report, names[i] + "_of_1ms", series[2 * i], 1, of_a_millisecond);
     }
   }
+  AddShare(report, "floats_c1000_of_1ms", series[series.size() - 2], 1, of_a_millisecond);
   report.Add("", series);
   report.AddNoise(series[0], series.back());
   report.limits =

@@ -45,19 +45,25 @@ bool RestIsClear(const Rows& all, const std::byte* row) {
 [[gnu::always_inline]] inline void UnpackFrom(size_t i, const Rows& all, const std::byte* row,
                                               int64_t* numbers) {
   const size_t width = all.width, count = all.count;
-  const auto size = static_cast<size_t>(all.bytes.data() + all.bytes.size() - row);
   const uint64_t mask = (uint64_t{1} << width) - 1;
-  // A number lies within the eight bytes from its first one on: bits + 7 <= 64.
-  for (; i < count && i * width / 8 + sizeof(uint64_t) <= size; ++i) {
-    uint64_t window;
+  auto size = static_cast<size_t>(all.bytes.data() + all.bytes.size() - row);
+  std::byte padded[sizeof(uint64_t)] = {};
+  if (size < sizeof(uint64_t)) {
+    std::copy_n(row, size, padded);
+    row = padded;
+    size = sizeof(uint64_t);
+  }
+  // A number lies within the eight bytes from its first one on, since bits + 7 <= 64, and within
+  // the last eight where there are fewer from there on.
+  const size_t last = size - sizeof(uint64_t);
+  uint64_t window;
+  for (; i < count && i * width / 8 < last; ++i) {
     std::memcpy(&window, row + i * width / 8, sizeof(window));
     numbers[i] = static_cast<int64_t>(window >> (i * width % 8) & mask);
   }
+  std::memcpy(&window, row + last, sizeof(window));
   for (; i < count; ++i) {
-    const size_t first = i * width / 8;
-    uint64_t window = 0;
-    std::memcpy(&window, row + first, size - first);
-    numbers[i] = static_cast<int64_t>(window >> (i * width % 8) & mask);
+    numbers[i] = static_cast<int64_t>(window >> (i * width - 8 * last) & mask);
   }
 }
 

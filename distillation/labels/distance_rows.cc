@@ -65,9 +65,9 @@ bool MayPassLowest(const Coding& coding, const Row& row) {
 }
 
 template <bool kClamp, typename Coding>
-[[gnu::always_inline]] inline bool DecodeFrom(const Coding& coding, const Row& row, size_t begin) {
+[[gnu::always_inline]] inline bool DecodeFrom(const Coding& coding, const Row& row) {
   uint32_t wrong = 0;
-  for (size_t c = begin; c < row.size; ++c) {
+  for (size_t c = 0; c < row.size; ++c) {
     typename Coding::Code code;
     std::memcpy(&code, row.codes + c * sizeof(code), sizeof(code));
     wrong |= !coding.Valid(code);
@@ -79,8 +79,8 @@ template <bool kClamp, typename Coding>
 
 template <typename Coding>
 [[gnu::always_inline]] inline bool Decode(const Coding& coding, const Row& row) {
-  if (MayPassLowest(coding, row)) return DecodeFrom<true>(coding, row, 0);
-  return DecodeFrom<false>(coding, row, 0);
+  if (MayPassLowest(coding, row)) return DecodeFrom<true>(coding, row);
+  return DecodeFrom<false>(coding, row);
 }
 
 bool Portably(DistanceCode kind, const Row& row, float step) {
@@ -97,11 +97,6 @@ bool Portably(DistanceCode kind, const Row& row, float step) {
 
 #if defined(__x86_64__)
 
-// Without FMA, which would round once where the portable way rounds twice.
-[[gnu::target("avx2")]] bool DecodeSteps(const Row& row, float step) {
-  return Decode(Steps{step}, row);
-}
-
 // Eight sizes, without their signs.
 template <typename Coding>
 [[gnu::target("avx2,f16c"), gnu::always_inline]] inline __m256 Widened(__m128i sizes) {
@@ -117,6 +112,30 @@ template <bool kClamp>
                                                                    float* values) {
   const __m256 below = _mm256_sub_ps(maximum, sizes);
   _mm256_storeu_ps(values, kClamp ? _mm256_max_ps(below, _mm256_set1_ps(kLowest)) : below);
+}
+
+// Without FMA, which would round once where the portable way rounds twice.
+template <bool kClamp>
+[[gnu::target("avx2"), gnu::always_inline]] inline void DecodeEightSteps(const Row& row, size_t c,
+                                                                         float step) {
+  const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(row.codes + c));
+  const __m256 steps = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes));
+  StoreBelow<kClamp>(_mm256_set1_ps(row.maximum), _mm256_mul_ps(steps, _mm256_set1_ps(step)),
+                     row.values + c);
+}
+
+template <bool kClamp>
+[[gnu::target("avx2")]] bool DecodeStepsFrom(const Row& row, float step) {
+  if (row.size < 8) return DecodeFrom<kClamp>(Steps{step}, row);
+  for (size_t c = 0; c + 8 <= row.size; c += 8) DecodeEightSteps<kClamp>(row, c, step);
+  // What is left over, and some of it again.
+  if (row.size % 8 != 0) DecodeEightSteps<kClamp>(row, row.size - 8, step);
+  return true;
+}
+
+bool DecodeSteps(const Row& row, float step) {
+  if (MayPassLowest(Steps{step}, row)) return DecodeStepsFrom<true>(row, step);
+  return DecodeStepsFrom<false>(row, step);
 }
 
 // The codes of distances are 0, and from 0x8000 to the largest: none is above 0 as a signed
@@ -142,7 +161,7 @@ template <bool kClamp, typename Coding>
 
 template <bool kClamp, typename Coding>
 [[gnu::target("avx2,f16c")]] bool DecodeSignedFrom(const Row& row) {
-  if (row.size < 16) return DecodeFrom<kClamp>(Coding(), row, 0);
+  if (row.size < 16) return DecodeFrom<kClamp>(Coding(), row);
   MostOf most = {_mm256_setzero_si256(), _mm256_setzero_si256()};
   for (size_t c = 0; c + 16 <= row.size; c += 16) DecodeSixteen<kClamp, Coding>(row, c, most);
   // What is left over, and some of it again.

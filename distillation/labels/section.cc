@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/bytes/aligned_bytes.h"
 #include "common/status/annotate.h"
 #include "common/status/status_macros.h"
 
@@ -78,9 +79,10 @@ absl::StatusOr<TensorView> Decode(const v1::Section& section, std::span<const st
           ElementType::kFloat32, {rows, classes}, std::as_bytes(std::span(in_place, count)), owner};
     }
   }
-  // Not cleared: Decode writes them all.
-  const std::shared_ptr<float[]> memory = std::make_unique_for_overwrite<float[]>(count);
-  const std::span<float> values(memory.get(), count);
+  // Not cleared, since Decode writes them all; aligned, since a store across two cache lines is
+  // two.
+  const auto memory = std::make_shared<AlignedBytes>(count * sizeof(float));
+  const std::span<float> values(reinterpret_cast<float*>(memory->data()), count);
   RETURN_IF_ERROR(codec->Decode(rows, classes, section.parameters(), bytes, values));
   return TensorView{ElementType::kFloat32, {rows, classes}, std::as_bytes(values), memory};
 }
