@@ -2,7 +2,7 @@
 
 namespace distill {
 
-// commit_stamp.cc, which Bazel compiles when it links a program.
+// Of stamped_commit.cc or unknown_commit.cc (BUILD).
 extern const char kBuildCommit[];
 
 const char* BuildCommit() { return kBuildCommit; }
