@@ -1,9 +1,12 @@
 #include "common/lifecycle/descriptor_wait.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <thread>
 
@@ -49,6 +52,24 @@ TEST_F(DescriptorWaitTest, WaitsNoLongerThanItMay) {
   const int closed = dup(pipe_[0]);
   close(closed);
   EXPECT_EQ(wait.For(closed), Result::kTooLong);
+}
+
+TEST_F(DescriptorWaitTest, ASignalThatTheThreadHandlesDoesNotEndTheWait) {
+  static std::atomic<int> handled = 0;
+  struct sigaction former, counted = {};
+  counted.sa_handler = [](int) { ++handled; };
+  ASSERT_EQ(sigaction(SIGUSR1, &counted, &former), 0);
+  DescriptorWait wait(&shutdown_);
+  std::thread others([this, waiter = pthread_self()] {
+    while (handled < 1000) {
+      pthread_kill(waiter, SIGUSR1);
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(write(pipe_[1], "x", 1), 1);
+  });
+  EXPECT_EQ(wait.For(pipe_[0]), Result::kReady);
+  others.join();
+  sigaction(SIGUSR1, &former, nullptr);
 }
 
 TEST_F(DescriptorWaitTest, AShutdownEndsTheWaitAndGoesBeforeWhatIsReady) {
