@@ -133,6 +133,12 @@ class RecordedLabelsTest(LocalPlanTest):
         self.assertIn("train the teacher first", err)
         self.assertFalse(os.path.exists(out))
 
+    def test_a_folder_of_something_else_is_refused_before_any_teacher_is_asked(self):
+        for more in (["--dry-run"], ["--teachers", "127.0.0.1:1"]):
+            code, _, err = self.label(self.undisturbed.path, *more)
+            self.assertEqual(code, REFUSED, err)
+            self.assertIn("DST-2206", err)
+
 
 if __name__ == "__main__":
     unittest.main()
