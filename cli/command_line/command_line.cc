@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command_line/command_examples.h"
 #include "cli/command_line/completion_point.h"
 #include "cli/command_line/output_flags.h"
 #include "cli/command_line/usage_error.h"
+#include "cli/command_line/value_checks.h"
 #include "common/config/nearest_name.h"
 #include "common/status/error_id.h"
 
@@ -56,21 +56,6 @@ std::vector<OutputForm> PageForms() {
   return forms;
 }
 
-// Of seeds and counts: CLI11 itself takes "-1" for 18446744073709551615, and "010" for 8.
-CLI::Validator WholeNumber() {
-  return CLI::Validator(
-      [](std::string& text) {
-        uint64_t number = 0;
-        const bool whole = text.find_first_not_of("0123456789") == text.npos;
-        if (!whole || !absl::SimpleAtoi(text, &number)) {
-          return absl::StrCat("'", text, "' is not a whole number from 0 to 2^64 - 1");
-        }
-        text = absl::StrCat(number);
-        return std::string();
-      },
-      "", "WholeNumber");
-}
-
 // The grammar, writing what it reads into its members.
 class Grammar {
  public:
@@ -90,6 +75,7 @@ class Grammar {
     AddExplain();
     AddDoctor();
     AddCompletion();
+    RefuseEmpty(app_, kDir);
   }
 
   Command Parse(std::vector<std::string> arguments) {

@@ -37,6 +37,20 @@ TEST(CommandLine, WithoutASeedThePlansOwnHolds) {
   EXPECT_FALSE(std::get<RunCommand>(command).seed.has_value());
 }
 
+TEST(CommandLine, AFolderWithoutANameIsRefused) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"run", "f", "--run-dir", ""},
+        {"resume", ""},
+        {"status", ""},
+        {"logs", ""},
+        {"watch", ""},
+        {"label", "f", "--run=r", "--run-dir=d", "--out", ""}}) {
+    const PrintAndExit usage = Printed(arguments);
+    EXPECT_EQ(usage.code, ExitCode::kUsage) << arguments[0];
+    EXPECT_THAT(usage.text, HasSubstr("the value is empty")) << arguments[0];
+  }
+}
+
 TEST(CommandLine, SeedsAndCountsAreWholeNumbersFromZeroOn) {
   for (const char* seed : {"-1", "1.5", "1e3", "0x10", " 1", ""}) {
     const PrintAndExit usage = Printed({"run", "f", "--run-dir=d", std::string("--seed=") + seed});

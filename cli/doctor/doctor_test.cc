@@ -126,6 +126,15 @@ TEST_F(DoctorTest, NamesADataFileThatIsMissingOrDamaged) {
   EXPECT_THAT(Of("data rows").found, HasSubstr("train.npy"));
 }
 
+TEST_F(DoctorTest, NamesTestDataOfAnotherShapeThanTheTrainingData) {
+  request_.config = "/plan/plan.yaml";
+  WriteArray("test.npy",
+             MakeTensorView(ElementType::kFloat32, {2, 4}, std::vector<float>(8, 0.5F)));
+  EXPECT_EQ(Of("data rows").verdict, Verdict::kFail);
+  EXPECT_THAT(Of("data rows").found,
+              HasSubstr("a training example is [3], but a test example [4]"));
+}
+
 TEST_F(DoctorTest, NamesARunThatNeedsMoreDataThanThereIs) {
   request_.config = "/plan/plan.yaml";
   request_.settings = {"runs.alone.training.global_batch_size=6"};

@@ -28,17 +28,31 @@ absl::Status CheckExamples(const v1::RunConfig& run, const DataSet& data, uint64
   return Order::Create(examples.order).status();
 }
 
+absl::Status OtherDims(const std::vector<int64_t>& training, const std::vector<int64_t>& test) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a training example is [", absl::StrJoin(training, ","), "], but a test example [",
+      absl::StrJoin(test, ","), "]: no model can be trained on the ones and tested on the others"));
+}
+
 void CheckDataSet(FileSystem& files, const v1::PlanConfig& plan, const v1::DataSetConfig& config,
                   const std::function<bool()>& stopped, std::vector<Finding>& findings) {
   const std::string check = absl::StrCat("data ", config.name());
   std::vector<std::string> counts;
   std::vector<Finding> of_runs;
+  std::vector<int64_t> training_dims;
   for (const auto which : {DataSet::Files::kTraining, DataSet::Files::kTest}) {
     if (stopped()) return;
     const auto data = DataSet::Load(files, config, which);
     if (!data.ok()) {
       findings.push_back(
           FailedCheck(check, data.status(), "correct data_sets, or get the file anew"));
+      return;
+    }
+    if (which == DataSet::Files::kTraining) {
+      training_dims = (*data)->example_dims();
+    } else if ((*data)->example_dims() != training_dims) {
+      findings.push_back(FailedCheck(check, OtherDims(training_dims, (*data)->example_dims()),
+                                     "correct data_sets"));
       return;
     }
     for (const auto& [split, name] :

@@ -100,7 +100,7 @@ std::string ProcessExit::Describe() const {
 Supervisor::~Supervisor() {
   {
     absl::MutexLock lock(&mu_);
-    SignalAll(SIGKILL);
+    SignalAll(SIGKILL, "");
   }
   for (std::thread& reaper : reapers_) reaper.join();
 }
@@ -225,19 +225,25 @@ absl::Status Supervisor::Kill(const std::string& name, int signal) {
   return absl::OkStatus();
 }
 
-void Supervisor::SignalAll(int signal) {
-  for (const auto& [name, pid] : running_) kill(pid, signal);
+void Supervisor::SignalAll(int signal, const std::string& but) {
+  for (const auto& [name, pid] : running_) {
+    if (name != but) kill(pid, signal);
+  }
 }
 
-std::vector<std::string> Supervisor::StopAll(absl::Duration grace) {
+std::vector<std::string> Supervisor::StopAll(absl::Duration grace, const std::string& but) {
   absl::MutexLock lock(&mu_);
-  SignalAll(SIGTERM);
-  const auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return running_.empty(); };
+  SignalAll(SIGTERM, but);
+  const auto gone = [this, &but]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return running_.size() == running_.count(but);
+  };
   std::vector<std::string> killed;
-  if (!mu_.AwaitWithTimeout(absl::Condition(&none), grace)) {
-    for (const auto& [name, pid] : running_) killed.push_back(name);
-    SignalAll(SIGKILL);
-    mu_.Await(absl::Condition(&none));
+  if (!mu_.AwaitWithTimeout(absl::Condition(&gone), grace)) {
+    for (const auto& [name, pid] : running_) {
+      if (name != but) killed.push_back(name);
+    }
+    SignalAll(SIGKILL, but);
+    mu_.Await(absl::Condition(&gone));
   }
   return killed;
 }

@@ -78,15 +78,15 @@ class Supervisor {
   std::map<std::string, pid_t> Running() const;
   absl::Status Kill(const std::string& name, int signal);
 
-  // SIGTERM to all, SIGKILL to those that still run after `grace`. Returns when
-  // all are gone; names of those that had to be killed.
-  std::vector<std::string> StopAll(absl::Duration grace);
+  // SIGTERM to all but one, SIGKILL to those that still run after `grace`. Returns when
+  // they are gone; names of those that had to be killed.
+  std::vector<std::string> StopAll(absl::Duration grace, const std::string& but = "");
 
  private:
   // By the exit code of a process that ends now.
   absl::StatusCode CodeOfEarlyExit(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
   void Reap(const std::string& name, pid_t pid);
-  void SignalAll(int signal) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SignalAll(int signal, const std::string& but) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Clock* const clock_;
 

@@ -11,9 +11,11 @@
 namespace distill {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 constexpr absl::Duration kLong = absl::Seconds(30);
 
@@ -91,6 +93,18 @@ TEST(Supervisor, StopAllLetsProcessesDrainAndKillsThoseThatDoNot) {
   ASSERT_TRUE(supervisor.Start(ReadyShell("kind", "trap 'exit 0' TERM", "up", wait), kLong).ok());
   ASSERT_TRUE(supervisor.Start(ReadyShell("deaf", "trap '' TERM", "up", wait), kLong).ok());
   EXPECT_THAT(supervisor.StopAll(absl::Seconds(1)), ElementsAre("deaf"));
+  EXPECT_THAT(supervisor.Running(), IsEmpty());
+}
+
+TEST(Supervisor, StopAllLeavesTheOneThatItIsTo) {
+  SystemClock clock;
+  Supervisor supervisor(&clock);
+  for (const char* const name : {"goes", "stays"}) {
+    ASSERT_TRUE(supervisor.Start(ReadyShell(name, "true", "up", "sleep 60"), kLong).ok());
+  }
+  EXPECT_THAT(supervisor.StopAll(kLong, "stays"), IsEmpty());
+  EXPECT_THAT(supervisor.Running(), ElementsAre(Pair("stays", _)));
+  EXPECT_THAT(supervisor.StopAll(kLong), IsEmpty());
   EXPECT_THAT(supervisor.Running(), IsEmpty());
 }
 

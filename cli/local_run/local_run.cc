@@ -78,7 +78,8 @@ class LocalRun {
     if (tools_.shutdown->requested()) {
       tools_.say("stopping what runs here; a second signal ends it at once");
     }
-    StopProcesses();
+    // Whoever looks while the models are compared asks the coordinator.
+    StopProcesses(outcome.code == ExitCode::kDone ? kCoordinator : "");
     if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
       outcome = CompareModels(tools_, directory_, plan_, began_, HowToGoOn());
     }
@@ -88,6 +89,7 @@ class LocalRun {
     if (const absl::Status status = WriteLists(); !status.ok()) {
       tools_.say(std::string(status.message()));
     }
+    StopProcesses();
     return outcome;
   }
 
@@ -276,9 +278,9 @@ class LocalRun {
                    absl::StrCat(WhyLost(exit, directory_.LogPath(exit.name)), "\n", HowToGoOn())};
   }
 
-  void StopProcesses() {
+  void StopProcesses(const std::string& but = "") {
     watch_.reset();
-    for (const std::string& name : supervisor_.StopAll(kStopGrace)) {
+    for (const std::string& name : supervisor_.StopAll(kStopGrace, but)) {
       tools_.say(absl::StrCat(name, " did not stop in time and was killed"));
     }
   }

@@ -23,6 +23,8 @@ namespace {
 
 constexpr size_t kMaxName = 64;
 constexpr uint32_t kMaxWindowSteps = 1024;
+// Of a run directory.
+constexpr char kLogs[] = "logs";
 
 bool IsPositive(double value) { return std::isfinite(value) && value > 0; }
 
@@ -114,6 +116,9 @@ class Finder {
   }
 
   void CheckRun(const std::string& path, const v1::RunConfig& run) {
+    Require(run.name() != kLogs, path + ".name",
+            absl::StrCat("'", kLogs, "' is the folder of what processes say, beside those of the ",
+                         "runs; choose another name"));
     Require(FindByName(plan_.data_sets(), run.data_set()) != nullptr, path + ".data_set",
             absl::StrCat("there is no data set '", run.data_set(), "'; ",
                          Known(run.data_set(), plan_.data_sets())));

@@ -87,6 +87,12 @@ TEST(PlanChecks, NamesAreCheckedAndUnique) {
   EXPECT_THAT(Paths(plan), ElementsAre("runs[1].name"));
 }
 
+TEST(PlanChecks, ARunIsNotNamedLikeTheFolderOfLogs) {
+  v1::PlanConfig plan = Example();
+  plan.mutable_runs(1)->set_name("logs");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[1].name"));
+}
+
 TEST(PlanChecks, AMisspeltReferenceIsAnsweredWithTheNearestName) {
   v1::PlanConfig plan = Example();
   v1::RunConfig* run = plan.mutable_runs(2);

@@ -48,6 +48,15 @@ class LocalRunTest(LocalPlanTest):
             self.assertIn("%s: %s" % (run, models[run]["verdict"].split(" ")[0]),
                           self.undisturbed.output())
 
+    def test_status_answers_while_the_models_are_compared(self):
+        plan = self.plan("compared").run("--set", "runs.teacher.training.steps=20",
+                                         "--set", "runs.distilled.training.steps=20")
+        wait_until("the end of the plan", lambda: "finished" in plan.output())
+        code, out, err = command("status", plan.path)
+        self.assertEqual(code, DONE, err)
+        self.assertIn("finished", out)
+        self.assert_ends_with(plan, DONE)
+
     def test_the_labelled_subset_is_recorded(self):
         with open(os.path.join(self.undisturbed.path, "distilled/labelled_subset.txt"),
                   encoding="ascii") as file:
