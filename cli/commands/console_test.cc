@@ -1,6 +1,7 @@
 #include "cli/commands/console.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -71,6 +72,19 @@ TEST(ConsoleDeathTest, AFailureOfTheCommandItselfIsNotHiddenByOneOfStdout) {
         std::_Exit(static_cast<int>(EndOfOutput(ExitCode::kUnreachable)));
       },
       testing::ExitedWithCode(static_cast<int>(ExitCode::kUnreachable)), "");
+}
+
+TEST(ConsoleDeathTest, WhoClosedThePipeHasSeenWhatItWanted) {
+  EXPECT_EXIT(
+      {
+        signal(SIGPIPE, SIG_IGN);  // as ShutdownSignal does
+        int ends[2];
+        if (pipe(ends) != 0 || dup2(ends[1], STDOUT_FILENO) < 0) std::_Exit(99);
+        close(ends[0]);
+        Print("data");
+        std::_Exit(static_cast<int>(EndOfOutput(ExitCode::kDone)));
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(ConsoleDeathTest, WhatFitsIsASuccess) {
