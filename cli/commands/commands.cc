@@ -158,7 +158,7 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (command.dry_run) {
     const auto local = LocalTools(tools, command.models);
     if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
-    Print(DryResume(*plan, local->programs, command.run_dir, IsDone(tools, command.run_dir)));
+    Print(DryResume(*plan, local->programs, command.run_dir, directory.IsDone()));
     return ExitCode::kDone;
   }
   return RunHere(tools, directory, *plan, command.color, command.models);
@@ -167,9 +167,10 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
 // As if the user had named the coordinator that the directory's plan was submitted to.
 template <typename AnyCommand>
 AnyCommand WithCoordinator(const CommandTools& tools, AnyCommand command) {
+  const RunDirectory directory(tools.files, command.run_dir);
   const bool named = !command.coordinator.empty();
-  if (named || command.run_dir.empty() || IsDone(tools, command.run_dir)) return command;
-  const auto submitted = RunDirectory(tools.files, command.run_dir).SubmittedTo();
+  if (named || command.run_dir.empty() || directory.IsDone()) return command;
+  const auto submitted = directory.SubmittedTo();
   if (submitted.ok()) command.coordinator = *submitted;
   return command;
 }

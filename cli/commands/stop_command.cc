@@ -17,6 +17,7 @@
 #include "cli/commands/coordinator_access.h"
 #include "cli/commands/dry_run.h"
 #include "cli/local_run/plan_outcome.h"
+#include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
 #include "common/lifecycle/descriptor_wait.h"
 #include "common/status/error_id.h"
@@ -97,6 +98,10 @@ ExitCode StopPlan(const CommandTools& tools, const StopCommand& command) {
     const auto listed = directory.ReadProcesses();
     if (!listed.ok()) return Fail(listed.status());
     Print(DryStop(*plan, *listed, command.coordinator, command.run_dir));
+    return ExitCode::kDone;
+  }
+  if (command.coordinator.empty() && directory.IsDone()) {
+    Say(DoneText(plan->name(), directory.FilePath("report.md")));
     return ExitCode::kDone;
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);

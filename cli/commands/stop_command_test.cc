@@ -73,6 +73,15 @@ TEST_F(StopCommandTest, WithYesThePlanIsStoppedWithoutAsking) {
   EXPECT_EQ(State(), v1::PlanStatus::STOPPED);
 }
 
+TEST_F(StopCommandTest, APlanThatIsDoneHasNothingToStop) {
+  ASSERT_TRUE(files_.Write("d/report.md", "").ok());
+  StopCommand command;
+  command.run_dir = "d";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(StopPlan(tools_, command), ExitCode::kDone);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "plan p is done; see d/report.md\n");
+}
+
 TEST_F(StopCommandTest, WithoutATerminalAndWithoutYesItIsRefusedAndThePlanGoesOn) {
   EXPECT_EQ(Stop(/*yes=*/false), ExitCode::kUsage);
   EXPECT_THAT(said_, AllOf(HasSubstr("--yes"), HasSubstr("DST-1006")));

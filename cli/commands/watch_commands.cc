@@ -33,7 +33,7 @@ ExitCode SayDone(const CommandTools& tools, const std::string& run_dir, bool jso
 // Of watch and top: without a coordinator that was named.
 bool IsDoneHere(const CommandTools& tools, const std::string& run_dir,
                 const std::string& coordinator) {
-  return !run_dir.empty() && coordinator.empty() && IsDone(tools, run_dir);
+  return !run_dir.empty() && coordinator.empty() && RunDirectory(tools.files, run_dir).IsDone();
 }
 
 Followed WhoIsFollowed(const std::string& address, const std::string& run_dir,
@@ -107,29 +107,27 @@ ExitCode PrintFleet(const CommandTools& tools, const TopCommand& command,
 
 }  // namespace
 
-bool IsDone(const CommandTools& tools, const std::string& run_dir) {
-  const RunDirectory directory(tools.files, run_dir);
-  const auto done = tools.files->Exists(directory.FilePath("report.md"));
-  const auto processes = directory.ReadProcesses();
-  return done.ok() && *done && processes.ok() && processes->empty();
-}
-
 ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   const RunDirectory directory(tools.files, command.run_dir);
   const auto plan = directory.ReadPlan();
   if (!plan.ok()) return Fail(plan.status());
-  if (IsDoneHere(tools, command.run_dir, command.coordinator)) {
+  const auto show_done = [&] {
     v1::PlanStatus done = DoneStatus(*plan);
     done.set_message(absl::StrCat("see ", directory.FilePath("report.md")));
-    PrintStatus(tools, done, DoneJson(plan->name(), directory.FilePath("report.json")), command);
+    PrintStatus(tools, done, DoneJson(*plan, directory.FilePath("report.json")), command);
     return ExitCode::kDone;
-  }
+  };
+  if (IsDoneHere(tools, command.run_dir, command.coordinator)) return show_done();
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());
   const auto client = Connect(tools, *address);
   if (!client.ok()) return Fail(client.status());
   const auto status = (*client)->GetPlan();
-  if (!status.ok()) return Fail(status.status());
+  if (!status.ok()) {
+    // Its end may have come meanwhile.
+    if (IsDoneHere(tools, command.run_dir, command.coordinator)) return show_done();
+    return Fail(status.status());
+  }
   const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
   if (!same.ok()) return Fail(same);
   PrintStatus(tools, *status, StatusJson(*status), command);

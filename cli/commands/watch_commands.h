@@ -12,9 +12,6 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command);
 ExitCode WatchPlan(const CommandTools& tools, const WatchCommand& command);
 ExitCode ShowTop(const CommandTools& tools, const TopCommand& command);
 
-// Whether a plan was run here to its end.
-bool IsDone(const CommandTools& tools, const std::string& run_dir);
-
 }  // namespace distill
 
 #endif  // CLI_COMMANDS_WATCH_COMMANDS_H_

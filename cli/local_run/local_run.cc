@@ -83,13 +83,13 @@ class LocalRun {
     if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
       outcome = CompareModels(tools_, directory_, plan_, began_, HowToGoOn());
     }
+    StopProcesses();
     // Without a coordinator of its own the list may be that of another distillctl.
     if (coordinator_address_.empty()) return outcome;
     processes_.clear();
     if (const absl::Status status = WriteLists(); !status.ok()) {
       tools_.say(std::string(status.message()));
     }
-    StopProcesses();
     return outcome;
   }
 

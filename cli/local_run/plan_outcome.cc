@@ -3,8 +3,27 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cli/errors/failure_text.h"
+#include "common/status/error_id.h"
 
 namespace distill {
+namespace {
+
+// Whether the plan, which a run directory keeps as it is, has to change before it can go on.
+bool NeedsAnotherPlan(ExitCode code, std::string_view message) {
+  switch (ErrorIdIn(message).value_or(ErrorId::kAnyRunFailure)) {
+    case ErrorId::kLossNotFinite:
+    case ErrorId::kGradientNotFinite:
+      return true;
+    // The mend is beside the model's file.
+    case ErrorId::kProgramNotInManifest:
+    case ErrorId::kModelManifestUnreadable:
+      return false;
+    default:
+      return code == ExitCode::kConfiguration;
+  }
+}
+
+}  // namespace
 
 ExitCode ExitCodeOfPlan(const v1::PlanStatus& status) {
   if (status.state() == v1::PlanStatus::FINISHED) return ExitCode::kDone;
@@ -35,7 +54,7 @@ Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir) 
                                go_on)};
   }
   const std::string why = WithSomeId(status.message(), code);
-  if (code == ExitCode::kConfiguration) {
+  if (NeedsAnotherPlan(code, why)) {
     return {code, absl::StrCat(why, "\nCorrect the plan and run it in a new --run-dir",
                                here ? absl::StrCat(": ", run_dir, " keeps the plan it has") : "")};
   }

@@ -70,6 +70,20 @@ TEST(PlanOutcomeTest, AFailedPlanSaysWhyAndWhatToDo) {
                   .message.empty());
 }
 
+TEST(PlanOutcomeTest, WhatToDoGoesByTheErrorBeforeItsKind) {
+  const auto what_to_do = [](absl::StatusCode code, const std::string& message) {
+    return OutcomeOfPlan(Ended(v1::PlanStatus::FAILED, code, message), "runs/1").message;
+  };
+  for (const char* const diverged : {"r: nan [DST-4001]", "r: nan [DST-4002]"}) {
+    EXPECT_THAT(what_to_do(absl::StatusCode::kInternal, diverged),
+                AllOf(HasSubstr("Correct the plan"), Not(HasSubstr("resume"))));
+  }
+  for (const char* const of_files : {"r: a.pt [DST-2602]", "r: a.pt [DST-2604]"}) {
+    EXPECT_THAT(what_to_do(absl::StatusCode::kFailedPrecondition, of_files),
+                EndsWith("continue with: distillctl resume runs/1"));
+  }
+}
+
 TEST(PlanOutcomeTest, CtrlCIsAnInterruptionAndAnyOtherSignalMayGoOn) {
   EXPECT_EQ(ExitCodeOfInterruption("SIGINT"), ExitCode::kInterrupted);
   EXPECT_EQ(ExitCodeOfInterruption("SIGTERM"), ExitCode::kPreempted);

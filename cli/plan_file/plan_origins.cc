@@ -68,7 +68,11 @@ void NoteReplacedZeros(const Message& written, const Message& resolved, Position
 
 std::string ShowPlan(const Message& plan, const PositionMap& origins, bool show_origins) {
   YamlNotes notes;
-  notes.show_zero = [&](const std::string& path) { return origins.Written(path) != nullptr; };
+  notes.show_zero = [&](const FieldDescriptor& field, const std::string& path) {
+    const bool empty = field.cpp_type() == FieldDescriptor::CPPTYPE_STRING ||
+                       field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM;
+    return !empty || origins.Written(path) != nullptr;
+  };
   if (show_origins) notes.comment = [&](const std::string& path) { return Origin(origins, path); };
   return RenderYaml(plan, notes);
 }

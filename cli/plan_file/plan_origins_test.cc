@@ -70,14 +70,17 @@ TEST(PlanOrigins, AListSaysWhichEntryWasSet) {
               HasSubstr("widths: [4, 6]  # /p.yaml:12:30; [1]: --set runs.r.model.widths.1=6\n"));
 }
 
-TEST(PlanOrigins, AZeroThatWasWrittenIsShownAndOneThatWasNotIsNot) {
+TEST(PlanOrigins, ZerosAreShownAndWhatIsNotThereIsNot) {
   const std::string text = Shown({}, /*origins=*/false);
   EXPECT_THAT(text, HasSubstr("seed: 0\n"));
   EXPECT_THAT(text, HasSubstr("mean: 0\n"));
   EXPECT_THAT(text, HasSubstr("value: 0\n"));
   EXPECT_THAT(text, HasSubstr("exact: false\n"));
   EXPECT_THAT(text, HasSubstr("evaluate_every_steps: 0\n"));
-  EXPECT_THAT(text, Not(HasSubstr("validation_examples")));
+  EXPECT_THAT(text, HasSubstr("validation_examples: 0\n"));
+  EXPECT_THAT(text, Not(HasSubstr("sha256")));
+  EXPECT_THAT(text, Not(HasSubstr("labelled_subset")));
+  EXPECT_THAT(Shown({}), HasSubstr("validation_examples: 0  # default\n"));
 }
 
 TEST(PlanOrigins, AZeroThatMeansTheDefaultSaysSo) {

@@ -184,8 +184,8 @@ TEST_F(JsonViewTest, OneUpdateASecondAndTheLastOne) {
   }
   view_->Say("teacher-0 was killed");
   view_->Close();
-  EXPECT_THAT(printed_, ElementsAre(HasSubstr("\"100\""), HasSubstr("\"109\""),
-                                    HasSubstr("\"119\""), HasSubstr("\"124\"")));
+  EXPECT_THAT(printed_, ElementsAre(HasSubstr("\"step\":100,"), HasSubstr("\"step\":109,"),
+                                    HasSubstr("\"step\":119,"), HasSubstr("\"step\":124,")));
   EXPECT_THAT(said_, ElementsAre("teacher-0 was killed"));
 }
 

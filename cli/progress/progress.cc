@@ -1,5 +1,6 @@
 #include "cli/progress/progress.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
@@ -16,15 +17,50 @@
 namespace distill {
 namespace {
 
+using google::protobuf::FieldDescriptor;
 using nlohmann::ordered_json;
 using v1::RunStatus;
 
-ordered_json Update(const v1::PlanStatus& status, const RunTrends& trends) {
+// protobuf writes integers of 64 bits as text, which scripts compare as text: 65 > 100000.
+void MakeNumbers(const FieldDescriptor& field, ordered_json& value) {
+  const bool wide = field.cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
+                    field.cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
+  if (value.is_array()) {
+    for (ordered_json& entry : value) MakeNumbers(field, entry);
+  } else if (field.is_map()) {
+    for (ordered_json& entry : value) MakeNumbers(*field.message_type()->map_value(), entry);
+  } else if (wide && value.is_string()) {
+    value = ordered_json::parse(value.get<std::string>(), nullptr, /*allow_exceptions=*/false);
+  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    for (auto& [name, part] : value.items()) {
+      const FieldDescriptor* const of = field.message_type()->FindFieldByName(name);
+      if (of != nullptr) MakeNumbers(*of, part);
+    }
+  }
+}
+
+ordered_json JsonOf(const v1::PlanStatus& status) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string text;
   if (!google::protobuf::util::MessageToJsonString(status, &text, options).ok()) text = "{}";
+  ordered_json json = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  for (auto& [name, part] : json.items()) {
+    const FieldDescriptor* const field = status.GetDescriptor()->FindFieldByName(name);
+    if (field != nullptr) MakeNumbers(*field, part);
+  }
+  return json;
+}
+
+// Before the fields, so that a script sees when their meaning changes.
+ordered_json Versioned(const v1::PlanStatus& status) {
+  ordered_json versioned = {{"version", 1}};
+  versioned.update(JsonOf(status));
+  return versioned;
+}
+
+ordered_json Update(const v1::PlanStatus& status, const RunTrends& trends) {
   ordered_json estimates = ordered_json::object();
   for (const RunStatus& run : status.runs()) {
     const RunTrend* trend = trends.Find(run.run_id());
@@ -37,9 +73,7 @@ ordered_json Update(const v1::PlanStatus& status, const RunTrends& trends) {
       estimate["seconds_left_high"] = absl::ToDoubleSeconds(left->high);
     }
   }
-  return ordered_json{{"version", 1},
-                      {"status", ordered_json::parse(text, nullptr, /*allow_exceptions=*/false)},
-                      {"estimates", estimates}};
+  return ordered_json{{"version", 1}, {"status", JsonOf(status)}, {"estimates", estimates}};
 }
 
 std::string Line(const ordered_json& json) {
@@ -91,27 +125,10 @@ std::string StatusNames(const v1::PlanStatus& status) {
   return text;
 }
 
-std::string StatusJson(const v1::PlanStatus& status) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(status, &json, options).ok()) return "{}\n";
-  // Before the fields, so that a script sees when their meaning changes.
-  ordered_json versioned = {{"version", 1}};
-  versioned.update(ordered_json::parse(json));
-  return versioned.dump(1) + "\n";
-}
+std::string StatusJson(const v1::PlanStatus& status) { return Versioned(status).dump(1) + "\n"; }
 
 std::string DoneText(const std::string& plan, const std::string& report) {
   return absl::StrCat("plan ", plan, " is done; see ", report);
-}
-
-std::string DoneJson(const std::string& plan, const std::string& report) {
-  return ordered_json{{"version", 1}, {"name", plan}, {"state", "FINISHED"}, {"report", report}}
-             .dump(1) +
-         "\n";
 }
 
 v1::PlanStatus DoneStatus(const v1::PlanConfig& plan) {
@@ -126,6 +143,12 @@ v1::PlanStatus DoneStatus(const v1::PlanConfig& plan) {
     done->mutable_progress()->set_step(run.training().steps());
   }
   return status;
+}
+
+std::string DoneJson(const v1::PlanConfig& plan, const std::string& report) {
+  ordered_json done = Versioned(DoneStatus(plan));
+  done["report"] = report;
+  return done.dump(1) + "\n";
 }
 
 std::string DoneUpdateJson(const v1::PlanConfig& plan, const std::string& report) {

@@ -90,6 +90,30 @@ TEST(ProgressTest, AnUpdateIsOneLineOfJsonWithTheStatusAndTheEstimates) {
   EXPECT_EQ(update["estimates"]["r"]["seconds_left_low"], 5.0);
 }
 
+TEST(ProgressTest, NumbersOfAStatusAreNumbers) {
+  v1::PlanStatus status;
+  status.set_fence(uint64_t{1} << 63);
+  v1::RunStatus* run = status.add_runs();
+  run->set_steps(100000);
+  run->mutable_progress()->set_step(65);
+  status.add_members()->set_process_id(17393);
+  const nlohmann::json json = nlohmann::json::parse(StatusJson(status));
+  EXPECT_EQ(json["fence"], uint64_t{1} << 63);
+  EXPECT_EQ(json["runs"][0]["steps"], 100000);
+  EXPECT_EQ(json["runs"][0]["progress"]["step"], 65);
+  EXPECT_EQ(json["members"][0]["process_id"], 17393);
+}
+
+TEST(ProgressTest, AStatusOfAPlanThatIsDoneHasTheFieldsOfOneThatRuns) {
+  v1::PlanConfig plan;
+  plan.add_runs()->set_name("r");
+  const nlohmann::json running = nlohmann::json::parse(StatusJson(DoneStatus(plan)));
+  nlohmann::json done = nlohmann::json::parse(DoneJson(plan, "d/report.json"));
+  EXPECT_EQ(done["report"], "d/report.json");
+  done.erase("report");
+  EXPECT_EQ(done, running);
+}
+
 TEST(ProgressTest, AnUpdateOfAPlanThatIsDoneIsOneLineOfTheSameShape) {
   v1::PlanConfig plan;
   plan.add_runs()->set_name("r");

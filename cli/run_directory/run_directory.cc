@@ -189,6 +189,12 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
   return processes;
 }
 
+bool RunDirectory::IsDone() const {
+  const auto report = files_->Exists(FilePath("report.md"));
+  const auto processes = ReadProcesses();
+  return report.ok() && *report && processes.ok() && processes->empty();
+}
+
 absl::StatusOr<std::string> RunDirectory::CoordinatorAddress() const {
   ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, ReadProcesses());
   for (const ProcessEntry& process : processes) {

@@ -67,6 +67,8 @@ class RunDirectory {
                                    const std::vector<ProcessEntry>& processes);
   // Empty where there is no such file.
   absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
+  // Whether the plan was run here to its end: it has a report, and nothing runs.
+  bool IsDone() const;
   // Where the coordinator of these serves. UNAVAILABLE: none runs here; the message says what
   // to do.
   absl::StatusOr<std::string> CoordinatorAddress() const;

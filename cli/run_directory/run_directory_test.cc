@@ -112,6 +112,17 @@ TEST(RunDirectoryTest, TheCoordinatorsAddressIsThatOfTheList) {
               HasSubstr("distillctl resume /runs/a"));
 }
 
+TEST(RunDirectoryTest, APlanIsDoneThatHasAReportAndWhereNothingRuns) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  EXPECT_FALSE(directory.IsDone());
+  ASSERT_TRUE(files.Write("/runs/a/report.md", "").ok());
+  EXPECT_TRUE(directory.IsDone());
+  ASSERT_TRUE(directory.WriteProcesses({{"coordinator", "coordinator", 0, 1, "h:7000", ""}}).ok());
+  EXPECT_FALSE(directory.IsDone());
+}
+
 TEST(RunDirectoryTest, PrometheusFindsTheProcessesThatServeMetrics) {
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");

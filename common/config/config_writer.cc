@@ -87,7 +87,8 @@ class Writer {
       const bool set = field->is_repeated() ? message.GetReflection()->FieldSize(message, field) > 0
                                             : message.GetReflection()->HasField(message, field);
       const bool plain = !field->is_repeated() && !field->has_presence();
-      if (set || (plain && notes_.show_zero && notes_.show_zero(ChildPath(path, field->name())))) {
+      if (set ||
+          (plain && notes_.show_zero && notes_.show_zero(*field, ChildPath(path, field->name())))) {
         fields.push_back(field);
       }
     }

@@ -2,6 +2,7 @@
 #ifndef COMMON_CONFIG_CONFIG_WRITER_H_
 #define COMMON_CONFIG_CONFIG_WRITER_H_
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 #include <functional>
@@ -21,7 +22,8 @@ struct YamlNotes {
   // Put behind a value (of a scalar field, or a list of scalars) as a comment.
   std::function<std::string(const std::string& path)> comment;
   // Whether a scalar field that holds zero, as if it were not set, is written too.
-  std::function<bool(const std::string& path)> show_zero;
+  std::function<bool(const google::protobuf::FieldDescriptor& field, const std::string& path)>
+      show_zero;
 };
 std::string RenderYaml(const google::protobuf::Message& message, const YamlNotes& notes);
 

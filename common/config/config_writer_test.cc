@@ -79,7 +79,8 @@ TEST(RenderYaml, PutsCommentsBehindValuesAndWritesTheZerosThatAreAskedFor) {
   (*plan.mutable_weights())["b"].set_value(1);
   YamlNotes notes;
   notes.comment = [](const std::string& path) { return path == "name" ? "two\nlines" : path; };
-  notes.show_zero = [](const std::string& path) {
+  notes.show_zero = [](const google::protobuf::FieldDescriptor& field, const std::string& path) {
+    EXPECT_EQ(path.substr(path.rfind('.') + 1), field.name());
     return path == "seed" || path == "runs[0].training.exact" || path == "runs[0].training.clip";
   };
   const std::string text = RenderYaml(plan, notes);

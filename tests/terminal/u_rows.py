@@ -372,7 +372,7 @@ def u18(scene):
                  ["config", "validate", scene.plan, "--set=seed=x"],
                  ["config", "validate", scene.plan, "--set=runs.teacher.data_set=x"],
                  ["run", scene.plan, "--run-dir", scene.done], ["resume", scene.folder],
-                 ["stop", scene.done], ["status", scene.done, "--coordinator=127.0.0.1:1"],
+                 ["stop", scene.path("none")], ["status", scene.done, "--coordinator=127.0.0.1:1"],
                  ["digest", scene.path("none")],
                  ["label", scene.plan, "--run=x", "--run-dir=y", "--out=z"],
                  ["label", scene.plan, "--run=alone", "--run-dir=y", "--out=z"],

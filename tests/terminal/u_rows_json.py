@@ -3,6 +3,9 @@
 A schema is a type, a dict of the fields that must be there ("?" before the name of one that may
 be null), or a list with the schema of every entry, of which there must be one."""
 
+_STATUS = {"version": 1, "plan_id": str, "state": str,
+           "runs": [{"run_id": str, "state": str, "steps": int}]}
+
 SCHEMAS = {
     "version": {"version": 1, "program": str, "program_version": str, "commit": str,
                 "compiler": str, "?libtorch": str, "grpc": str, "cpu_features": list},
@@ -12,8 +15,8 @@ SCHEMAS = {
                "checks": [{"check": str, "verdict": str, "found": str, "fix": str}]},
     "metrics": {"version": 1, "metrics": [{"name": str, "type": str, "of": str, "labels": list,
                                            "unit": str, "help": str, "more": str}]},
-    "done": {"version": 1, "name": str, "state": str, "report": str},
-    "status": {"version": 1, "plan_id": str, "state": str, "runs": [{"run_id": str, "state": str}]},
+    "status": _STATUS,
+    "done": {**_STATUS, "report": str},
 }
 
 
