@@ -16,8 +16,8 @@ namespace distill {
 void NoteReplacedZeros(const google::protobuf::Message& written,
                        const google::protobuf::Message& resolved, PositionMap* origins);
 
-// YAML that reads back to `plan`, zeros among it, and of empty texts those that were written. With `show_origins` each
-// value has a comment: where it was written, or "default".
+// YAML that reads back to `plan`, zeros among it, and of empty texts those that were written. With
+// `show_origins` each value has a comment: where it was written, or "default".
 std::string ShowPlan(const google::protobuf::Message& plan, const PositionMap& origins,
                      bool show_origins);
 
