@@ -24,6 +24,7 @@
 #include "cli/local_run/plan_outcome.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/plan_file/plan_origins.h"
+#include "cli/plan_inputs/plan_inputs.h"
 #include "cli/progress/plan_view.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
@@ -51,7 +52,6 @@ absl::StatusOr<LocalRunTools> LocalTools(const CommandTools& tools, const ModelF
   return local;
 }
 
-// Before anything is started or made.
 absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& models) {
   for (const v1::RunConfig& run : plan.runs()) {
     if (!IsProgram(run.model()) || (!models.dir.empty() && models.allow_executable)) continue;
@@ -64,11 +64,32 @@ absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& model
   return absl::OkStatus();
 }
 
+// Whether the plan can be run with what its files hold, before anything is started or made;
+// CANCELLED once the user wants to stop.
+absl::Status CheckInputs(const CommandTools& tools, const v1::PlanConfig& plan,
+                         const ModelFlags& models) {
+  RETURN_IF_ERROR(CheckDataFiles(*tools.files, plan));
+  RETURN_IF_ERROR(CheckModelFlags(plan, models));
+  const std::vector<PlanInput> inputs = ReadPlanInputs(
+      *tools.files, plan, ModelDirectory(tools.files, {models.dir, models.allow_executable}),
+      [&] { return tools.shutdown->requested(); });
+  if (tools.shutdown->requested()) {
+    return absl::CancelledError("stopped before anything was started");
+  }
+  return FirstUnusable(inputs);
+}
+
 // What a run is shown in: on stderr, since its data are files.
 PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
   LiveViewOptions options;
   options.color = UsesColor(color, tools.standard_error->IsLive(), tools.environment);
   return PlanDisplay(tools.standard_error, tools.clock, options, Say);
+}
+
+// What follows from a check that failed, or that the user did not wait for.
+ExitCode FailOrStop(const CommandTools& tools, const absl::Status& status) {
+  if (!absl::IsCancelled(status)) return Fail(status);
+  return Fail(status, ExitCodeOfInterruption(tools.shutdown->reason()));
 }
 
 ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
@@ -121,11 +142,8 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
                              tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
-    return Fail(status);
+  if (const absl::Status status = CheckInputs(tools, *plan, command.models); !status.ok()) {
+    return FailOrStop(tools, status);
   }
   RunDirectory directory(tools.files, command.run_dir);
   if (command.dry_run) return DryRun(tools, command, directory, *plan);
@@ -149,11 +167,8 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = directory.CheckResumable(*plan); !status.ok()) {
     return Fail(status);
   }
-  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
-    return Fail(status);
+  if (const absl::Status status = CheckInputs(tools, *plan, command.models); !status.ok()) {
+    return FailOrStop(tools, status);
   }
   if (command.dry_run) {
     const auto local = LocalTools(tools, command.models);

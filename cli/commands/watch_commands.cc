@@ -118,6 +118,12 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
     return ExitCode::kDone;
   };
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) return show_done();
+  if (command.coordinator.empty()) {
+    if (const auto left = directory.LastStatus(); left.ok()) {
+      PrintStatus(tools, *left, StatusJson(*left), command);
+      return ExitCode::kDone;
+    }
+  }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());
   const auto client = Connect(tools, *address);

@@ -4,12 +4,16 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "cli/doctor/machine_checks.h"
-#include "cli/doctor/plan_files.h"
 #include "cli/local_run/model_comparison.h"
 #include "cli/plan_file/plan_file.h"
+#include "cli/plan_inputs/plan_inputs.h"
 #include "common/build_info/build_info.h"
+#include "common/status/error_id.h"
 #include "distillation/models/model_directory.h"
 #include "distillation/run_config/teachers.h"
 #include "proto/run_config.pb.h"
@@ -26,6 +30,21 @@ PlannedLoad LoadOf(const v1::PlanConfig& plan) {
                                     (AsksTeacherServers(plan) ? processes.teacher_servers() : 0));
   load.threads_each = static_cast<int>(processes.threads());
   return load;
+}
+
+// What failed and why, on one line: without the lines of a plan that stand below its problems.
+Finding FailedCheck(const std::string& check, const absl::Status& status, const std::string& fix) {
+  std::vector<std::string> lines;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(MessageWithId(status), '\n'))) {
+    if (line.rfind("    ", 0) != 0) lines.emplace_back(absl::StripAsciiWhitespace(line));
+  }
+  return {Verdict::kFail, check, absl::StrJoin(lines, " | "), fix};
+}
+
+Finding FindingOf(const PlanInput& input) {
+  if (!input.status.ok()) return FailedCheck(input.name, input.status, input.fix);
+  return {Verdict::kOk, input.name, input.found, ""};
 }
 
 std::vector<Finding> ProgramFindings(Machine& machine, FileSystem& files, const std::string& self) {
@@ -56,8 +75,9 @@ absl::StatusOr<std::vector<Finding>> Examine(Machine& machine, FileSystem& files
           {Verdict::kOk, "plan",
            absl::StrCat(request.config, " is valid: ", read->runs_size(), " runs"), ""});
       const ModelDirectory models(&files, {request.models.dir, request.models.allow_executable});
-      const std::vector<Finding> of_files = CheckPlanFiles(files, *read, models, stopped);
-      plan_findings.insert(plan_findings.end(), of_files.begin(), of_files.end());
+      for (const PlanInput& input : ReadPlanInputs(files, *read, models, stopped)) {
+        plan_findings.push_back(FindingOf(input));
+      }
       if (stopped()) return absl::CancelledError("stopped while it read the plan's files");
       plan = *std::move(read);
     } else {

@@ -126,25 +126,6 @@ TEST_F(DoctorTest, NamesADataFileThatIsMissingOrDamaged) {
   EXPECT_THAT(Of("data rows").found, HasSubstr("train.npy"));
 }
 
-TEST_F(DoctorTest, NamesTestDataOfAnotherShapeThanTheTrainingData) {
-  request_.config = "/plan/plan.yaml";
-  WriteArray("test.npy",
-             MakeTensorView(ElementType::kFloat32, {2, 4}, std::vector<float>(8, 0.5F)));
-  EXPECT_EQ(Of("data rows").verdict, Verdict::kFail);
-  EXPECT_THAT(Of("data rows").found,
-              HasSubstr("a training example is [3], but a test example [4]"));
-}
-
-TEST_F(DoctorTest, NamesARunThatNeedsMoreDataThanThereIs) {
-  request_.config = "/plan/plan.yaml";
-  request_.settings = {"runs.alone.training.global_batch_size=6"};
-  EXPECT_EQ(Of("data rows").verdict, Verdict::kOk);
-  EXPECT_THAT(Of("run alone").found, HasSubstr("a global batch of 6 is more than the 4 examples"));
-  request_.settings = {"runs.alone.labelled_subset.examples=5"};
-  EXPECT_THAT(Of("run alone").found, HasSubstr("5"));
-  EXPECT_EQ(Of("run alone").verdict, Verdict::kFail);
-}
-
 TEST_F(DoctorTest, OpensTheModelsThatComeFromFilesAsTheProcessesWould) {
   request_.config = "/plan/plan.yaml";
   std::string plan = kPlan;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,15 +37,18 @@ constexpr absl::Duration kEarlyExitTimeout = absl::Seconds(5);
   _exit(127);
 }
 
-// The line a process writes when it is ready; empty when it closed the pipe.
-absl::StatusOr<std::string> ReadLine(int fd, Clock& clock, absl::Duration timeout) {
+// The line a process writes when it is ready; empty when it closed the pipe. CANCELLED once
+// `interrupt` is readable.
+absl::StatusOr<std::string> ReadLine(int fd, int interrupt, Clock& clock, absl::Duration timeout) {
   std::string line;
   const absl::Duration deadline = clock.MonotonicNow() + timeout;
   while (true) {
-    pollfd wait = {fd, POLLIN, 0};
+    pollfd wait[] = {{fd, POLLIN, 0}, {interrupt, POLLIN, 0}};
     const int64_t left = absl::ToInt64Milliseconds(deadline - clock.MonotonicNow());
-    const int ready = left <= 0 ? 0 : poll(&wait, 1, static_cast<int>(left));
+    const int ready = left <= 0 ? 0 : poll(wait, 2, static_cast<int>(left));
     if (ready == 0) return absl::DeadlineExceededError("not ready in time");
+    if (ready > 0 && wait[1].revents != 0)
+      return absl::CancelledError("interrupted before it was ready");
     char c = 0;
     const ssize_t n = ready < 0 ? ready : read(fd, &c, 1);
     if (n < 0 && errno == EINTR) continue;
@@ -97,12 +101,16 @@ std::string ProcessExit::Describe() const {
   return absl::StrCat(name, " ended with exit code ", WEXITSTATUS(wait_status));
 }
 
+Supervisor::Supervisor(Clock* clock)
+    : clock_(clock), interrupt_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
 Supervisor::~Supervisor() {
   {
     absl::MutexLock lock(&mu_);
     SignalAll(SIGKILL, "");
   }
   for (std::thread& reaper : reapers_) reaper.join();
+  if (interrupt_ >= 0) close(interrupt_);
 }
 
 absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Duration timeout) {
@@ -142,8 +150,9 @@ absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Dur
   if (!spec.reports_ready) return std::string();
 
   writer.Close();
-  absl::StatusOr<std::string> line = ReadLine(reader.get(), *clock_, timeout);
+  absl::StatusOr<std::string> line = ReadLine(reader.get(), interrupt_, *clock_, timeout);
   if (line.ok() && !line->empty()) return line;
+  if (absl::IsCancelled(line.status())) return line;
   if (!line.ok()) Kill(spec.name, SIGKILL).IgnoreError();  // it may have ended by itself
   const std::string where = absl::StrCat("; see ", spec.log_path, ":\n", LogTail(spec.log_path, 5));
   if (!line.ok()) {
@@ -210,6 +219,11 @@ std::optional<ProcessExit> Supervisor::WaitForExit(absl::Duration timeout) {
 void Supervisor::Wake() {
   absl::MutexLock lock(&mu_);
   woken_ = true;
+}
+
+void Supervisor::Interrupt() {
+  if (interrupt_ >= 0) eventfd_write(interrupt_, 1);
+  Wake();
 }
 
 std::map<std::string, pid_t> Supervisor::Running() const {

@@ -54,7 +54,7 @@ struct ProcessExit {
 class Supervisor {
  public:
   // `clock` must outlive this.
-  explicit Supervisor(Clock* clock) : clock_(clock) {}
+  explicit Supervisor(Clock* clock);
   // Kills what still runs. Call StopAll first to let processes drain.
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
@@ -67,12 +67,15 @@ class Supervisor {
   //                       exit code instead: INVALID_ARGUMENT for a configuration it does not
   //                       take, FAILED_PRECONDITION for a refusal, DATA_LOSS for bad data
   //   DEADLINE_EXCEEDED   not ready within `timeout`; it has been killed
+  //   CANCELLED           Interrupt() came first; if it was started, it still runs
   absl::StatusOr<std::string> Start(const ProcessSpec& spec, absl::Duration timeout);
 
   // The next exit, in order of occurrence; nullopt after `timeout` or Wake().
   std::optional<ProcessExit> WaitForExit(absl::Duration timeout);
   // Ends a WaitForExit, now or the next one.
   void Wake();
+  // Ends a Start that waits, and all to come; and as Wake().
+  void Interrupt();
 
   // Name and pid of what runs.
   std::map<std::string, pid_t> Running() const;
@@ -89,6 +92,8 @@ class Supervisor {
   void SignalAll(int signal, const std::string& but) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Clock* const clock_;
+  // An eventfd(2): readable once interrupted. Below 0: the process may open no more files.
+  const int interrupt_;
 
   mutable absl::Mutex mu_;
   std::map<std::string, pid_t> running_ ABSL_GUARDED_BY(mu_);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "common/clock/clock.h"
 
@@ -113,6 +114,17 @@ TEST(Supervisor, WakeEndsAWait) {
   Supervisor supervisor(&clock);
   supervisor.Wake();
   EXPECT_FALSE(supervisor.WaitForExit(kLong).has_value());
+}
+
+TEST(Supervisor, AnInterruptEndsTheWaitForAProcessAndEveryLaterOne) {
+  SystemClock clock;
+  Supervisor supervisor(&clock);
+  std::jthread user([&] { supervisor.Interrupt(); });
+  const auto first = supervisor.Start(Shell("i", "sleep 60", true), kLong);
+  EXPECT_EQ(first.status().code(), absl::StatusCode::kCancelled);
+  const auto second = supervisor.Start(Shell("j", "sleep 60", true), kLong);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(supervisor.Running(), ElementsAre(Pair("i", _), Pair("j", _)));
 }
 
 TEST(Supervisor, AMissingProgramIsNotFound) {

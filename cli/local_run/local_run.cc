@@ -68,7 +68,7 @@ class LocalRun {
   Outcome Run() {
     tools_.shutdown->OnRequest([this] {
       view_.OnInterrupt();
-      supervisor_.Wake();
+      supervisor_.Interrupt();
     });
     const absl::Cleanup forget = [this] { tools_.shutdown->OnRequest(nullptr); };
     Outcome outcome = Begin();
@@ -78,6 +78,7 @@ class LocalRun {
     if (tools_.shutdown->requested()) {
       tools_.say("stopping what runs here; a second signal ends it at once");
     }
+    if (outcome.code != ExitCode::kDone) AskOnceMore();
     // Whoever looks while the models are compared asks the coordinator.
     StopProcesses(outcome.code == ExitCode::kDone ? kCoordinator : "");
     if (outcome.code == ExitCode::kDone && !(was_done && SayFormerReport(tools_, directory_))) {
@@ -87,7 +88,7 @@ class LocalRun {
     // Without a coordinator of its own the list may be that of another distillctl.
     if (coordinator_address_.empty()) return outcome;
     processes_.clear();
-    if (const absl::Status status = WriteLists(); !status.ok()) {
+    if (const absl::Status status = WriteWhatIsLeft(outcome); !status.ok()) {
       tools_.say(std::string(status.message()));
     }
     return outcome;
@@ -113,25 +114,33 @@ class LocalRun {
   }
 
   Outcome Begin() {
-    if (const absl::Status status = StartCoordinator(); !status.ok()) return Failure(status);
-    const auto plan_status = SubmitAndGet();
-    if (!plan_status.ok()) return Failure(plan_status.status());
-    Hear(*plan_status);
-    if (plan_status->state() != v1::PlanStatus::RUNNING) return {};
-    if (const absl::Status status = StartWorkers(); !status.ok()) {
-      if (tools_.shutdown->requested()) return Interrupted();
-      return Failure(status);
-    }
-    auto watch = PlanWatch::Start(
-        coordinator_address_, {},
-        [this](const v1::PlanStatus& status) {
-          Hear(status);
-          if (status.state() != v1::PlanStatus::RUNNING) supervisor_.Wake();
-        },
-        [](const absl::Status&) {});
-    if (!watch.ok()) return Failure(watch.status());
-    watch_ = *std::move(watch);
-    return {};
+    const absl::Status status = StartAll();
+    if (status.ok()) return {};
+    return tools_.shutdown->requested() ? Interrupted() : Failure(status);
+  }
+
+  absl::Status StartAll() {
+    RETURN_IF_ERROR(StartCoordinator());
+    ASSIGN_OR_RETURN(const v1::PlanStatus plan_status, SubmitAndGet());
+    Hear(plan_status);
+    if (plan_status.state() != v1::PlanStatus::RUNNING) return absl::OkStatus();
+    RETURN_IF_ERROR(StartWorkers());
+    ASSIGN_OR_RETURN(watch_, PlanWatch::Start(
+                                 coordinator_address_, {},
+                                 [this](const v1::PlanStatus& status) {
+                                   Hear(status);
+                                   if (status.state() != v1::PlanStatus::RUNNING) {
+                                     supervisor_.Wake();
+                                   }
+                                 },
+                                 [](const absl::Status&) {}));
+    return absl::OkStatus();
+  }
+
+  // For what is told of the plan later: a watch is up to a second behind.
+  void AskOnceMore() {
+    if (client_ == nullptr) return;
+    if (const auto status = client_->GetPlan(); status.ok()) latest_.Set(*status);
   }
 
   void Hear(const v1::PlanStatus& status) {
@@ -158,6 +167,14 @@ class LocalRun {
       entry.ops_address = json.value("ops_address", "");
     }
     processes_.push_back(entry);
+    return WriteLists();
+  }
+
+  absl::Status WriteWhatIsLeft(const Outcome& outcome) {
+    const std::optional<v1::PlanStatus> last = latest_.Get();
+    if (outcome.code != ExitCode::kDone && last.has_value()) {
+      RETURN_IF_ERROR(directory_.WriteLastStatus(StatusWhenLeft(*last, outcome)));
+    }
     return WriteLists();
   }
 

@@ -61,6 +61,21 @@ Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir) 
   return {code, absl::StrCat(why, "\nOnce the cause is gone, ", go_on)};
 }
 
+v1::PlanStatus StatusWhenLeft(v1::PlanStatus last, const Outcome& outcome) {
+  const bool told = outcome.code == ExitCode::kInterrupted || outcome.code == ExitCode::kPreempted;
+  if (last.state() == v1::PlanStatus::RUNNING) {
+    last.set_state(told ? v1::PlanStatus::STOPPED : v1::PlanStatus::FAILED);
+  }
+  last.set_message(outcome.message);
+  last.clear_members();
+  for (v1::RunStatus& run : *last.mutable_runs()) {
+    if (run.state() == v1::RunStatus::DONE || run.state() == v1::RunStatus::BROKEN) continue;
+    run.set_state(v1::RunStatus::HALTED);
+    run.clear_message();
+  }
+  return last;
+}
+
 ExitCode ExitCodeOfInterruption(std::string_view reason) {
   return reason == "SIGINT" ? ExitCode::kInterrupted : ExitCode::kPreempted;
 }

@@ -25,6 +25,11 @@ ExitCode ExitCodeOfPlan(const v1::PlanStatus& status);
 // which resume goes on with; empty: of a coordinator that was started by hand.
 Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir);
 
+// How the plan stands once the processes of `last`, which was heard from them, have left with that
+// outcome, not its success: nobody is there, and a run that was not done halts until the plan is
+// resumed.
+v1::PlanStatus StatusWhenLeft(v1::PlanStatus last, const Outcome& outcome);
+
 // Of a command that was told to stop; `reason` as ShutdownSignal has it. Ctrl-C is a person, who
 // sees 130; any other signal is a machine's, which may start the same again.
 ExitCode ExitCodeOfInterruption(std::string_view reason);

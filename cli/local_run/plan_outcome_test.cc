@@ -30,6 +30,28 @@ ExitCode Of(v1::PlanStatus::PlanState state, absl::StatusCode code = absl::Statu
   return ExitCodeOfPlan(Ended(state, code, ""));
 }
 
+TEST(PlanOutcomeTest, APlanThatWasLeftKeepsWhatIsDoneAndSaysWhyItWasLeft) {
+  v1::PlanStatus last;
+  last.set_state(v1::PlanStatus::RUNNING);
+  last.add_members()->set_worker("student-0");
+  for (const auto state : {v1::RunStatus::DONE, v1::RunStatus::ACTIVE, v1::RunStatus::PENDING}) {
+    last.add_runs()->set_state(state);
+  }
+  last.mutable_runs(1)->mutable_progress()->set_step(131);
+  const v1::PlanStatus told = StatusWhenLeft(last, {ExitCode::kInterrupted, "stopped by SIGINT"});
+  EXPECT_EQ(told.state(), v1::PlanStatus::STOPPED);
+  EXPECT_EQ(told.message(), "stopped by SIGINT");
+  EXPECT_EQ(told.members_size(), 0);
+  EXPECT_EQ(told.runs(0).state(), v1::RunStatus::DONE);
+  EXPECT_EQ(told.runs(1).state(), v1::RunStatus::HALTED);
+  EXPECT_EQ(told.runs(1).progress().step(), 131);
+  EXPECT_EQ(told.runs(2).state(), v1::RunStatus::HALTED);
+  EXPECT_EQ(StatusWhenLeft(last, {ExitCode::kRunFailed, "killed"}).state(), v1::PlanStatus::FAILED);
+  // Its models were not compared.
+  last.set_state(v1::PlanStatus::FINISHED);
+  EXPECT_EQ(StatusWhenLeft(last, {ExitCode::kInterrupted, ""}).state(), v1::PlanStatus::FINISHED);
+}
+
 TEST(PlanOutcomeTest, TheExitCodeSaysWhoHasToActNow) {
   EXPECT_EQ(Of(v1::PlanStatus::FINISHED), ExitCode::kDone);
   EXPECT_EQ(Of(v1::PlanStatus::STOPPED), ExitCode::kPreempted);

@@ -4,20 +4,17 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cli/plan_file/carets.h"
 #include "cli/plan_file/plan_origins.h"
 #include "common/config/config_reader.h"
 #include "common/config/position_map.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
-#include "distillation/label_sets/format.h"
 #include "distillation/labels/codec.h"
 #include "distillation/models/architecture.h"
 #include "distillation/models/model_file.h"
 #include "distillation/run_config/plan_checks.h"
 #include "distillation/run_config/plan_defaults.h"
-#include "distillation/run_config/teachers.h"
 
 namespace distill {
 namespace {
@@ -123,46 +120,6 @@ absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std
   read.origins = std::move(positions);
   NoteReplacedZeros(plan, read.plan, &read.origins);
   return read;
-}
-
-absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan) {
-  std::vector<std::string> missing;
-  const auto check = [&](const std::string& field, const v1::ArrayFile& file) {
-    const absl::Status status = files.Size(file.path()).status();
-    if (!status.ok()) missing.push_back(absl::StrCat(field, ": ", std::string(status.message())));
-  };
-  for (int i = 0; i < plan.data_sets_size(); ++i) {
-    const v1::DataSetConfig& data_set = plan.data_sets(i);
-    const std::string field = absl::StrCat("data_sets[", i, "]");
-    if (data_set.has_idx()) {
-      check(field + ".idx.train_images", data_set.idx().train_images());
-      check(field + ".idx.train_labels", data_set.idx().train_labels());
-      check(field + ".idx.test_images", data_set.idx().test_images());
-      check(field + ".idx.test_labels", data_set.idx().test_labels());
-    } else if (data_set.has_npy()) {
-      check(field + ".npy.train_examples", data_set.npy().train_examples());
-      check(field + ".npy.train_labels", data_set.npy().train_labels());
-      check(field + ".npy.test_examples", data_set.npy().test_examples());
-      check(field + ".npy.test_labels", data_set.npy().test_labels());
-    }
-  }
-  for (int i = 0; i < plan.runs_size(); ++i) {
-    for (int j = 0; j < plan.runs(i).teachers_size(); ++j) {
-      const v1::TeacherConfig& teacher = plan.runs(i).teachers(j);
-      if (!IsRecorded(teacher)) continue;
-      const absl::Status status =
-          files.Size(JoinPath(teacher.recorded_labels(), kLabelSetManifestFile)).status();
-      if (status.ok()) continue;
-      missing.push_back(absl::StrCat("runs[", i, "].teachers[", j,
-                                     "].recorded_labels: ", std::string(status.message()),
-                                     "; record the set to its end with distillctl label"));
-    }
-  }
-  if (missing.empty()) return absl::OkStatus();
-  return WithErrorId(
-      absl::NotFoundError(absl::StrCat("data files cannot be read; get them, or correct their ",
-                                       "paths:\n", absl::StrJoin(missing, "\n"))),
-      ErrorId::kDataFilesMissing);
 }
 
 absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan) {

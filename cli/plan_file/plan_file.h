@@ -37,10 +37,6 @@ absl::StatusOr<PlanWithOrigins> ReadPlanWithOrigins(FileSystem& files, const std
                                                     std::optional<uint64_t> seed,
                                                     const std::string& working_directory = "");
 
-// Whether every data file of the plan is there; NOT_FOUND lists all that are not, one a
-// line, "field: path: reason". What is in them is checked by who loads them.
-absl::Status CheckDataFiles(FileSystem& files, const v1::PlanConfig& plan);
-
 // What a coordinator does with a plan that was sent to it: defaults filled in, and the
 // whole checked. INVALID_ARGUMENT: all problems, one a line, "field: message".
 absl::StatusOr<v1::PlanConfig> ResolveAndCheckPlan(const v1::PlanConfig& plan);

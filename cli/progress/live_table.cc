@@ -90,6 +90,9 @@ Style StyleOfWait(double share) { return share >= 0.1 ? Style::kWarning : Style:
 
 TableCell NoteOf(const RunStatus& run) {
   TableCell note = {std::string(RunStateName(run.state()))};
+  if (run.state() == RunStatus::HALTED && run.progress().step() > 0) {
+    absl::StrAppend(&note.text, " at step ", run.progress().step(), " of ", run.steps());
+  }
   if (!run.message().empty()) absl::StrAppend(&note.text, ": ", Printable(run.message()));
   if (run.state() == RunStatus::DONE) note.style = Style::kGood;
   if (run.state() == RunStatus::WAITING) note.style = Style::kWarning;
@@ -335,8 +338,9 @@ std::vector<std::string> LiveTable(const v1::PlanStatus& status, const RunTrends
   if (options.fleet_first) std::rotate(sections.begin(), sections.begin() + 1, sections.end());
   std::vector<std::string> lines;
   if (options.headers) lines.push_back(Head(status, options));
-  const int ends = options.sentence.empty() ? 0 : 1;
-  const int room = options.height - 1 - ends;
+  const std::vector<std::string> sentence =
+      Wrap(Printable(options.sentence), options.width, std::max(1, options.height / 4));
+  const int room = options.height - 1 - static_cast<int>(sentence.size());
   std::map<Kind, int> gone;
   if (LinesOf(sections) > room) gone = Shorten(sections, room - 1);
   for (const Section& section : sections) {
@@ -348,7 +352,7 @@ std::vector<std::string> LiveTable(const v1::PlanStatus& status, const RunTrends
     std::ranges::move(table, std::back_inserter(lines));
   }
   if (!gone.empty()) lines.push_back(Cut(Summary(gone), options.width));
-  if (ends > 0) lines.push_back(Cut(Printable(options.sentence), options.width));
+  std::ranges::copy(sentence, std::back_inserter(lines));
   lines.resize(
       static_cast<size_t>(std::clamp<int>(options.height, 0, static_cast<int>(lines.size()))));
   return lines;

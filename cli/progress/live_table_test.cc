@@ -165,6 +165,27 @@ TEST(LiveTableTest, TheFleetComesFirstWhereAskedAndTheSentenceLast) {
   EXPECT_EQ(lines.back(), "distilled: teacher-bound");
 }
 
+TEST(LiveTableTest, ALongSentenceGoesOnInFurtherLinesAndAVeryLongOneIsCut) {
+  LiveTableOptions options = Of(40);
+  options.height = 12;
+  options.sentence = "stopped by SIGINT; continue with: distillctl resume runs/a";
+  std::vector<std::string> lines = Table(options);
+  EXPECT_EQ(lines.size(), 11u);
+  EXPECT_EQ(lines[lines.size() - 2], "stopped by SIGINT; continue with:");
+  EXPECT_EQ(lines.back(), "distillctl resume runs/a");
+  options.sentence += std::string(200, 'x');
+  lines = Table(options);
+  EXPECT_EQ(lines.size(), 11u);
+  EXPECT_THAT(lines.back(), EndsWith("xx.."));
+}
+
+TEST(LiveTableTest, ARunThatHaltedSaysHowFarItCame) {
+  v1::PlanStatus status = Everything();
+  status.mutable_runs(1)->set_state(v1::RunStatus::HALTED);
+  EXPECT_THAT(LiveTable(status, Trends(), Of(100)),
+              Contains(AllOf(HasSubstr("distilled"), HasSubstr("halted at step 131 of 1400"))));
+}
+
 TEST(LiveTableTest, AStudentThatStandsStillSaysWhomItWaitsForAndOneThatTrainsItsFigures) {
   v1::PlanStatus status = Everything();
   for (const int student : {0, 1}) {

@@ -18,6 +18,7 @@ constexpr char kSubmittedFile[] = "submitted_to.txt";
 constexpr char kPlanFile[] = "config.resolved.yaml";
 constexpr char kProcessesFile[] = "processes.json";
 constexpr char kTargetsFile[] = "metrics_targets.json";
+constexpr char kLastStatusFile[] = "last_status.yaml";
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 using Json = nlohmann::ordered_json;
@@ -187,6 +188,21 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
     processes.push_back(std::move(process));
   }
   return processes;
+}
+
+absl::Status RunDirectory::WriteLastStatus(const v1::PlanStatus& status) {
+  return WriteFileAtomically(*files_, FilePath(kLastStatusFile), RenderYaml(status));
+}
+
+absl::StatusOr<v1::PlanStatus> RunDirectory::LastStatus() const {
+  ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, ReadProcesses());
+  if (!processes.empty()) return absl::NotFoundError(absl::StrCat("processes run in ", path_));
+  const std::string path = FilePath(kLastStatusFile);
+  ASSIGN_OR_RETURN(const std::string text, files_->Read(path, kMaxFileBytes));
+  v1::PlanStatus status;
+  PositionMap positions;
+  RETURN_IF_ERROR(ParseConfig(text, path, &status, &positions));
+  return status;
 }
 
 bool RunDirectory::IsDone() const {

@@ -2,10 +2,13 @@
 //
 //   config.resolved.yaml   the plan with every default
 //   coordinator.sqlite     the coordinator's journal
-//   submitted_to.txt       instead of it: the address of the coordinator elsewhere that has the
-//   plan processes.json         what runs now on this machine metrics_targets.json   of these, what
-//   Prometheus can scrape logs/<process>.log     what each process said <run>/ metrics,
-//   checkpoints, export report.json report.md report.html  the outcome
+//   submitted_to.txt       instead of it: the coordinator elsewhere that has the plan
+//   processes.json         what runs now on this machine
+//   metrics_targets.json   of these, what Prometheus can scrape
+//   last_status.yaml       how the plan stood when its processes left before its end
+//   logs/<process>.log     what each process said
+//   <run>/                 metrics, checkpoints, export
+//   report.{json,md,html}  the outcome
 #ifndef CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 #define CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 
@@ -16,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/files/file_system.h"
+#include "proto/coordinator.pb.h"
 #include "proto/run_config.pb.h"
 
 namespace distill {
@@ -67,6 +71,11 @@ class RunDirectory {
                                    const std::vector<ProcessEntry>& processes);
   // Empty where there is no such file.
   absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
+  // How the plan was left, for whoever asks when nothing runs.
+  absl::Status WriteLastStatus(const v1::PlanStatus& status);
+  // NOT_FOUND: something runs, or nothing was written. Else as it is not a status:
+  // INVALID_ARGUMENT.
+  absl::StatusOr<v1::PlanStatus> LastStatus() const;
   // Whether the plan was run here to its end: it has a report, and nothing runs.
   bool IsDone() const;
   // Where the coordinator of these serves. UNAVAILABLE: none runs here; the message says what

@@ -123,6 +123,27 @@ TEST(RunDirectoryTest, APlanIsDoneThatHasAReportAndWhereNothingRuns) {
   EXPECT_FALSE(directory.IsDone());
 }
 
+TEST(RunDirectoryTest, HowAPlanWasLeftIsToldWhileNothingRuns) {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "/runs/a");
+  ASSERT_TRUE(directory.Create({}).ok());
+  EXPECT_TRUE(absl::IsNotFound(directory.LastStatus().status()));
+  v1::PlanStatus status;
+  status.set_plan_id("small-1");
+  status.set_state(v1::PlanStatus::STOPPED);
+  status.set_message("stopped by SIGINT [DST-1]; \"so\": it is");
+  v1::RunStatus* run = status.add_runs();
+  run->set_state(v1::RunStatus::HALTED);
+  run->mutable_progress()->set_steps_per_second(0.1);
+  (*run->mutable_progress()->mutable_loss_terms())["hard"] = 1e-300;
+  ASSERT_TRUE(directory.WriteLastStatus(status).ok());
+  const auto read = directory.LastStatus();
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->SerializeAsString(), status.SerializeAsString());
+  ASSERT_TRUE(directory.WriteProcesses({{"distillctl", "distillctl", 0, 7, "", ""}}).ok());
+  EXPECT_TRUE(absl::IsNotFound(directory.LastStatus().status()));
+}
+
 TEST(RunDirectoryTest, PrometheusFindsTheProcessesThatServeMetrics) {
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");

@@ -59,6 +59,19 @@ std::string Cut(std::string_view text, int columns) {
   return absl::StrCat(std::string(text.substr(0, room - 2)), "..");
 }
 
+std::vector<std::string> Wrap(std::string_view text, int columns, int most) {
+  const size_t room = static_cast<size_t>(std::max(1, columns));
+  std::vector<std::string> lines;
+  while (text.size() > room && static_cast<int>(lines.size()) + 1 < most) {
+    const size_t blank = text.substr(0, room + 1).rfind(' ');
+    const bool fits = blank != std::string_view::npos && blank > 0;
+    lines.emplace_back(text.substr(0, fits ? blank : room));
+    text.remove_prefix(fits ? blank + 1 : room);
+  }
+  if (!text.empty()) lines.push_back(Cut(text, columns));
+  return lines;
+}
+
 int VisibleWidth(std::string_view painted) {
   int width = 0;
   for (size_t i = 0; i < painted.size(); ++i) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace distill {
 namespace {
 
@@ -27,6 +29,19 @@ TEST(StyledTextTest, ACutTextSaysThatSomeIsMissing) {
   EXPECT_EQ(Cut("distilled", 8), "distil..");
   EXPECT_EQ(Cut("distilled", 2), "di");
   EXPECT_EQ(Cut("distilled", -1), "");
+}
+
+TEST(StyledTextTest, ATextIsWrappedBetweenWordsAndNoneIsLost) {
+  EXPECT_EQ(Wrap("stopped by SIGINT", 9, 9), (std::vector<std::string>{"stopped", "by SIGINT"}));
+  EXPECT_EQ(Wrap("stopped by SIGINT", 17, 9), std::vector<std::string>{"stopped by SIGINT"});
+  EXPECT_EQ(Wrap("distilled", 4, 9), (std::vector<std::string>{"dist", "ille", "d"}));
+  EXPECT_EQ(Wrap("", 4, 9), std::vector<std::string>{});
+  EXPECT_EQ(Wrap("a b", 0, 9).size(), 2u);
+}
+
+TEST(StyledTextTest, WhatIsBeyondTheLastLineIsCut) {
+  EXPECT_EQ(Wrap("one two three four", 7, 2), (std::vector<std::string>{"one two", "three.."}));
+  EXPECT_EQ(Wrap("one two", 5, 1), std::vector<std::string>{"one.."});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 """Bad input is refused early, by name, with the documented exit code; nothing hangs or stays."""
 
+import json
 import os
 import resource
 import shutil
@@ -183,17 +184,16 @@ class CommandLines(BadInput):
 class Data(BadInput):
 
     def refuse_data(self, code, *parts, args=()):
-        begin = time.monotonic()
-        result = self.run_plan(*args)
-        self.assert_ends(result, code, *parts)
-        self.assertLess(time.monotonic() - begin, 20)
+        """Refused by `run` before anything is made, with and without `--dry-run`."""
+        for dry in ((), ("--dry-run",)):
+            self.assert_ends(self.run_plan(*args, *dry), code, *parts)
+            self.assertFalse(os.path.exists(self.run_dir))
 
-    def test_a_missing_file_is_named_before_anything_starts(self):
+    def test_a_missing_file_is_named(self):
         os.remove(self.path("tiny-test-y"))
         os.remove(self.path("tiny-train-x"))
         self.refuse_data(DATA, "data_sets[0].idx.test_labels", self.path("tiny-test-y"),
                          self.path("tiny-train-x"), "No such file")
-        self.assertFalse(os.path.exists(self.run_dir))
 
     def test_a_truncated_file_is_named(self):
         with open(self.path("tiny-train-x"), "r+b") as file:
@@ -218,8 +218,15 @@ class Data(BadInput):
     def test_a_teacher_of_another_shape_is_refused_when_it_loads(self):
         tiny_plan.write_idx_set(self.folder, "small", side=5)
         self.plan = tiny_plan.write_plan(self.folder, ("tiny", "small"))
-        self.refuse_data(CONFIGURATION, '"distilled"', "teacher/export", "[6,6]", "[5,5]",
-                         args=["--set=runs.distilled.data_set=small"])
+        self.assert_ends(self.run_plan("--set=runs.distilled.data_set=small"), CONFIGURATION,
+                         '"distilled"', "teacher/export", "[6,6]", "[5,5]")
+
+    def test_resume_refuses_data_that_no_longer_hold_before_anything_starts(self):
+        self.assert_ends(self.run_plan(), DONE)
+        os.remove(self.path("run/report.md"))
+        write(self.path("tiny-test-y"), b"cat,dog\n")
+        self.assert_ends(self.ctl("resume", self.run_dir), CONFIGURATION,
+                         self.path("tiny-test-y"), "not an IDX file")
 
     def test_npy_files_with_examples_that_have_no_label_train_to_the_end(self):
         for part, count in (("train", 200), ("test", 60)):
@@ -284,6 +291,26 @@ class Exports(BadInput):
 
 
 class Machines(BadInput):
+
+    def test_a_plan_that_was_left_says_how_far_it_came_and_why(self):
+        process = tiny_plan.start(
+            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
+            self.folder)
+        self.addCleanup(process.kill)
+        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/alone/metrics.rank0.jsonl")),
+                             "the second run begins")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(tiny_plan.finish(process, self.folder).code, INTERRUPTED)
+        result = self.ctl("status", self.run_dir, "-o", "json")
+        self.assertEqual(result.code, DONE, result)
+        status = json.loads(result.out)
+        self.assertEqual(status["state"], "STOPPED")
+        self.assertIn("stopped by SIGINT", status["message"])
+        self.assertIn("distillctl resume " + self.run_dir, status["message"])
+        self.assertEqual([run["state"] for run in status["runs"]], ["DONE", "HALTED", "HALTED"])
+        self.assertEqual(status["members"], [])
+        result = self.ctl("status", self.run_dir)
+        self.assertIn("stopped by SIGINT", result.out)
 
     def test_killed_teacher_servers_end_the_run_at_once(self):
         process = tiny_plan.start(
