@@ -6,6 +6,7 @@
 
 #include "cli/command_line/command_line.h"
 #include "cli/command_line/model_flags.h"
+#include "cli/command_line/value_checks.h"
 #include "cli/errors/failure_text.h"
 #include "cli/plan_file/plan_file.h"
 #include "cli/report/report.h"
@@ -31,7 +32,9 @@ int EvaluateMain(int argc, char** argv) {
   std::string run_dir, plan_path, out, logits;
   int threads = 1;
   CLI::App app("Measures the exports of a finished plan and writes report.json", "evaluate");
-  app.add_option("--run-dir", run_dir, "The folder that holds <run>/export")->required();
+  app.add_option("--run-dir", run_dir, "The folder that holds <run>/export")
+      ->check(NotEmpty())
+      ->required();
   app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")->required();
   app.add_option("--out", out, "The report to write, JSON")->required();
   app.add_option("--logits", logits, "RUN=FILE: its logits of the test split, .npy, too");
@@ -41,6 +44,7 @@ int EvaluateMain(int argc, char** argv) {
   app.add_flag("--version")->description("Its version and build; --json for scripts");
   if (AnswerVersion("evaluate", TorchVersion(), {argv + 1, argv + argc})) return 0;
   try {
+    RefuseFlagsWithoutValue({argv + 1, argv + argc});
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help

@@ -82,6 +82,7 @@ class Grammar {
     const std::vector<std::string> given = arguments;
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     try {
+      RefuseFlagsWithoutValue(given);
       app_.parse(arguments);
       return Parsed();
     } catch (const CLI::Success&) {

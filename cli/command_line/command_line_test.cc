@@ -51,6 +51,14 @@ TEST(CommandLine, AFolderWithoutANameIsRefused) {
   }
 }
 
+TEST(CommandLine, AFlagWhoseValueAnUnsetVariableWasToGiveTakesNoOtherFlagForIt) {
+  const PrintAndExit usage = Printed({"run", "f", "--run-dir=", "--dry-run"});
+  EXPECT_EQ(usage.code, ExitCode::kUsage);
+  EXPECT_THAT(usage.text, HasSubstr("--run-dir: the value is empty"));
+  const Command set = ParseCommandLine({"run", "f", "--run-dir=d", "--set=name="});
+  EXPECT_EQ(std::get<RunCommand>(set).settings, std::vector<std::string>{"name="});
+}
+
 TEST(CommandLine, SeedsAndCountsAreWholeNumbersFromZeroOn) {
   for (const char* seed : {"-1", "1.5", "1e3", "0x10", " 1", ""}) {
     const PrintAndExit usage = Printed({"run", "f", "--run-dir=d", std::string("--seed=") + seed});

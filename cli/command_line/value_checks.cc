@@ -21,12 +21,25 @@ CLI::Validator WholeNumber() {
       "", "WholeNumber");
 }
 
-void RefuseEmpty(CLI::App& app, const std::string& kind) {
-  const CLI::Validator not_empty(
+void RefuseFlagsWithoutValue(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") return;
+    if (argument.size() > 3 && argument.starts_with("--") &&
+        argument.find('=') == argument.size() - 1) {
+      throw CLI::ValidationError(argument.substr(0, argument.size() - 1), "the value is empty");
+    }
+  }
+}
+
+CLI::Validator NotEmpty() {
+  return CLI::Validator(
       [](std::string& text) { return std::string(text.empty() ? "the value is empty" : ""); }, "");
+}
+
+void RefuseEmpty(CLI::App& app, const std::string& kind) {
   for (CLI::App* const command : app.get_subcommands(nullptr)) {
     for (CLI::Option* const option : command->get_options()) {
-      if (option->get_type_name() == kind) option->check(not_empty);
+      if (option->get_type_name() == kind) option->check(NotEmpty());
     }
   }
 }

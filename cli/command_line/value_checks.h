@@ -4,14 +4,22 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 namespace distill {
 
 // Of seeds and counts: CLI11 itself takes "-1" for 18446744073709551615, and "010" for 8.
 CLI::Validator WholeNumber();
 
-// Refuses "", which an unset variable of a shell leaves, for all values of a kind (type_name) of
-// the commands of `app`.
+// Before CLI11 parses them: throws its error for "--flag=" without a value, as an unset variable of
+// a shell leaves it. CLI11 would take the next argument for the value, a flag or not. What is
+// behind
+// "--" is let pass.
+void RefuseFlagsWithoutValue(const std::vector<std::string>& arguments);
+
+// Refuses "", which an unset variable of a shell leaves.
+CLI::Validator NotEmpty();
+// The same for all values of a kind (type_name) of the commands of `app`.
 void RefuseEmpty(CLI::App& app, const std::string& kind);
 
 }  // namespace distill

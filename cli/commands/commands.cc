@@ -167,6 +167,9 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = directory.CheckResumable(*plan); !status.ok()) {
     return Fail(status);
   }
+  if (const absl::Status status = CheckNotRunning(tools, directory, *plan); !status.ok()) {
+    return Fail(status);
+  }
   if (const absl::Status status = CheckInputs(tools, *plan, command.models); !status.ok()) {
     return FailOrStop(tools, status);
   }
@@ -209,7 +212,7 @@ ExitCode Do(const CommandTools& tools, const LogsCommand& command) {
   ShowLogsRequest request;
   request.process = command.process;
   request.follow = command.follow;
-  if (command.tail.has_value()) request.tail = *command.tail;
+  request.tail = command.tail;
   const absl::Status shown =
       ShowLogs(*tools.files, *tools.clock, *tools.shutdown, directory, request, PrintLine);
   if (absl::IsCancelled(shown)) return ExitCodeOfInterruption(tools.shutdown->reason());

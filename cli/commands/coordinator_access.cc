@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cli/run_directory/run_directory.h"
@@ -27,6 +28,15 @@ bool HasRunsOf(const v1::PlanStatus& status, const v1::PlanConfig& plan) {
   return true;
 }
 
+absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const std::string& coordinator,
+                                                           RetryTools tools) {
+  CoordinatorClientOptions options;
+  options.coordinator = coordinator;
+  options.transport.allow_plaintext_off_loopback = true;  // what the user typed
+  options.retry.budget = absl::Seconds(5);
+  return CoordinatorClient::Create(options, std::move(tools));
+}
+
 }  // namespace
 
 // Needs no seed that anybody could want to repeat.
@@ -43,11 +53,7 @@ RetryTools RetryToolsOf(const CommandTools& tools) {
 
 absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const CommandTools& tools,
                                                            const std::string& coordinator) {
-  CoordinatorClientOptions options;
-  options.coordinator = coordinator;
-  options.transport.allow_plaintext_off_loopback = true;  // what the user typed
-  options.retry.budget = absl::Seconds(5);
-  return CoordinatorClient::Create(options, RetryToolsOf(tools));
+  return Connect(coordinator, RetryToolsOf(tools));
 }
 
 absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::string& run_dir,
@@ -66,6 +72,25 @@ absl::Status CheckIsPlanOf(const v1::PlanStatus& status, const v1::PlanConfig& p
                          ", but ", run_dir, " holds plan ", plan.name(),
                          ": name the directory of the one or the coordinator of the ", "other")),
                      ErrorId::kAnotherPlanHere);
+}
+
+absl::Status CheckNotRunning(const CommandTools& tools, const RunDirectory& directory,
+                             const v1::PlanConfig& plan) {
+  const auto address = directory.CoordinatorAddress();
+  if (!address.ok()) return absl::OkStatus();
+  RetryTools once = RetryToolsOf(tools);
+  once.pause = [](absl::Duration) { return false; };
+  const auto client = Connect(*address, std::move(once));
+  if (!client.ok()) return absl::OkStatus();
+  const auto status = (*client)->GetPlan();
+  if (!status.ok() || !CheckIsPlanOf(*status, plan, directory.path(), *address).ok()) {
+    return absl::OkStatus();
+  }
+  return WithErrorId(
+      absl::FailedPreconditionError(
+          absl::StrCat("the plan in ", directory.path(), " runs already, with the coordinator at ",
+                       *address, "; follow it with: distillctl watch ", directory.path())),
+      ErrorId::kJournalInUse);
 }
 
 }  // namespace distill

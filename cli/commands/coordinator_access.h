@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/commands/command_tools.h"
+#include "cli/run_directory/run_directory.h"
 #include "common/rpc/retry.h"
 #include "coordinator/client/coordinator_client.h"
 #include "proto/coordinator.pb.h"
@@ -35,6 +36,11 @@ absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::stri
 // was named with it: by the plan's name and its runs, since the directory does not know the id.
 absl::Status CheckIsPlanOf(const v1::PlanStatus& status, const v1::PlanConfig& plan,
                            const std::string& run_dir, const std::string& coordinator);
+
+// Before a coordinator is started for the directory: FAILED_PRECONDITION where one that distillctl
+// started answers that it has the plan. Asks it once.
+absl::Status CheckNotRunning(const CommandTools& tools, const RunDirectory& directory,
+                             const v1::PlanConfig& plan);
 
 }  // namespace distill
 

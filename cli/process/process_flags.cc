@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cli/command_line/usage_error.h"
+#include "cli/command_line/value_checks.h"
 #include "common/config/nearest_name.h"
 #include "common/status/error_id.h"
 
@@ -47,12 +48,15 @@ void AddFlags(ProcessKind kind, ProcessFlags& flags, CLI::App& app) {
                  kind == ProcessKind::kCoordinator
                      ? "Folder of its journal: a local disk, not a network file system"
                      : "Folder of the plan; storage that all hosts share")
+      ->check(NotEmpty())
       ->required();
   app.add_option("--name", flags.name, "Unique among the processes of the plan")
+      ->check(NotEmpty())
       ->capture_default_str();
   if (kind != ProcessKind::kCoordinator) {
     CLI::Option* coordinator =
-        app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator");
+        app.add_option("--coordinator", flags.coordinator, "host:port of the coordinator")
+            ->check(NotEmpty());
     if (kind == ProcessKind::kTeacherServer) {
       CLI::Option* serve = app.add_option(
           "--serve", flags.serve,
@@ -141,6 +145,7 @@ std::variant<ProcessFlags, PrintAndExit> ParseProcessFlags(ProcessKind kind,
   const std::vector<std::string> given = arguments;
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
+    RefuseFlagsWithoutValue(given);
     app.parse(arguments);
     if (kind == ProcessKind::kTeacherServer && flags.coordinator.empty() && flags.serve.empty()) {
       throw CLI::RequiredError("--coordinator (or --serve)");

@@ -87,6 +87,23 @@ TEST(ProcessFlagsTest, AMissingFlagIsNamed) {
   EXPECT_THAT(exit->text, HasSubstr("--coordinator"));
 }
 
+TEST(ProcessFlagsTest, AValueThatAnUnsetVariableLeftEmptyIsRefused) {
+  const std::vector<std::vector<std::string>> of_shells = {
+      {"--run-dir=", "--coordinator=h:1"},
+      {"--run-dir", "", "--coordinator", "h:1"},
+      {"--run-dir=/r", "--coordinator=", "--name=n"},
+      {"--run-dir=/r", "--coordinator", ""},
+      {"--run-dir=/r", "--coordinator=h:1", "--name", ""},
+      {"--run-dir=/r", "--coordinator=h:1", "--bind-host=", "--allow-plaintext"}};
+  for (const std::vector<std::string>& arguments : of_shells) {
+    const auto parsed = ParseProcessFlags(ProcessKind::kStudentWorker, arguments);
+    const auto* exit = std::get_if<PrintAndExit>(&parsed);
+    ASSERT_NE(exit, nullptr) << arguments.back();
+    EXPECT_EQ(exit->code, ExitCode::kUsage);
+    EXPECT_THAT(exit->text, HasSubstr("the value is empty"));
+  }
+}
+
 TEST(ProcessFlagsTest, ATeacherServerHasACoordinatorOrAnOrderInAFileAndNotBoth) {
   const auto parsed =
       ParseProcessFlags(ProcessKind::kTeacherServer, {"--run-dir=/r", "--serve=order.yaml"});

@@ -170,12 +170,12 @@ TEST(LiveTableTest, ALongSentenceGoesOnInFurtherLinesAndAVeryLongOneIsCut) {
   options.height = 12;
   options.sentence = "stopped by SIGINT; continue with: distillctl resume runs/a";
   std::vector<std::string> lines = Table(options);
-  EXPECT_EQ(lines.size(), 11u);
+  EXPECT_EQ(lines.size(), 12u);
   EXPECT_EQ(lines[lines.size() - 2], "stopped by SIGINT; continue with:");
   EXPECT_EQ(lines.back(), "distillctl resume runs/a");
   options.sentence += std::string(200, 'x');
   lines = Table(options);
-  EXPECT_EQ(lines.size(), 11u);
+  EXPECT_EQ(lines.size(), 12u);
   EXPECT_THAT(lines.back(), EndsWith("xx.."));
 }
 

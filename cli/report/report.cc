@@ -78,6 +78,11 @@ std::string ReportSummary(const v1::Report& report) {
                          report.seed(), report.config_digest(), report.job_seconds());
 }
 
+std::string ReportOrigin(const v1::Report& report) {
+  if (report.written_at().empty()) return "";
+  return absl::StrCat("written ", report.written_at(), " by distillery ", report.version());
+}
+
 // By hand, because protobuf writes 64-bit integers as strings, which no script expects.
 std::string ReportToJson(const v1::Report& report) {
   nlohmann::ordered_json models = nlohmann::ordered_json::object();
@@ -100,6 +105,8 @@ std::string ReportToJson(const v1::Report& report) {
                                        {"plan", report.plan()},
                                        {"config_digest", report.config_digest()},
                                        {"reference", report.reference()},
+                                       {"written_at", report.written_at()},
+                                       {"version", report.version()},
                                        {"models", models}};
   return json.dump(2) + "\n";
 }
@@ -137,6 +144,9 @@ std::string RenderTable(const v1::Report& report, const std::vector<std::string>
 std::string RenderMarkdown(const v1::Report& report, const std::vector<std::string>& run_order) {
   const std::vector<ReportRow> rows = ReportRows(report, run_order);
   std::string out = absl::StrCat("# ", report.plan(), "\n\n", ReportSummary(report), "\n\n");
+  if (const std::string origin = ReportOrigin(report); !origin.empty()) {
+    absl::StrAppend(&out, origin, "\n\n");
+  }
   absl::StrAppend(&out, "| ", absl::StrJoin(rows[0], " | "), " |\n|---");
   for (int c = 1; c < kReportColumns; ++c) absl::StrAppend(&out, "|---:");
   absl::StrAppend(&out, "|\n");

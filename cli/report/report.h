@@ -24,6 +24,8 @@ std::vector<ReportRow> ReportRows(const v1::Report& report,
                                   const std::vector<std::string>& run_order);
 // Plan, seed, configuration and time, in a line.
 std::string ReportSummary(const v1::Report& report);
+// When and by what it was written, in a line; empty of a report that does not say so.
+std::string ReportOrigin(const v1::Report& report);
 
 // Rows in the order of `run_order`; runs without a model report are left out.
 // ASCII, no line longer than 100 columns. Ends with each run's verdict, where it has one.

@@ -69,6 +69,19 @@ TEST(Report, WithoutAVerdictTheTableEndsWithTheSummary) {
   EXPECT_THAT(RenderMarkdown(Example(), {"teacher"}), EndsWith(" |\n"));
 }
 
+TEST(Report, DocumentsSayWhenAndByWhatTheyWereWritten) {
+  v1::Report report = Example();
+  report.set_written_at("2026-03-01T12:00:00Z");
+  report.set_version("0.1.0 (0123abc)");
+  EXPECT_THAT(
+      RenderMarkdown(report, {"teacher"}),
+      HasSubstr("201 s\n\nwritten 2026-03-01T12:00:00Z by distillery 0.1.0 (0123abc)\n\n|"));
+  const auto again = ReportFromJson(ReportToJson(report));
+  EXPECT_EQ(ReportOrigin(*again), ReportOrigin(report));
+  // What an older version wrote has neither.
+  EXPECT_THAT(RenderMarkdown(Example(), {"teacher"}), HasSubstr("201 s\n\n|"));
+}
+
 TEST(Report, MarkdownHasTheSameNumbers) {
   const std::string text = RenderMarkdown(Example(), {"teacher", "distilled"});
   EXPECT_THAT(text, HasSubstr("| distilled | 0.8712 |"));

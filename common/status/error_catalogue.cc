@@ -172,6 +172,9 @@ constexpr ErrorEntry kCatalogue[] = {
     {ErrorId::kJournalOfAnotherVersion, "The coordinator's journal is of another version or kind.",
      "It was written by a newer coordinator, or is another file.",
      "Start the version that wrote it, or name another run directory."},
+    {ErrorId::kJournalInUse, "A coordinator works on that run directory already.",
+     "The plan runs, or a second coordinator was started on its folder.",
+     "Follow it with distillctl watch DIR, or stop it first: distillctl stop DIR."},
     {ErrorId::kProgramsNotAllowed, "A model from a file is a program, and this process loads none.",
      "The process was started without --model-dir or without --allow-executable-models.",
      "If you trust who made the file, give both flags, to the command or to the process that "

@@ -66,6 +66,7 @@ enum class ErrorId {
   kCheckpointOfAnotherPlan = 2502,
   kJournalDamaged = 2503,
   kJournalOfAnotherVersion = 2504,
+  kJournalInUse = 2505,
   kProgramsNotAllowed = 2601,
   kProgramNotInManifest = 2602,
   kProgramChanged = 2603,

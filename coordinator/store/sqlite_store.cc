@@ -300,8 +300,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) 
   auto store = std::make_unique<SqliteStore>(path, std::move(database));
   if (absl::Status status = store->Prepare(); !status.ok()) {
     if (absl::IsFailedPrecondition(status)) {
-      status =
-          Reworded(status, status.code(), "another coordinator has it open: stop that one first");
+      status = WithErrorId(
+          Reworded(status, status.code(), "another coordinator has it open: stop that one first"),
+          ErrorId::kJournalInUse);
     }
     return Annotate(status, absl::StrCat("journal ", path));
   }

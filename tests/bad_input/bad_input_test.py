@@ -312,6 +312,21 @@ class Machines(BadInput):
         result = self.ctl("status", self.run_dir)
         self.assertIn("stopped by SIGINT", result.out)
 
+    def test_a_plan_that_runs_is_not_resumed_beside_itself(self):
+        process = tiny_plan.start(
+            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
+            self.folder)
+        self.addCleanup(process.kill)
+        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/alone/metrics.rank0.jsonl")),
+                             "the second run begins")
+        for dry in ((), ("--dry-run",)):
+            result = self.ctl("resume", self.run_dir, *dry)
+            self.assertEqual(result.code, REFUSED, result)
+            self.assertIn("runs already", result.message)
+            self.assertIn("distillctl watch " + self.run_dir, result.message)
+        process.send_signal(signal.SIGINT)
+        self.assert_ends(tiny_plan.finish(process, self.folder), INTERRUPTED, "stopped by SIGINT")
+
     def test_killed_teacher_servers_end_the_run_at_once(self):
         process = tiny_plan.start(
             [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
