@@ -106,6 +106,17 @@ TEST(SqliteStore, ANewerFormatIsRefused) {
   EXPECT_EQ(ErrorIdOf(status), ErrorId::kJournalOfAnotherVersion);
 }
 
+TEST(SqliteStore, WhileOneHasItOpenASecondIsRefused) {
+  SqliteMedium medium;
+  auto first = *medium.Open();
+  const absl::Status second = medium.Open().status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.message()), HasSubstr("another coordinator has it open"));
+  EXPECT_EQ(ErrorIdOf(second), ErrorId::kJournalInUse);
+  first.reset();
+  EXPECT_TRUE(medium.Open().ok());
+}
+
 TEST(SqliteStore, AMissingFolderIsNamed) {
   const absl::Status status = OpenSqliteStore("/nonexistent/journal.sqlite").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);

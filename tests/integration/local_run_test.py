@@ -99,7 +99,7 @@ class LocalRunTest(LocalPlanTest):
             self.assertIn(word, out)
         code, _, err = command("resume", plan.path)
         self.assertEqual(code, REFUSED, err)
-        self.assertIn("another coordinator has it open", err)
+        self.assertIn("runs already", err)
         plan.signal("teacher-0", signal.SIGTERM)
         wait_until("the teacher's end", lambda: "teacher-0" not in plan.processes())
         self.assertLess(len(plan.steps()), 250)
