@@ -35,8 +35,10 @@ int EvaluateMain(int argc, char** argv) {
   app.add_option("--run-dir", run_dir, "The folder that holds <run>/export")
       ->check(NotEmpty())
       ->required();
-  app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")->required();
-  app.add_option("--out", out, "The report to write, JSON")->required();
+  app.add_option("--plan", plan_path, "The resolved plan: DIR/config.resolved.yaml")
+      ->check(NotEmpty())
+      ->required();
+  app.add_option("--out", out, "The report to write, JSON")->check(NotEmpty())->required();
   app.add_option("--logits", logits, "RUN=FILE: its logits of the test split, .npy, too");
   ModelFlags models;
   AddModelFlags(app, models);

@@ -128,6 +128,7 @@ class Grammar {
                      "Submit to a coordinator that runs at host:port; start here only what "
                      "compares the models at the end")
         ->envname(kCoordinatorVariable)
+        ->check(NotEmpty())
         ->group(kWhere);
     AddDryRun(run_, &run_command_.dry_run);
     AddColorFlag(*run_, run_command_.color);
@@ -152,6 +153,7 @@ class Grammar {
     return app
         ->add_option("--coordinator", *coordinator,
                      "host:port, where the processes were started by hand")
+        ->check(NotEmpty())
         ->group(kWhere);
   }
   static void AddDryRun(CLI::App* app, bool* dry_run) {

@@ -37,13 +37,15 @@ TEST(CommandLine, WithoutASeedThePlansOwnHolds) {
   EXPECT_FALSE(std::get<RunCommand>(command).seed.has_value());
 }
 
-TEST(CommandLine, AFolderWithoutANameIsRefused) {
+TEST(CommandLine, AFolderWithoutANameAndACoordinatorWithoutAnAddressAreRefused) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"run", "f", "--run-dir", ""},
         {"resume", ""},
         {"status", ""},
         {"logs", ""},
         {"watch", ""},
+        {"run", "f", "--run-dir=d", "--coordinator", ""},
+        {"stop", "d", "--coordinator", ""},
         {"label", "f", "--run=r", "--run-dir=d", "--out", ""}}) {
     const PrintAndExit usage = Printed(arguments);
     EXPECT_EQ(usage.code, ExitCode::kUsage) << arguments[0];

@@ -12,9 +12,8 @@ namespace distill {
 CLI::Validator WholeNumber();
 
 // Before CLI11 parses them: throws its error for "--flag=" without a value, as an unset variable of
-// a shell leaves it. CLI11 would take the next argument for the value, a flag or not. What is
-// behind
-// "--" is let pass.
+// a shell leaves it. CLI11 would take the next argument for the value, a flag or not. Lets what
+// follows a lone "--" pass.
 void RefuseFlagsWithoutValue(const std::vector<std::string>& arguments);
 
 // Refuses "", which an unset variable of a shell leaves.

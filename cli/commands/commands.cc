@@ -64,19 +64,20 @@ absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& model
   return absl::OkStatus();
 }
 
-// Whether the plan can be run with what its files hold, before anything is started or made;
-// CANCELLED once the user wants to stop.
-absl::Status CheckInputs(const CommandTools& tools, const v1::PlanConfig& plan,
-                         const ModelFlags& models) {
-  RETURN_IF_ERROR(CheckDataFiles(*tools.files, plan));
-  RETURN_IF_ERROR(CheckModelFlags(plan, models));
+// What to exit with, once that was said, where processes that are started here could not run the
+// plan with what its files hold; nothing: they can. As what it finds would be told by them.
+std::optional<ExitCode> FailOnInputs(const CommandTools& tools, const v1::PlanConfig& plan,
+                                     const ModelFlags& models) {
   const std::vector<PlanInput> inputs = ReadPlanInputs(
       *tools.files, plan, ModelDirectory(tools.files, {models.dir, models.allow_executable}),
       [&] { return tools.shutdown->requested(); });
   if (tools.shutdown->requested()) {
-    return absl::CancelledError("stopped before anything was started");
+    return Fail(absl::CancelledError("stopped before anything was started"),
+                ExitCodeOfInterruption(tools.shutdown->reason()));
   }
-  return FirstUnusable(inputs);
+  const absl::Status usable = CheckUsable(inputs);
+  if (usable.ok()) return std::nullopt;
+  return Fail(usable, ExitCodeOfFailedPlan(usable.code()));
 }
 
 // What a run is shown in: on stderr, since its data are files.
@@ -84,12 +85,6 @@ PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
   LiveViewOptions options;
   options.color = UsesColor(color, tools.standard_error->IsLive(), tools.environment);
   return PlanDisplay(tools.standard_error, tools.clock, options, Say);
-}
-
-// What follows from a check that failed, or that the user did not wait for.
-ExitCode FailOrStop(const CommandTools& tools, const absl::Status& status) {
-  if (!absl::IsCancelled(status)) return Fail(status);
-  return Fail(status, ExitCodeOfInterruption(tools.shutdown->reason()));
 }
 
 ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::PlanConfig& plan,
@@ -109,13 +104,12 @@ ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunD
   if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
   const auto client = Connect(tools, coordinator);
   if (!client.ok()) return Fail(client.status());
-  // The folder is taken only where the coordinator has taken the plan.
-  if (const absl::Status status = directory.CheckAdoptable(plan); !status.ok()) return Fail(status);
   const absl::Duration began = tools.clock->MonotonicNow();
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
   if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
+  // The folder is taken only where the coordinator has taken the plan.
   if (const absl::Status status = directory.Adopt(plan, coordinator); !status.ok()) {
     return Fail(status);
   }
@@ -126,37 +120,41 @@ ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunD
                               "the same command compares the models that are there"));
 }
 
-ExitCode DryRun(const CommandTools& tools, const RunCommand& command, const RunDirectory& directory,
-                const v1::PlanConfig& plan) {
-  const auto local = LocalTools(tools, command.models);
-  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+// All that is checked before anything is made: first what takes no time.
+std::optional<ExitCode> FailOnRun(const CommandTools& tools, const RunCommand& command,
+                                  const RunDirectory& directory, const v1::PlanConfig& plan) {
   const bool here = command.coordinator.empty();
-  const absl::Status status = here ? directory.CheckNew() : directory.CheckAdoptable(plan);
-  if (!status.ok()) return Fail(status);
-  Print(here ? DryRunHere(plan, local->programs, command.run_dir)
-             : DryRunElsewhere(plan, local->programs, command.coordinator, command.run_dir));
-  return ExitCode::kDone;
+  if (const auto local = LocalTools(tools, command.models); !local.ok()) {
+    return Fail(local.status(), ExitCode::kUsage);
+  }
+  const absl::Status folder = here ? directory.CheckNew() : directory.CheckAdoptable(plan);
+  if (!folder.ok()) return Fail(folder);
+  if (const absl::Status status = CheckDataFiles(*tools.files, plan); !status.ok()) {
+    return Fail(status);
+  }
+  if (const absl::Status status = CheckModelFlags(plan, command.models); !status.ok()) {
+    return Fail(status);
+  }
+  // Elsewhere the workers look, with their memory and their models.
+  return here ? FailOnInputs(tools, plan, command.models) : std::nullopt;
 }
 
 ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   const auto plan = ReadPlan(*tools.files, command.config, command.settings, command.seed,
                              tools.working_directory);
   if (!plan.ok()) return Fail(plan.status(), ExitCode::kConfiguration);
-  if (const absl::Status status = CheckInputs(tools, *plan, command.models); !status.ok()) {
-    return FailOrStop(tools, status);
-  }
   RunDirectory directory(tools.files, command.run_dir);
-  if (command.dry_run) return DryRun(tools, command, directory, *plan);
-  if (!command.coordinator.empty()) {
-    return RunElsewhere(tools, command, directory, *plan);
+  if (const auto code = FailOnRun(tools, command, directory, *plan); code.has_value()) return *code;
+  const bool here = command.coordinator.empty();
+  if (command.dry_run) {
+    const auto local = LocalTools(tools, command.models);
+    if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+    Print(here ? DryRunHere(*plan, local->programs, command.run_dir)
+               : DryRunElsewhere(*plan, local->programs, command.coordinator, command.run_dir));
+    return ExitCode::kDone;
   }
-  // Before the folder is taken.
-  if (const auto local = LocalTools(tools, command.models); !local.ok()) {
-    return Fail(local.status(), ExitCode::kUsage);
-  }
-  if (const absl::Status status = directory.Create(*plan); !status.ok()) {
-    return Fail(status);
-  }
+  if (!here) return RunElsewhere(tools, command, directory, *plan);
+  if (const absl::Status status = directory.Create(*plan); !status.ok()) return Fail(status);
   return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
@@ -170,9 +168,13 @@ ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
   if (const absl::Status status = CheckNotRunning(tools, directory, *plan); !status.ok()) {
     return Fail(status);
   }
-  if (const absl::Status status = CheckInputs(tools, *plan, command.models); !status.ok()) {
-    return FailOrStop(tools, status);
+  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
+    return Fail(status);
   }
+  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
+    return Fail(status);
+  }
+  if (const auto code = FailOnInputs(tools, *plan, command.models); code.has_value()) return *code;
   if (command.dry_run) {
     const auto local = LocalTools(tools, command.models);
     if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);

@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<CoordinatorClient>> Connect(const std::string& co
                                                            RetryTools tools) {
   CoordinatorClientOptions options;
   options.coordinator = coordinator;
-  options.transport.allow_plaintext_off_loopback = true;  // what the user typed
+  options.transport.allow_plaintext_off_loopback = true;  // typed by the user, or of a process here
   options.retry.budget = absl::Seconds(5);
   return CoordinatorClient::Create(options, std::move(tools));
 }

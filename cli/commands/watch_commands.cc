@@ -10,6 +10,7 @@
 #include "cli/commands/following.h"
 #include "cli/commands/plan_display.h"
 #include "cli/commands/yaml_text.h"
+#include "cli/local_run/plan_outcome.h"
 #include "cli/progress/live_table.h"
 #include "cli/progress/progress.h"
 #include "cli/progress/run_trends.h"
@@ -119,10 +120,13 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
   };
   if (IsDoneHere(tools, command.run_dir, command.coordinator)) return show_done();
   if (command.coordinator.empty()) {
-    if (const auto left = directory.LastStatus(); left.ok()) {
-      PrintStatus(tools, *left, StatusJson(*left), command);
+    const auto left = directory.ReadLastStatus();
+    if (left.ok()) {
+      const v1::PlanStatus status = AsPlanStatus(*left);
+      PrintStatus(tools, status, StatusJson(status), command);
       return ExitCode::kDone;
     }
+    if (!absl::IsNotFound(left.status())) return Fail(left.status());
   }
   const auto address = AddressOf(tools, command.run_dir, command.coordinator);
   if (!address.ok()) return Fail(address.status());

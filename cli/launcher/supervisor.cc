@@ -47,8 +47,9 @@ absl::StatusOr<std::string> ReadLine(int fd, int interrupt, Clock& clock, absl::
     const int64_t left = absl::ToInt64Milliseconds(deadline - clock.MonotonicNow());
     const int ready = left <= 0 ? 0 : poll(wait, 2, static_cast<int>(left));
     if (ready == 0) return absl::DeadlineExceededError("not ready in time");
-    if (ready > 0 && wait[1].revents != 0)
+    if (ready > 0 && wait[1].revents != 0) {
       return absl::CancelledError("interrupted before it was ready");
+    }
     char c = 0;
     const ssize_t n = ready < 0 ? ready : read(fd, &c, 1);
     if (n < 0 && errno == EINTR) continue;
@@ -114,6 +115,10 @@ Supervisor::~Supervisor() {
 }
 
 absl::StatusOr<std::string> Supervisor::Start(const ProcessSpec& spec, absl::Duration timeout) {
+  pollfd interrupt = {interrupt_, POLLIN, 0};
+  if (poll(&interrupt, 1, 0) > 0) {
+    return absl::CancelledError(absl::StrCat(spec.name, " is not started: interrupted"));
+  }
   if (access(spec.argv.at(0).c_str(), X_OK) != 0) {
     return WithErrorId(absl::NotFoundError(absl::StrCat("cannot run ", spec.argv[0], ": ",
                                                         strerror(errno), "; build it first")),

@@ -67,14 +67,14 @@ class Supervisor {
   //                       exit code instead: INVALID_ARGUMENT for a configuration it does not
   //                       take, FAILED_PRECONDITION for a refusal, DATA_LOSS for bad data
   //   DEADLINE_EXCEEDED   not ready within `timeout`; it has been killed
-  //   CANCELLED           Interrupt() came first; if it was started, it still runs
+  //   CANCELLED           Interrupt() came first; one that it waits for goes on
   absl::StatusOr<std::string> Start(const ProcessSpec& spec, absl::Duration timeout);
 
   // The next exit, in order of occurrence; nullopt after `timeout` or Wake().
   std::optional<ProcessExit> WaitForExit(absl::Duration timeout);
   // Ends a WaitForExit, now or the next one.
   void Wake();
-  // Ends a Start that waits, and all to come; and as Wake().
+  // Ends a Start that waits, and lets none begin; and as Wake().
   void Interrupt();
 
   // Name and pid of what runs.

@@ -116,7 +116,7 @@ TEST(Supervisor, WakeEndsAWait) {
   EXPECT_FALSE(supervisor.WaitForExit(kLong).has_value());
 }
 
-TEST(Supervisor, AnInterruptEndsTheWaitForAProcessAndEveryLaterOne) {
+TEST(Supervisor, AnInterruptEndsTheWaitForAProcessAndLetsNoneBegin) {
   SystemClock clock;
   Supervisor supervisor(&clock);
   std::jthread user([&] { supervisor.Interrupt(); });
@@ -124,7 +124,7 @@ TEST(Supervisor, AnInterruptEndsTheWaitForAProcessAndEveryLaterOne) {
   EXPECT_EQ(first.status().code(), absl::StatusCode::kCancelled);
   const auto second = supervisor.Start(Shell("j", "sleep 60", true), kLong);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kCancelled);
-  EXPECT_THAT(supervisor.Running(), ElementsAre(Pair("i", _), Pair("j", _)));
+  EXPECT_FALSE(supervisor.Running().contains("j"));
 }
 
 TEST(Supervisor, AMissingProgramIsNotFound) {

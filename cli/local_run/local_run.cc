@@ -35,6 +35,9 @@ constexpr absl::Duration kStopGrace = absl::Seconds(25);
 // Between two looks at what nobody woke us for.
 constexpr absl::Duration kLook = absl::Seconds(5);
 
+// For the answer of a coordinator that may hang.
+constexpr absl::Duration kLastQuestion = absl::Seconds(1);
+
 constexpr char kCoordinator[] = "coordinator";
 
 // What the watch heard last. Thread-safe.
@@ -137,10 +140,18 @@ class LocalRun {
     return absl::OkStatus();
   }
 
-  // For what is told of the plan later: a watch is up to a second behind.
+  // For what is told of the plan later: a watch is up to a second behind. Without a retry, since
+  // the processes are to stop.
   void AskOnceMore() {
-    if (client_ == nullptr) return;
-    if (const auto status = client_->GetPlan(); status.ok()) latest_.Set(*status);
+    watch_.reset();
+    if (!supervisor_.Running().contains(kCoordinator)) return;
+    CoordinatorClientOptions options;
+    options.coordinator = coordinator_address_;
+    options.retry.budget = kLastQuestion;
+    const auto client = CoordinatorClient::Create(
+        options, {tools_.clock, tools_.random, [](absl::Duration) { return false; }});
+    if (!client.ok()) return;
+    if (const auto status = (*client)->GetPlan(); status.ok()) latest_.Set(*status);
   }
 
   void Hear(const v1::PlanStatus& status) {
@@ -172,10 +183,13 @@ class LocalRun {
 
   absl::Status WriteWhatIsLeft(const Outcome& outcome) {
     const std::optional<v1::PlanStatus> last = latest_.Get();
+    absl::Status written;
     if (outcome.code != ExitCode::kDone && last.has_value()) {
-      RETURN_IF_ERROR(directory_.WriteLastStatus(StatusWhenLeft(*last, outcome)));
+      written = directory_.WriteLastStatus(StatusWhenLeft(*last, outcome, tools_.clock->WallNow()));
     }
-    return WriteLists();
+    // Whatever became of the other: nothing runs.
+    written.Update(WriteLists());
+    return written;
   }
 
   // Of what runs now, for people and for Prometheus.
@@ -193,6 +207,7 @@ class LocalRun {
                           {tools_.programs.coordinator, "--run-dir", directory_.path(), "--name",
                            kCoordinator, "--listen", AnyPort(), "--ops-listen", AnyPort()}));
     coordinator_address_ = processes_.back().address;
+    RETURN_IF_ERROR(directory_.ForgetLastStatus());
     CoordinatorClientOptions options;
     options.coordinator = coordinator_address_;
     options.retry.budget = absl::Seconds(10);

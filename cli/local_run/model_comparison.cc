@@ -31,9 +31,8 @@ absl::Status WriteReport(const LocalRunTools& tools, RunDirectory& directory,
   ASSIGN_OR_RETURN(const std::string json, tools.files->Read(evaluation, kMaxReportBytes));
   ASSIGN_OR_RETURN(v1::Report report, ReportFromJson(json));
   report.set_job_seconds(absl::ToDoubleSeconds(tools.clock->MonotonicNow() - began));
-  report.set_written_at(
-      absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", tools.clock->WallNow(), absl::UTCTimeZone()));
-  report.set_version(absl::StrCat(kVersion, " (", BuildCommit(), ")"));
+  report.mutable_written_at()->set_seconds(absl::ToUnixSeconds(tools.clock->WallNow()));
+  report.set_written_by(absl::StrCat(kVersion, " (", BuildCommit(), ")"));
   AddVerdicts(*tools.files, directory.path(), plan, report);
   std::vector<std::string> runs;
   for (const v1::RunConfig& run : plan.runs()) runs.push_back(run.name());

@@ -1,5 +1,7 @@
 #include "cli/local_run/plan_outcome.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cli/errors/failure_text.h"
@@ -7,6 +9,8 @@
 
 namespace distill {
 namespace {
+
+using ::google::protobuf::util::TimeUtil;
 
 // Whether the plan, which a run directory keeps as it is, has to change before it can go on.
 bool NeedsAnotherPlan(ExitCode code, std::string_view message) {
@@ -28,7 +32,11 @@ bool NeedsAnotherPlan(ExitCode code, std::string_view message) {
 ExitCode ExitCodeOfPlan(const v1::PlanStatus& status) {
   if (status.state() == v1::PlanStatus::FINISHED) return ExitCode::kDone;
   if (status.state() == v1::PlanStatus::STOPPED) return ExitCode::kPreempted;
-  switch (static_cast<absl::StatusCode>(status.code())) {
+  return ExitCodeOfFailedPlan(static_cast<absl::StatusCode>(status.code()));
+}
+
+ExitCode ExitCodeOfFailedPlan(absl::StatusCode code) {
+  switch (code) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kUnimplemented:
@@ -61,19 +69,48 @@ Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir) 
   return {code, absl::StrCat(why, "\nOnce the cause is gone, ", go_on)};
 }
 
-v1::PlanStatus StatusWhenLeft(v1::PlanStatus last, const Outcome& outcome) {
+v1::LastStatus StatusWhenLeft(const v1::PlanStatus& last, const Outcome& outcome, absl::Time now) {
   const bool told = outcome.code == ExitCode::kInterrupted || outcome.code == ExitCode::kPreempted;
-  if (last.state() == v1::PlanStatus::RUNNING) {
-    last.set_state(told ? v1::PlanStatus::STOPPED : v1::PlanStatus::FAILED);
+  v1::LastStatus left;
+  left.mutable_written_at()->set_seconds(absl::ToUnixSeconds(now));
+  left.set_plan_id(last.plan_id());
+  left.set_state(v1::PlanStatus::PlanState_Name(last.state() != v1::PlanStatus::RUNNING
+                                                    ? last.state()
+                                                : told ? v1::PlanStatus::STOPPED
+                                                       : v1::PlanStatus::FAILED));
+  left.set_message(outcome.message);
+  for (const v1::RunStatus& run : last.runs()) {
+    const bool ended = run.state() == v1::RunStatus::DONE || run.state() == v1::RunStatus::BROKEN;
+    v1::LastRunStatus* const copy = left.add_runs();
+    copy->set_run_id(run.run_id());
+    copy->set_state(v1::RunStatus::RunState_Name(ended ? run.state() : v1::RunStatus::HALTED));
+    copy->set_step(run.progress().step());
+    copy->set_steps(run.steps());
+    copy->set_checkpoint_step(run.last_checkpoint().step());
   }
-  last.set_message(outcome.message);
-  last.clear_members();
-  for (v1::RunStatus& run : *last.mutable_runs()) {
-    if (run.state() == v1::RunStatus::DONE || run.state() == v1::RunStatus::BROKEN) continue;
-    run.set_state(v1::RunStatus::HALTED);
-    run.clear_message();
+  return left;
+}
+
+v1::PlanStatus AsPlanStatus(const v1::LastStatus& left) {
+  v1::PlanStatus status;
+  status.set_plan_id(left.plan_id());
+  v1::PlanStatus::PlanState state = v1::PlanStatus::PLAN_STATE_UNSPECIFIED;
+  // One of another version stays unspecified.
+  if (v1::PlanStatus::PlanState_Parse(left.state(), &state)) status.set_state(state);
+  status.set_message(
+      absl::StrCat("left at ", TimeUtil::ToString(left.written_at()), ": ", left.message()));
+  for (const v1::LastRunStatus& run : left.runs()) {
+    v1::RunStatus* const copy = status.add_runs();
+    copy->set_run_id(run.run_id());
+    v1::RunStatus::RunState run_state = v1::RunStatus::RUN_STATE_UNSPECIFIED;
+    if (v1::RunStatus::RunState_Parse(run.state(), &run_state)) copy->set_state(run_state);
+    copy->mutable_progress()->set_step(run.step());
+    copy->set_steps(run.steps());
+    if (run.checkpoint_step() > 0) {
+      copy->mutable_last_checkpoint()->set_step(run.checkpoint_step());
+    }
   }
-  return last;
+  return status;
 }
 
 ExitCode ExitCodeOfInterruption(std::string_view reason) {

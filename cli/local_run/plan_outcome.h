@@ -6,8 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "cli/command_line/command_line.h"
 #include "proto/coordinator.pb.h"
+#include "proto/report.pb.h"
 
 namespace distill {
 
@@ -20,15 +23,18 @@ struct Outcome {
 // Of a plan that has ended: finished, stopped (and to be resumed), or failed by what its
 // code says: the configuration, the data, or the run.
 ExitCode ExitCodeOfPlan(const v1::PlanStatus& status);
+// Of a plan that failed, or would, by the code of its failure.
+ExitCode ExitCodeOfFailedPlan(absl::StatusCode code);
 
 // The same with what to do now. `run_dir`: of a plan whose processes distillctl starts here,
 // which resume goes on with; empty: of a coordinator that was started by hand.
 Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir);
 
-// How the plan stands once the processes of `last`, which was heard from them, have left with that
-// outcome, not its success: nobody is there, and a run that was not done halts until the plan is
-// resumed.
-v1::PlanStatus StatusWhenLeft(v1::PlanStatus last, const Outcome& outcome);
+// How the plan stands once the processes that said `last` have left with that outcome, not its
+// success: a run that was not done halts until the plan is resumed.
+v1::LastStatus StatusWhenLeft(const v1::PlanStatus& last, const Outcome& outcome, absl::Time now);
+// The same as an answer for people and scripts. Its message says when that was.
+v1::PlanStatus AsPlanStatus(const v1::LastStatus& left);
 
 // Of a command that was told to stop; `reason` as ShutdownSignal has it. Ctrl-C is a person, who
 // sees 130; any other signal is a machine's, which may start the same again.

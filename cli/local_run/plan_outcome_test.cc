@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "cli/command_line/command_line.h"
 #include "proto/coordinator.pb.h"
 
@@ -30,26 +31,37 @@ ExitCode Of(v1::PlanStatus::PlanState state, absl::StatusCode code = absl::Statu
   return ExitCodeOfPlan(Ended(state, code, ""));
 }
 
-TEST(PlanOutcomeTest, APlanThatWasLeftKeepsWhatIsDoneAndSaysWhyItWasLeft) {
+TEST(PlanOutcomeTest, APlanThatWasLeftKeepsWhatIsDoneAndSaysWhenAndWhyItWasLeft) {
   v1::PlanStatus last;
+  last.set_plan_id("small-1");
   last.set_state(v1::PlanStatus::RUNNING);
   last.add_members()->set_worker("student-0");
   for (const auto state : {v1::RunStatus::DONE, v1::RunStatus::ACTIVE, v1::RunStatus::PENDING}) {
     last.add_runs()->set_state(state);
   }
   last.mutable_runs(1)->mutable_progress()->set_step(131);
-  const v1::PlanStatus told = StatusWhenLeft(last, {ExitCode::kInterrupted, "stopped by SIGINT"});
+  last.mutable_runs(1)->set_steps(200);
+  last.mutable_runs(1)->mutable_last_checkpoint()->set_step(100);
+  const absl::Time noon = absl::FromUnixSeconds(1772366400);
+  const auto state_after = [&](ExitCode code) {
+    return AsPlanStatus(StatusWhenLeft(last, {code, ""}, noon)).state();
+  };
+  const v1::PlanStatus told =
+      AsPlanStatus(StatusWhenLeft(last, {ExitCode::kInterrupted, "stopped by SIGINT"}, noon));
+  EXPECT_EQ(told.plan_id(), "small-1");
   EXPECT_EQ(told.state(), v1::PlanStatus::STOPPED);
-  EXPECT_EQ(told.message(), "stopped by SIGINT");
+  EXPECT_EQ(told.message(), "left at 2026-03-01T12:00:00Z: stopped by SIGINT");
   EXPECT_EQ(told.members_size(), 0);
   EXPECT_EQ(told.runs(0).state(), v1::RunStatus::DONE);
   EXPECT_EQ(told.runs(1).state(), v1::RunStatus::HALTED);
   EXPECT_EQ(told.runs(1).progress().step(), 131);
+  EXPECT_EQ(told.runs(1).steps(), 200);
+  EXPECT_EQ(told.runs(1).last_checkpoint().step(), 100);
   EXPECT_EQ(told.runs(2).state(), v1::RunStatus::HALTED);
-  EXPECT_EQ(StatusWhenLeft(last, {ExitCode::kRunFailed, "killed"}).state(), v1::PlanStatus::FAILED);
+  EXPECT_EQ(state_after(ExitCode::kRunFailed), v1::PlanStatus::FAILED);
   // Its models were not compared.
   last.set_state(v1::PlanStatus::FINISHED);
-  EXPECT_EQ(StatusWhenLeft(last, {ExitCode::kInterrupted, ""}).state(), v1::PlanStatus::FINISHED);
+  EXPECT_EQ(state_after(ExitCode::kInterrupted), v1::PlanStatus::FINISHED);
 }
 
 TEST(PlanOutcomeTest, TheExitCodeSaysWhoHasToActNow) {

@@ -6,7 +6,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/status/annotate.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "distillation/data/data_set.h"
@@ -64,13 +63,14 @@ PlanInput ReadModel(const v1::RunConfig& run, const ModelDirectory& models) {
 
 // What the run takes from its training data, and the labels recorded of them.
 void ReadForRun(FileSystem& files, const v1::RunConfig& run, const v1::DataSetConfig& config,
-                const DataSet& data, uint64_t seed, std::vector<PlanInput>& inputs) {
+                const DataSet& data, uint64_t seed, const std::function<bool()>& stopped,
+                std::vector<PlanInput>& inputs) {
   if (absl::Status fits = CheckExamples(run, data, seed); !fits.ok()) {
     inputs.push_back({absl::StrCat("run ", run.name()), std::move(fits), "",
                       "correct the run, or give it more data"});
   }
   for (const v1::TeacherConfig& teacher : run.teachers()) {
-    if (!IsRecorded(teacher)) continue;
+    if (!IsRecorded(teacher) || stopped()) continue;
     inputs.push_back(ReadLabelSet(
         files, absl::StrCat("labels ", run.name(), "/", teacher.role()), teacher.recorded_labels(),
         LabelSetOf(run, config, seed, teacher.outputs(0).name(), data.size(v1::TRAIN))));
@@ -110,7 +110,7 @@ void ReadDataSet(FileSystem& files, const v1::PlanConfig& plan, const v1::DataSe
     training_dims = (*data)->example_dims();
     for (const v1::RunConfig& run : plan.runs()) {
       if (run.data_set() != config.name()) continue;
-      ReadForRun(files, run, config, **data, plan.seed(), for_runs);
+      ReadForRun(files, run, config, **data, plan.seed(), stopped, for_runs);
     }
   }
   inputs.push_back(
@@ -173,15 +173,18 @@ std::vector<PlanInput> ReadPlanInputs(FileSystem& files, const v1::PlanConfig& p
   return inputs;
 }
 
-absl::Status FirstUnusable(const std::vector<PlanInput>& inputs) {
+absl::Status CheckUsable(const std::vector<PlanInput>& inputs) {
+  absl::Status first;
+  std::vector<std::string> lines;
   for (const PlanInput& input : inputs) {
     if (input.status.ok()) continue;
-    const absl::Status named = Annotate(input.status, input.name);
+    first.Update(input.status);
+    const std::string text = absl::StrCat(input.name, ": ", input.status.message());
     // One with an id is followed by what the catalogue advises.
-    if (input.fix.empty() || ErrorIdOf(named).has_value()) return named;
-    return Reworded(named, named.code(), absl::StrCat(named.message(), "; ", input.fix));
+    const bool advised = input.fix.empty() || ErrorIdOf(input.status).has_value();
+    lines.push_back(advised ? text : absl::StrCat(text, "; ", input.fix));
   }
-  return absl::OkStatus();
+  return first.ok() ? first : Reworded(first, first.code(), absl::StrJoin(lines, "\n"));
 }
 
 }  // namespace distill

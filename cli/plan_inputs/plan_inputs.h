@@ -30,13 +30,15 @@ struct PlanInput {
 // Reads every data file of a valid plan whole: "data NAME". "run NAME" where it cannot train on
 // that data, "labels RUN/ROLE" of each recorded set of data that is sound (its manifest and the
 // headers of its parts), "model RUN" of each run whose model comes from a file.
-// Asks `stopped` before each file; once it says so, what was found says nothing true.
+// Asks `stopped` before each half of a data set, each label set and each model; once it says so,
+// what was found says nothing true.
 std::vector<PlanInput> ReadPlanInputs(FileSystem& files, const v1::PlanConfig& plan,
                                       const ModelDirectory& models,
                                       const std::function<bool()>& stopped);
 
-// The first that is not OK, with its name and what to do; OK where all are.
-absl::Status FirstUnusable(const std::vector<PlanInput>& inputs);
+// OK where all are; else those that are not, one a line, with name and what to do. Code and id are
+// those of the first.
+absl::Status CheckUsable(const std::vector<PlanInput>& inputs);
 
 }  // namespace distill
 

@@ -76,7 +76,7 @@ class PlanInputsTest : public ::testing::Test {
   std::vector<PlanInput> Inputs() {
     return ReadPlanInputs(files_, Plan(), ModelDirectory(&files_, models_), [] { return false; });
   }
-  absl::Status First() { return FirstUnusable(Inputs()); }
+  absl::Status Problems() { return CheckUsable(Inputs()); }
   PlanInput Of(const std::string& name) {
     const std::vector<PlanInput> inputs = Inputs();
     const auto found = std::ranges::find(inputs, name, &PlanInput::name);
@@ -121,38 +121,38 @@ TEST_F(PlanInputsTest, MissingDataFilesAreAllNamed) {
 
 TEST_F(PlanInputsTest, SoundFilesAreCounted) {
   EXPECT_EQ(Of("data rows").found, "4 training, 2 validation, 2 test examples");
-  EXPECT_TRUE(First().ok()) << First();
+  EXPECT_TRUE(Problems().ok()) << Problems();
 }
 
 TEST_F(PlanInputsTest, AFileThatIsDamagedIsNamedWithItsDataSet) {
   Write("test.npy", "not an array");
   EXPECT_THAT(std::string(Of("data rows").status.message()), HasSubstr("/plan/test.npy"));
-  EXPECT_THAT(std::string(First().message()), HasSubstr("data rows: /plan/test.npy"));
-  EXPECT_TRUE(ErrorIdOf(First()).has_value());
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("data rows: /plan/test.npy"));
+  EXPECT_TRUE(ErrorIdOf(Problems()).has_value());
 }
 
 TEST_F(PlanInputsTest, TestDataOfAnotherShapeThanTheTrainingDataAreRefusedWithWhatToDo) {
   WriteArray("test.npy",
              MakeTensorView(ElementType::kFloat32, {2, 4}, std::vector<float>(8, 0.5F)));
-  EXPECT_EQ(First().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(First().message()),
+  EXPECT_EQ(Problems().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(Problems().message()),
               HasSubstr("data rows: a training example is [3], but a test example [4]"));
-  EXPECT_THAT(std::string(First().message()), HasSubstr("; correct data_sets"));
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("; correct data_sets"));
 }
 
 TEST_F(PlanInputsTest, ARunThatNeedsMoreDataThanThereIsIsNamed) {
   settings_ = {"runs.alone.training.global_batch_size=6"};
   EXPECT_TRUE(Of("data rows").status.ok());
-  EXPECT_THAT(std::string(First().message()),
+  EXPECT_THAT(std::string(Problems().message()),
               HasSubstr("run alone: a global batch of 6 is more than the 4 examples"));
   settings_ = {"runs.alone.labelled_subset.examples=5"};
-  EXPECT_THAT(std::string(First().message()), HasSubstr("run alone: "));
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("run alone: "));
 }
 
 TEST_F(PlanInputsTest, ALabelSetOfWhatTheRunTrainsOnIsTaken) {
   text_ += kTeacher;
   ASSERT_TRUE(FillAll(&files_, "/plan/set", SetAskedFor()).ok());
-  EXPECT_TRUE(First().ok()) << First();
+  EXPECT_TRUE(Problems().ok()) << Problems();
   EXPECT_THAT(Of("labels alone/sage").found, HasSubstr("4 rows of 3 classes in /plan/set"));
 }
 
@@ -161,16 +161,16 @@ TEST_F(PlanInputsTest, ALabelSetOfOtherDataIsRefused) {
   LabelSetIdentity other = SetAskedFor();
   other.data_set_digest = "of other files";
   ASSERT_TRUE(FillAll(&files_, "/plan/set", other).ok());
-  EXPECT_EQ(ErrorIdOf(First()), ErrorId::kLabelSetOfOthers);
-  EXPECT_THAT(std::string(First().message()), HasSubstr("labels alone/sage: "));
-  EXPECT_THAT(std::string(First().message()), HasSubstr("data set digest"));
+  EXPECT_EQ(ErrorIdOf(Problems()), ErrorId::kLabelSetOfOthers);
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("labels alone/sage: "));
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("data set digest"));
 }
 
 TEST_F(PlanInputsTest, ALabelSetThatIsDamagedIsRefused) {
   text_ += kTeacher;
   ASSERT_TRUE(FillAll(&files_, "/plan/set", SetAskedFor()).ok());
   Write("set/blocks-00000.labels", "torn");
-  EXPECT_EQ(ErrorIdOf(First()), ErrorId::kLabelSetDamaged);
+  EXPECT_EQ(ErrorIdOf(Problems()), ErrorId::kLabelSetDamaged);
   EXPECT_THAT(Of("labels alone/sage").fix, HasSubstr("record it again"));
 }
 
@@ -179,22 +179,34 @@ TEST_F(PlanInputsTest, ModelsThatComeFromFilesAreOpenedAsTheProcessesWould) {
   text_ = absl::StrReplaceAll(text_, {{architecture, "{torch_script: {file: net.pt}}"}});
   ASSERT_TRUE(files_.MakeDirectories("/models").ok());
   ASSERT_TRUE(files_.Write("/models/net.pt", "program").ok());
-  EXPECT_EQ(ErrorIdOf(First()), ErrorId::kProgramsNotAllowed);
+  EXPECT_EQ(ErrorIdOf(Problems()), ErrorId::kProgramsNotAllowed);
   models_ = {"/models", true};
-  EXPECT_FALSE(First().ok());
+  EXPECT_FALSE(Problems().ok());
   ASSERT_TRUE(WriteModelManifest(files_, "/models").ok());
   EXPECT_EQ(Of("model alone").found, "net.pt, 7 bytes, is the file in the manifest");
   ASSERT_TRUE(files_.Write("/models/net.pt", "another").ok());
-  EXPECT_THAT(std::string(First().message()), HasSubstr("model alone: "));
-  EXPECT_THAT(MessageWithId(First()), HasSubstr("[DST-2603]"));
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("model alone: "));
+  EXPECT_THAT(MessageWithId(Problems()), HasSubstr("[DST-2603]"));
+}
+
+TEST_F(PlanInputsTest, AllThatIsWrongIsToldWithTheCodeOfTheFirst) {
+  text_ += kTeacher;
+  LabelSetIdentity other = SetAskedFor();
+  other.data_set_digest = "of other files";
+  ASSERT_TRUE(FillAll(&files_, "/plan/set", other).ok());
+  settings_ = {"runs.alone.training.global_batch_size=6"};
+  EXPECT_EQ(Problems().code(), Of("run alone").status.code());
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("run alone: a global batch of 6"));
+  EXPECT_THAT(std::string(Problems().message()), HasSubstr("\nlabels alone/sage: "));
 }
 
 TEST_F(PlanInputsTest, NoFurtherFileIsReadOnceItIsStopped) {
+  text_ += kTeacher;
   int asked = 0;
   const std::vector<PlanInput> inputs =
       ReadPlanInputs(files_, Plan(), ModelDirectory(&files_, models_), [&] { return ++asked > 1; });
-  // Before the training files and before the test files.
-  EXPECT_EQ(asked, 2);
+  // Before the training files, the label set and the test files.
+  EXPECT_EQ(asked, 3);
   EXPECT_TRUE(inputs.empty());
 }
 

@@ -36,7 +36,7 @@ struct LiveTableOptions {
   bool headers = true;
   // Since the watcher began; nothing: nobody watches.
   std::optional<absl::Duration> elapsed;
-  // The last lines, e.g. what bounds the run. Empty: none.
+  // The last lines, a quarter of the height at most, e.g. what bounds the run. Empty: none.
   std::string sentence;
 };
 

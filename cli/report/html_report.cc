@@ -223,12 +223,13 @@ std::string RenderHtml(const v1::Report& report, const std::vector<std::string>&
       charts.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace),
       {{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}});
   const std::string title = Escaped(report.plan());
+  const std::string origin = Escaped(ReportOrigin(report));
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>",
       title, "</title>\n<style>", Raw(kUplotCss), Raw(kPageCss), "</style>\n</head>\n<body>\n<h1>",
-      title, "</h1>\n<p class=\"muted\">", Escaped(ReportSummary(report)), "<br/>",
-      Escaped(ReportOrigin(report)), "</p>\n", TableOf(report, run_order), sections,
+      title, "</h1>\n<p class=\"muted\">", Escaped(ReportSummary(report)),
+      origin.empty() ? "" : "<br/>", origin, "</p>\n", TableOf(report, run_order), sections,
       "<script type=\"application/json\" id=\"curves\">", curves, "</script>\n<script>",
       Raw(absl::StrCat("/*\n", std::string(kUplotLicense), "*/\n", std::string(kUplotJs),
                        std::string(kPageJs))),

@@ -1,6 +1,7 @@
 #include "cli/report/report.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,8 @@
 
 namespace distill {
 namespace {
+
+using ::google::protobuf::util::TimeUtil;
 
 constexpr size_t kMaxLine = 100;
 
@@ -79,8 +82,9 @@ std::string ReportSummary(const v1::Report& report) {
 }
 
 std::string ReportOrigin(const v1::Report& report) {
-  if (report.written_at().empty()) return "";
-  return absl::StrCat("written ", report.written_at(), " by distillery ", report.version());
+  if (!report.has_written_at()) return "";
+  return absl::StrCat("written ", TimeUtil::ToString(report.written_at()), " by distillery ",
+                      report.written_by());
 }
 
 // By hand, because protobuf writes 64-bit integers as strings, which no script expects.
@@ -105,8 +109,8 @@ std::string ReportToJson(const v1::Report& report) {
                                        {"plan", report.plan()},
                                        {"config_digest", report.config_digest()},
                                        {"reference", report.reference()},
-                                       {"written_at", report.written_at()},
-                                       {"version", report.version()},
+                                       {"written_at", TimeUtil::ToString(report.written_at())},
+                                       {"written_by", report.written_by()},
                                        {"models", models}};
   return json.dump(2) + "\n";
 }

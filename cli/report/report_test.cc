@@ -71,8 +71,8 @@ TEST(Report, WithoutAVerdictTheTableEndsWithTheSummary) {
 
 TEST(Report, DocumentsSayWhenAndByWhatTheyWereWritten) {
   v1::Report report = Example();
-  report.set_written_at("2026-03-01T12:00:00Z");
-  report.set_version("0.1.0 (0123abc)");
+  report.mutable_written_at()->set_seconds(1772366400);
+  report.set_written_by("0.1.0 (0123abc)");
   EXPECT_THAT(
       RenderMarkdown(report, {"teacher"}),
       HasSubstr("201 s\n\nwritten 2026-03-01T12:00:00Z by distillery 0.1.0 (0123abc)\n\n|"));

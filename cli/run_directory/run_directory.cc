@@ -1,5 +1,7 @@
 #include "cli/run_directory/run_directory.h"
 
+#include <google/protobuf/util/json_util.h>
+
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
@@ -18,7 +20,7 @@ constexpr char kSubmittedFile[] = "submitted_to.txt";
 constexpr char kPlanFile[] = "config.resolved.yaml";
 constexpr char kProcessesFile[] = "processes.json";
 constexpr char kTargetsFile[] = "metrics_targets.json";
-constexpr char kLastStatusFile[] = "last_status.yaml";
+constexpr char kLastStatusFile[] = "last_status.json";
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 using Json = nlohmann::ordered_json;
@@ -190,18 +192,30 @@ absl::StatusOr<std::vector<ProcessEntry>> RunDirectory::ReadProcesses() const {
   return processes;
 }
 
-absl::Status RunDirectory::WriteLastStatus(const v1::PlanStatus& status) {
-  return WriteFileAtomically(*files_, FilePath(kLastStatusFile), RenderYaml(status));
+absl::Status RunDirectory::WriteLastStatus(const v1::LastStatus& status) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto printed = google::protobuf::util::MessageToJsonString(status, &json, options);
+  if (!printed.ok()) return absl::InternalError(printed.ToString());
+  return WriteFileAtomically(*files_, FilePath(kLastStatusFile), json);
 }
 
-absl::StatusOr<v1::PlanStatus> RunDirectory::LastStatus() const {
+absl::Status RunDirectory::ForgetLastStatus() {
+  return files_->RemoveTree(FilePath(kLastStatusFile));
+}
+
+absl::StatusOr<v1::LastStatus> RunDirectory::ReadLastStatus() const {
   ASSIGN_OR_RETURN(const std::vector<ProcessEntry> processes, ReadProcesses());
   if (!processes.empty()) return absl::NotFoundError(absl::StrCat("processes run in ", path_));
   const std::string path = FilePath(kLastStatusFile);
   ASSIGN_OR_RETURN(const std::string text, files_->Read(path, kMaxFileBytes));
-  v1::PlanStatus status;
-  PositionMap positions;
-  RETURN_IF_ERROR(ParseConfig(text, path, &status, &positions));
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  v1::LastStatus status;
+  const auto parsed = google::protobuf::util::JsonStringToMessage(text, &status, options);
+  if (!parsed.ok()) return absl::DataLossError(absl::StrCat(path, " is damaged; remove it"));
   return status;
 }
 

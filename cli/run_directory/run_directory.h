@@ -5,7 +5,7 @@
 //   submitted_to.txt       instead of it: the coordinator elsewhere that has the plan
 //   processes.json         what runs now on this machine
 //   metrics_targets.json   of these, what Prometheus can scrape
-//   last_status.yaml       how the plan stood when its processes left before its end
+//   last_status.json       how the plan stood when its processes left before its end
 //   logs/<process>.log     what each process said
 //   <run>/                 metrics, checkpoints, export
 //   report.{json,md,html}  the outcome
@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/files/file_system.h"
-#include "proto/coordinator.pb.h"
+#include "proto/report.pb.h"
 #include "proto/run_config.pb.h"
 
 namespace distill {
@@ -71,11 +71,11 @@ class RunDirectory {
                                    const std::vector<ProcessEntry>& processes);
   // Empty where there is no such file.
   absl::StatusOr<std::vector<ProcessEntry>> ReadProcesses() const;
-  // How the plan was left, for whoever asks when nothing runs.
-  absl::Status WriteLastStatus(const v1::PlanStatus& status);
-  // NOT_FOUND: something runs, or nothing was written. Else as it is not a status:
-  // INVALID_ARGUMENT.
-  absl::StatusOr<v1::PlanStatus> LastStatus() const;
+  // How the plan was left, for whoever asks when nothing runs; forgotten once its processes run.
+  absl::Status WriteLastStatus(const v1::LastStatus& status);
+  absl::Status ForgetLastStatus();
+  // NOT_FOUND: something runs, or nothing was written. DATA_LOSS: the file is damaged; remove it.
+  absl::StatusOr<v1::LastStatus> ReadLastStatus() const;
   // Whether the plan was run here to its end: it has a report, and nothing runs.
   bool IsDone() const;
   // Where the coordinator of these serves. UNAVAILABLE: none runs here; the message says what

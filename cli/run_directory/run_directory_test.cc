@@ -127,21 +127,26 @@ TEST(RunDirectoryTest, HowAPlanWasLeftIsToldWhileNothingRuns) {
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");
   ASSERT_TRUE(directory.Create({}).ok());
-  EXPECT_TRUE(absl::IsNotFound(directory.LastStatus().status()));
-  v1::PlanStatus status;
-  status.set_plan_id("small-1");
-  status.set_state(v1::PlanStatus::STOPPED);
+  EXPECT_TRUE(absl::IsNotFound(directory.ReadLastStatus().status()));
+  v1::LastStatus status;
+  status.mutable_written_at()->set_seconds(1772366400);
+  status.set_state("STOPPED");
   status.set_message("stopped by SIGINT [DST-1]; \"so\": it is");
-  v1::RunStatus* run = status.add_runs();
-  run->set_state(v1::RunStatus::HALTED);
-  run->mutable_progress()->set_steps_per_second(0.1);
-  (*run->mutable_progress()->mutable_loss_terms())["hard"] = 1e-300;
+  status.add_runs()->set_step(131);
   ASSERT_TRUE(directory.WriteLastStatus(status).ok());
-  const auto read = directory.LastStatus();
+  const auto read = directory.ReadLastStatus();
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->SerializeAsString(), status.SerializeAsString());
   ASSERT_TRUE(directory.WriteProcesses({{"distillctl", "distillctl", 0, 7, "", ""}}).ok());
-  EXPECT_TRUE(absl::IsNotFound(directory.LastStatus().status()));
+  EXPECT_TRUE(absl::IsNotFound(directory.ReadLastStatus().status()));
+  ASSERT_TRUE(directory.WriteProcesses({}).ok());
+  ASSERT_TRUE(files.Write("/runs/a/last_status.json", R"({"of_a_newer_version": 1})").ok());
+  EXPECT_TRUE(directory.ReadLastStatus().ok());
+  ASSERT_TRUE(files.Write("/runs/a/last_status.json", "{").ok());
+  EXPECT_TRUE(absl::IsDataLoss(directory.ReadLastStatus().status()));
+  ASSERT_TRUE(directory.ForgetLastStatus().ok());
+  EXPECT_TRUE(absl::IsNotFound(directory.ReadLastStatus().status()));
+  EXPECT_TRUE(directory.ForgetLastStatus().ok());
 }
 
 TEST(RunDirectoryTest, PrometheusFindsTheProcessesThatServeMetrics) {

@@ -68,7 +68,7 @@ std::vector<std::string> Wrap(std::string_view text, int columns, int most) {
     lines.emplace_back(text.substr(0, fits ? blank : room));
     text.remove_prefix(fits ? blank + 1 : room);
   }
-  if (!text.empty()) lines.push_back(Cut(text, columns));
+  if (!text.empty()) lines.push_back(Cut(text, static_cast<int>(room)));
   return lines;
 }
 

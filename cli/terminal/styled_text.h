@@ -22,8 +22,8 @@ std::string Printable(std::string_view text);
 // At most `columns` characters of printable text, with ".." at the end where some are missing.
 std::string Cut(std::string_view text, int columns);
 
-// Printable text in lines of at most `columns` characters, broken between words where it can be;
-// the last of `most` lines is what is left, as of Cut. No line for no text.
+// Printable text in lines of at most `columns` characters, one at least, broken between words where
+// it can be; the last of `most` lines is what is left, as of Cut. No line for no text.
 std::vector<std::string> Wrap(std::string_view text, int columns, int most);
 
 // Columns that a painted line takes.

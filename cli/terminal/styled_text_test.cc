@@ -36,7 +36,7 @@ TEST(StyledTextTest, ATextIsWrappedBetweenWordsAndNoneIsLost) {
   EXPECT_EQ(Wrap("stopped by SIGINT", 17, 9), std::vector<std::string>{"stopped by SIGINT"});
   EXPECT_EQ(Wrap("distilled", 4, 9), (std::vector<std::string>{"dist", "ille", "d"}));
   EXPECT_EQ(Wrap("", 4, 9), std::vector<std::string>{});
-  EXPECT_EQ(Wrap("a b", 0, 9).size(), 2u);
+  EXPECT_EQ(Wrap("a b", 0, 9), (std::vector<std::string>{"a", "b"}));
 }
 
 TEST(StyledTextTest, WhatIsBeyondTheLastLineIsCut) {

@@ -20,7 +20,8 @@ std::string ReferenceRun(const v1::PlanConfig& plan);
 
 // Reads RUN_DIR/<run>/export of every run of a resolved plan, verifies it against the
 // logits recorded there, and measures it on the test split of the run's data set.
-// A model from a file is loaded from `programs`. Fills in all of Report but job_seconds. Agreement
+// A model from a file is loaded from `programs`. Fills in what Report says of
+// models, plan and reference. Agreement
 // is 1 for the reference, and 0 where the reference cannot read the run's examples. For a process
 // that did not train the models; set its threads first (distillation/models/threads.h). Errors name
 // the run:

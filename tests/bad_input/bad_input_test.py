@@ -225,8 +225,11 @@ class Data(BadInput):
         self.assert_ends(self.run_plan(), DONE)
         os.remove(self.path("run/report.md"))
         write(self.path("tiny-test-y"), b"cat,dog\n")
+        log = self.path("run/logs/coordinator.log")
+        before = os.path.getsize(log)
         self.assert_ends(self.ctl("resume", self.run_dir), CONFIGURATION,
                          self.path("tiny-test-y"), "not an IDX file")
+        self.assertEqual(os.path.getsize(log), before)
 
     def test_npy_files_with_examples_that_have_no_label_train_to_the_end(self):
         for part, count in (("train", 200), ("test", 60)):
