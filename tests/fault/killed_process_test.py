@@ -30,13 +30,15 @@ class KilledProcessTest(LocalPlanTest):
         self.assert_ends_with(plan, 0)
 
         self.assertIn("teacher-0 was killed by SIGKILL", plan.output())
-        asked_again = 0
+        asked_again = served_before = 0
         for student in STUDENTS:
             served, again = plan.served_by(student)
             asked_again += again
             self.assertEqual(sum(served.values()), STEPS, served)
-            self.assertGreaterEqual(served["teacher-0"], steps / 4, served)
             self.assertLessEqual(served["teacher-0"], steps + WINDOW, served)
+            served_before += served["teacher-0"]
+        # Of both: whom a student asks is its own choice.
+        self.assertGreaterEqual(served_before, len(STUDENTS) * steps / 4)
         self.assertGreaterEqual(asked_again, 1)
         self.assert_each_step_once(plan)
         self.assert_same_weights(plan)
