@@ -64,8 +64,8 @@ absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& model
   return absl::OkStatus();
 }
 
-// What to exit with, once that was said, where processes that are started here could not run the
-// plan with what its files hold; nothing: they can. As what it finds would be told by them.
+// Says why processes that are started here could not run the plan with what its files hold, and
+// returns what to exit with, which is as if they had found out; nothing: they can.
 std::optional<ExitCode> FailOnInputs(const CommandTools& tools, const v1::PlanConfig& plan,
                                      const ModelFlags& models) {
   const std::vector<PlanInput> inputs = ReadPlanInputs(
