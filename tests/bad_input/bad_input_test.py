@@ -49,6 +49,16 @@ class BadInput(unittest.TestCase):
     def run_plan(self, *args, **more):
         return self.ctl("run", self.plan, "--run-dir", self.run_dir, *args, **more)
 
+    def start_long(self, run):
+        """`run` of the plan goes on for as long as it is let, and has begun."""
+        process = tiny_plan.start(
+            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long(run)],
+            self.folder)
+        self.addCleanup(process.kill)
+        begun = self.path("run/%s/metrics.rank0.jsonl" % run)
+        tiny_plan.wait_until(lambda: os.path.exists(begun), "run %s begins" % run)
+        return process
+
     def assert_ends(self, result, code, *parts):
         """This exit code, the parts in the message that is the last thing said, and nothing
         left behind."""
@@ -265,12 +275,7 @@ class Exports(BadInput):
 
     def serve_altered(self, alter, *parts):
         """Trains, alters the teacher's weights while the distilled run is stopped, resumes."""
-        process = tiny_plan.start(
-            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir,
-             *long("distilled")], self.folder)
-        self.addCleanup(process.kill)
-        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/distilled/metrics.rank0.jsonl")),
-                             "the distilled run begins")
+        process = self.start_long("distilled")
         process.send_signal(signal.SIGINT)
         self.assertEqual(tiny_plan.finish(process, self.folder).code, INTERRUPTED)
         weights = self.path("run/teacher/export/weights.safetensors")
@@ -296,12 +301,7 @@ class Exports(BadInput):
 class Machines(BadInput):
 
     def test_a_plan_that_was_left_says_how_far_it_came_and_why(self):
-        process = tiny_plan.start(
-            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
-            self.folder)
-        self.addCleanup(process.kill)
-        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/alone/metrics.rank0.jsonl")),
-                             "the second run begins")
+        process = self.start_long("alone")
         process.send_signal(signal.SIGINT)
         self.assertEqual(tiny_plan.finish(process, self.folder).code, INTERRUPTED)
         result = self.ctl("status", self.run_dir, "-o", "json")
@@ -316,12 +316,7 @@ class Machines(BadInput):
         self.assertIn("stopped by SIGINT", result.out)
 
     def test_a_plan_that_runs_is_not_resumed_beside_itself(self):
-        process = tiny_plan.start(
-            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
-            self.folder)
-        self.addCleanup(process.kill)
-        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/alone/metrics.rank0.jsonl")),
-                             "the second run begins")
+        process = self.start_long("alone")
         for dry in ((), ("--dry-run",)):
             result = self.ctl("resume", self.run_dir, *dry)
             self.assertEqual(result.code, REFUSED, result)
@@ -331,12 +326,7 @@ class Machines(BadInput):
         self.assert_ends(tiny_plan.finish(process, self.folder), INTERRUPTED, "stopped by SIGINT")
 
     def test_killed_teacher_servers_end_the_run_at_once(self):
-        process = tiny_plan.start(
-            [tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", self.run_dir, *long("alone")],
-            self.folder)
-        self.addCleanup(process.kill)
-        tiny_plan.wait_until(lambda: os.path.exists(self.path("run/alone/metrics.rank0.jsonl")),
-                             "the run before the distilled one begins")
+        process = self.start_long("alone")
         for entry in tiny_plan.wait_until(
                 lambda: tiny_plan.entries(self.run_dir, "teacher_server"), "a teacher server"):
             os.kill(entry["pid"], signal.SIGKILL)
