@@ -96,8 +96,8 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
     runtime->SetState(ProcessRuntime::State::kReady, "");
     LogLine(runtime->clock(), flags.name, "attends the coordinator at " + flags.coordinator);
   };
-  events.on_lost = [&](const absl::Status& status) {
-    LogLine(runtime->clock(), flags.name, "lost the coordinator: " + std::string(status.message()));
+  events.on_alone = [&](const absl::Status& status) {
+    LogLine(runtime->clock(), flags.name, MessageWithId(status));
   };
   events.on_given_up = [&](const absl::Status& status) { worker.Stop(status); };
   // Before attending: the first directive may already lead to a step.

@@ -233,9 +233,7 @@ AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Se
   events.on_heartbeat = [load](v1::Heartbeat& heartbeat) {
     *heartbeat.mutable_teacher_load() = load->Take();
   };
-  events.on_lost = [log](const absl::Status& status) {
-    log("lost the coordinator: " + MessageWithId(status));
-  };
+  events.on_alone = [log](const absl::Status& status) { log(MessageWithId(status)); };
   events.on_given_up = [shutdown](const absl::Status& status) {
     shutdown->Request("no coordinator", status);
   };

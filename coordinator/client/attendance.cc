@@ -156,6 +156,7 @@ void Attendance::OnDirective(const std::shared_ptr<Stream>& stream,
     fence_ = directive.fence();
     if (directive.has_welcome()) {
       welcomed_ = true;
+      told_alone_ = false;
       backoff_.Reset();
     }
   }
@@ -190,7 +191,7 @@ void Attendance::Beat(const std::shared_ptr<Stream>& stream, absl::Duration inte
 void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Status& status) {
   absl::Duration delay;
   bool give_up = false;
-  bool was_welcomed = false;
+  bool is_news = false;
   {
     absl::MutexLock lock(&mu_);
     if (stream_ != stream) return;
@@ -198,8 +199,8 @@ void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Sta
     if (left_) return;
     ++busy_;
     const absl::Duration now = clock_->MonotonicNow();
-    was_welcomed = welcomed_;
     if (welcomed_) alone_since_ = now;
+    is_news = !std::exchange(told_alone_, true);
     give_up = now - alone_since_ >= options_.give_up_after || absl::IsInvalidArgument(status);
     if (give_up) left_ = true;
     delay = backoff_.Next();
@@ -214,7 +215,12 @@ void Attendance::OnClosed(const std::shared_ptr<Stream>& stream, const absl::Sta
         ErrorId::kCoordinatorUnreachable));
     return;
   }
-  if (was_welcomed) events_.on_lost(reason);
+  if (is_news) {
+    events_.on_alone(
+        Annotate(reason, absl::StrCat("does not attend the coordinator at ", options_.coordinator,
+                                      ", and tries again for up to ",
+                                      absl::FormatDuration(options_.give_up_after))));
+  }
   After(delay, [](Attendance& self) { self.Connect(); });
 }
 

@@ -42,8 +42,9 @@ struct AttendanceEvents {
   std::function<void()> on_welcome;
   // Before each heartbeat, which it may fill. May be null.
   std::function<void(v1::Heartbeat&)> on_heartbeat;
-  // The stream was lost; another attempt follows.
-  std::function<void(const absl::Status&)> on_lost;
+  // The stream was lost, or the first attempt after the start failed: once until the next welcome.
+  // Attempts follow, of whose failures nothing is said until the last.
+  std::function<void(const absl::Status&)> on_alone;
   // No coordinator for give_up_after: the last event.
   std::function<void(const absl::Status&)> on_given_up;
 };
@@ -97,6 +98,8 @@ class Attendance : public std::enable_shared_from_this<Attendance> {
   uint64_t fence_ ABSL_GUARDED_BY(mu_) = 0;
   // When the last stream was lost.
   absl::Duration alone_since_ ABSL_GUARDED_BY(mu_);
+  // on_alone was called, and no stream welcomed since.
+  bool told_alone_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace distill

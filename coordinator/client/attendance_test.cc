@@ -111,7 +111,7 @@ class AttendanceTest : public ::testing::Test {
 
   void Attend(const std::string& address, absl::Duration give_up_after = absl::Minutes(5)) {
     AttendanceOptions options;
-    options.coordinator = address;
+    options.coordinator = address_ = address;
     options.hello = Student();
     options.give_up_after = give_up_after;
     AttendanceEvents events;
@@ -124,10 +124,13 @@ class AttendanceTest : public ::testing::Test {
       ++welcomes_;
       ++events_;
     };
-    events.on_lost = [this](const absl::Status&) {
-      ++lost_;
+    events.on_alone = [this](const absl::Status& status) {
+      EXPECT_THAT(std::string(status.message()),
+                  AllOf(HasSubstr("does not attend the coordinator at " + address_),
+                        HasSubstr("for up to ")));
+      ++alone_;
       ++events_;
-      if (while_lost_) while_lost_();
+      if (while_alone_) while_alone_();
     };
     events.on_given_up = [this](const absl::Status& status) {
       absl::MutexLock lock(&mu_);
@@ -172,9 +175,10 @@ class AttendanceTest : public ::testing::Test {
   FakeTimerQueue timers_;
   const std::shared_ptr<MemoryDisk> disk_;
   std::atomic<int> welcomes_ = 0;
-  std::atomic<int> lost_ = 0;
+  std::string address_;
+  std::atomic<int> alone_ = 0;
   std::atomic<int> events_ = 0;
-  std::function<void()> while_lost_;
+  std::function<void()> while_alone_;
   absl::Mutex mu_;
   std::vector<v1::Directive> directives_ ABSL_GUARDED_BY(mu_);
   std::vector<absl::Status> given_up_ ABSL_GUARDED_BY(mu_);
@@ -196,7 +200,7 @@ TEST_F(AttendanceTest, AHelloIsWelcomedAndHeartbeatsKeepTheMemberAlive) {
   }
   EXPECT_EQ(coordinator.Member("student-0").state(), v1::MemberStatus::ALIVE);
   EXPECT_EQ(welcomes_, 1);
-  EXPECT_EQ(lost_, 0);
+  EXPECT_EQ(alone_, 0);
 }
 
 TEST_F(AttendanceTest, AHeartbeatCarriesWhatTheProcessPutsIntoIt) {
@@ -293,7 +297,7 @@ TEST_F(AttendanceTest, ACoordinatorThatComesBackOnItsPortIsAttendedAgainAndSaysW
   ASSERT_TRUE(Eventually([&] { return Of(v1::Directive::kWorld).size() == 1; }));
   const std::string address = coordinator->address();
   coordinator.reset();
-  ASSERT_TRUE(Eventually([&] { return lost_ == 1; }));
+  ASSERT_TRUE(Eventually([&] { return alone_ == 1; }));
   coordinator.emplace(disk_, &clock_, &timers_, address);
   // Time goes on until the next attempt succeeds.
   ASSERT_TRUE(Eventually([&] {
@@ -304,7 +308,9 @@ TEST_F(AttendanceTest, ACoordinatorThatComesBackOnItsPortIsAttendedAgainAndSaysW
   const std::vector<v1::Directive> worlds = Of(v1::Directive::kWorld);
   EXPECT_EQ(worlds[1].generation(), worlds[0].generation());
   EXPECT_GT(worlds[1].fence(), worlds[0].fence());
-  EXPECT_EQ(lost_, 1);
+  EXPECT_EQ(alone_, 1);
+  coordinator.reset();
+  EXPECT_TRUE(Eventually([&] { return alone_ == 2; })) << "each loss is told";
   EXPECT_TRUE(given_up().empty());
 }
 
@@ -326,7 +332,7 @@ TEST_F(AttendanceTest, FailedAttemptsFollowAtGrowingDistances) {
     ++attempts;
   }
   EXPECT_TRUE(Eventually([&] { return coordinator.hellos() == static_cast<int>(attempts); }));
-  EXPECT_EQ(lost_, 0);  // was never there
+  EXPECT_EQ(alone_, 1) << "only the first failed attempt is told";
 }
 
 TEST_F(AttendanceTest, ACoordinatorThatSaysNothingIsLeftAndTriedAgain) {
@@ -379,7 +385,7 @@ TEST_F(AttendanceTest, LeavingTellsTheCoordinator) {
   ASSERT_TRUE(Eventually([&] { return welcomes_ == 1; }));
   attendance_->Leave("was told to stop");
   EXPECT_EQ(coordinator.Member("student-0").state(), v1::MemberStatus::GONE);
-  EXPECT_EQ(lost_, 0);
+  EXPECT_EQ(alone_, 0);
   // Its name is free at once for another process.
   coordinator.Do([this](Coordinator& c) {
     EXPECT_TRUE(c.OnHello(99, PeerIdentity{}, Student(2), Now()).ok());
@@ -407,7 +413,7 @@ TEST_F(AttendanceTest, NoEventRunsAfterLeaveHasReturned) {
 
 TEST_F(AttendanceTest, LeaveWaitsForALossThatIsBeingTold) {
   absl::Notification entered, release;
-  while_lost_ = [&] {
+  while_alone_ = [&] {
     entered.Notify();
     release.WaitForNotificationWithTimeout(kTestPatience);
   };
