@@ -20,10 +20,18 @@ namespace distill {
 namespace {
 
 constexpr char kTooMany[] = "too many";
+// How far from 1 the float32 sum of a softmax over many classes may be.
+constexpr double kSumTolerance = 1e-3;
 
 std::string ValuesOf(const std::vector<int64_t>& dims) {
   const absl::StatusOr<int64_t> values = CheckedElements(dims, sizeof(float));
   return values.ok() ? absl::StrCat(*values) : kTooMany;
+}
+
+// What a softmax gives, of any example; logits would be so only by chance.
+bool AreProbabilities(const at::Tensor& rows) {
+  return rows.ge(0).all().item<bool>() &&
+         rows.sum(1).sub(1).abs().le(kSumTolerance).all().item<bool>();
 }
 
 }  // namespace
@@ -144,6 +152,20 @@ absl::Status ProgramModel::CheckOutput(const std::string& name, const at::Tensor
       "data set, and its batch dimension must be dynamic"));
 }
 
+absl::Status ProgramModel::CheckLogits(const at::Tensor& examples) {
+  ASSIGN_OR_RETURN(const std::vector<at::Tensor> outputs, Outputs(examples, names_));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    bool probabilities = false;
+    RETURN_IF_ERROR(CallTorch(Name(), [&] { probabilities = AreProbabilities(outputs[i]); }));
+    if (!probabilities) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        Name(), ": its output '", names_[i],
+        "' is probabilities (none below 0, each row's sum 1), ",
+        "but must be logits; take the softmax out of forward, or give the logarithm of it"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ProgramModel::ShakeHands() {
   const std::string values = ValuesOf(plan_.input_dims);
   const std::string of_data = ValuesOf(example_dims_);
@@ -160,7 +182,7 @@ absl::Status ProgramModel::ShakeHands() {
     dims.insert(dims.end(), plan_.input_dims.begin(), plan_.input_dims.end());
     at::Tensor examples;
     status = CallTorch(Name(), [&] { examples = at::zeros(dims, at::kFloat); });
-    if (status.ok()) status = Outputs(examples, names_).status();
+    if (status.ok()) status = CheckLogits(examples);
     // What a program throws is about its shapes, more likely than not.
     if (absl::IsInternal(status)) {
       status = absl::FailedPreconditionError(

@@ -34,7 +34,8 @@ class ProgramModel : public Model {
   absl::Status SetTensors(const std::map<std::string, TensorView>& tensors) final;
 
   // Whether it takes and gives what it declares: runs it on examples of zeros, several and one.
-  // FAILED_PRECONDITION where not, or where it fails. In evaluation mode, which it leaves.
+  // FAILED_PRECONDITION where not, where it gives probabilities instead of logits, or where it
+  // fails. In evaluation mode, which it leaves.
   absl::Status ShakeHands();
 
  protected:
@@ -61,6 +62,7 @@ class ProgramModel : public Model {
 
  private:
   absl::Status CheckDense(const std::string& what, const at::Tensor& tensor) const;
+  absl::Status CheckLogits(const at::Tensor& examples);
   absl::Status CheckOutput(const std::string& name, const at::Tensor& output, int64_t rows) const;
 
   v1::ModelConfig config_;

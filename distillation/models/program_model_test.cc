@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -77,6 +78,35 @@ TEST(ProgramModel, TheFirstPassThatDoesNotFitEndsTheHandshake) {
               HasSubstr("model file a.pt: its output 'second' is Double [3,2] for 3 examples"));
   EXPECT_THAT(program.passes, ElementsAre(false));
   EXPECT_TRUE(program.training());
+}
+
+TEST(ProgramModel, AnOutputOfProbabilitiesEndsTheHandshakeAndOneOfTheirLogarithmsDoesNot) {
+  FakeProgram softmax([](const at::Tensor& x) {
+    auto outputs = TwoOutputs(x);
+    outputs[1] = outputs[1].softmax(1);
+    return outputs;
+  });
+  const absl::Status status = softmax.ShakeHands();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("model file a.pt: its output 'second' is probabilities"));
+
+  FakeProgram log_softmax([](const at::Tensor& x) {
+    auto outputs = TwoOutputs(x);
+    outputs[1] = outputs[1].log_softmax(1);
+    return outputs;
+  });
+  EXPECT_TRUE(log_softmax.ShakeHands().ok());
+}
+
+// Of logits, either is so by chance at times.
+TEST(ProgramModel, RowsThatOnlySumToOneOrAreOnlyNotNegativePassTheHandshake) {
+  FakeProgram program([](const at::Tensor& x) {
+    const at::Tensor rows = TwoOutputs(x)[0];
+    return std::vector<at::Tensor>{rows.add(at::tensor({-0.5F, 1.5F})),
+                                   rows.add(at::tensor({0.5F, 1.F}))};
+  });
+  EXPECT_TRUE(program.ShakeHands().ok());
 }
 
 TEST(ProgramModel, OutputsAreGivenInTheOrderThatIsAsked) {

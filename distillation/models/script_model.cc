@@ -132,7 +132,8 @@ absl::StatusOr<std::unique_ptr<Model>> LoadScriptModel(const v1::ModelConfig& co
       absl::StrCat("model file ", config.torch_script().file()),
       [&] { module = torch::jit::load(in, c10::Device(at::kCPU), /*load_debug_files=*/false); });
   RETURN_IF_ERROR(BlameFile(read, absl::StatusCode::kInvalidArgument,
-                            "torch_script takes what torch.jit.save wrote (docs/models.md)"));
+                            "torch_script takes what torch.jit.save wrote, not a "
+                            "state_dict: docs/models.md says how to script a module"));
   auto model =
       std::make_unique<ScriptModel>(std::move(loaded), example_dims, classes, std::move(module));
   RETURN_IF_ERROR(model->NoteTensors());
