@@ -164,6 +164,7 @@ class Grammar {
   void AddOnRunDirectory() {
     resume_ = app_.add_subcommand("resume", "Go on from the last committed checkpoints");
     AddRunDirectory(resume_, &resume_command_.run_dir);
+    AddCoordinator(resume_, &resume_command_.coordinator);
     AddDryRun(resume_, &resume_command_.dry_run);
     AddColorFlag(*resume_, resume_command_.color);
     AddModelFlags(*resume_, resume_command_.models);

@@ -45,6 +45,9 @@ struct RunCommand {
 };
 struct ResumeCommand {
   std::string run_dir;
+  // Of processes that were started by hand; empty: they are started here, unless the directory
+  // says whom the plan was submitted to.
+  std::string coordinator;
   ColorChoice color = ColorChoice::kAuto;
   // As of RunCommand.
   ModelFlags models;

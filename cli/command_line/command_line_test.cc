@@ -85,6 +85,10 @@ TEST(CommandLine, SeedsAndCountsAreWholeNumbersFromZeroOn) {
 
 TEST(CommandLine, CommandsOnARunDirectory) {
   EXPECT_EQ(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).run_dir, "d");
+  EXPECT_EQ(std::get<ResumeCommand>(ParseCommandLine({"resume", "d"})).coordinator, "");
+  EXPECT_EQ(
+      std::get<ResumeCommand>(ParseCommandLine({"resume", "d", "--coordinator=h:1"})).coordinator,
+      "h:1");
   EXPECT_EQ(std::get<StopCommand>(ParseCommandLine({"stop", "d"})).run_dir, "d");
   EXPECT_EQ(std::get<StatusCommand>(ParseCommandLine({"status", "d"})).run_dir, "d");
   EXPECT_EQ(std::get<DigestCommand>(ParseCommandLine({"digest", "d/teacher"})).path, "d/teacher");

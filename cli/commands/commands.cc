@@ -1,11 +1,13 @@
 #include "cli/commands/commands.h"
 
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cli/command_line/model_flags.h"
 #include "cli/commands/answers.h"
 #include "cli/commands/console.h"
@@ -26,6 +28,7 @@
 #include "cli/plan_file/plan_origins.h"
 #include "cli/plan_inputs/plan_inputs.h"
 #include "cli/progress/plan_view.h"
+#include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
 #include "common/status/annotate.h"
@@ -68,6 +71,8 @@ absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& model
 // returns what to exit with, which is as if they had found out; nothing: they can.
 std::optional<ExitCode> FailOnInputs(const CommandTools& tools, const v1::PlanConfig& plan,
                                      const ModelFlags& models) {
+  // Large files take a while.
+  Say("reads the data and the models of the plan first");
   const std::vector<PlanInput> inputs = ReadPlanInputs(
       *tools.files, plan, ModelDirectory(tools.files, {models.dir, models.allow_executable}),
       [&] { return tools.shutdown->requested(); });
@@ -95,26 +100,59 @@ ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::P
   return Finish(RunLocally(*local, directory, plan, display.view()));
 }
 
-// Submits to a coordinator elsewhere, follows the plan, and compares its models in the
-// folder that all share. Interrupted, it leaves the plan running.
-ExitCode RunElsewhere(const CommandTools& tools, const RunCommand& command, RunDirectory& directory,
-                      const v1::PlanConfig& plan) {
-  const std::string& coordinator = command.coordinator;
-  const auto local = LocalTools(tools, command.models);
-  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
-  const auto client = Connect(tools, coordinator);
-  if (!client.ok()) return Fail(client.status());
-  const absl::Duration began = tools.clock->MonotonicNow();
+// Has a coordinator elsewhere take the plan. The folder is taken only where it has.
+absl::Status SubmitTo(CoordinatorClient& client, const std::string& coordinator,
+                      RunDirectory& directory, const v1::PlanConfig& plan) {
   v1::SubmitPlanRequest request;
   request.set_idempotency_key(PlanDigest(plan));
   *request.mutable_plan() = plan;
-  if (const auto id = (*client)->SubmitPlan(request); !id.ok()) return Fail(id.status());
-  // The folder is taken only where the coordinator has taken the plan.
-  if (const absl::Status status = directory.Adopt(plan, coordinator); !status.ok()) {
-    return Fail(status);
+  ASSIGN_OR_RETURN(const std::string id, client.SubmitPlan(request));
+  return directory.Adopt(plan, {coordinator, id});
+}
+
+// Has it go on with its plan where that was stopped or has failed.
+absl::Status ResumeAt(const CommandTools& tools, CoordinatorClient& client,
+                      const std::string& coordinator, RunDirectory& directory,
+                      const v1::PlanConfig& plan) {
+  const auto status = client.GetPlan();
+  if (absl::IsNotFound(status.status())) {
+    // Submitted to it, the plan would begin again over the checkpoints that are there.
+    return WithErrorId(
+        absl::DataLossError(absl::StrCat(
+            "the coordinator at ", coordinator, " has no plan to go on with; start ",
+            "it on the folder of its journal, or submit the plan with a new ", "--run-dir")),
+        ErrorId::kJournalMissing);
   }
+  RETURN_IF_ERROR(status.status());
+  RETURN_IF_ERROR(CheckIsPlanOf(*status, plan, directory, coordinator));
+  // It may have come back at another address.
+  RETURN_IF_ERROR(directory.Adopt(plan, {coordinator, status->plan_id()}));
+  if (status->state() == v1::PlanStatus::RUNNING || status->state() == v1::PlanStatus::FINISHED) {
+    Say(absl::StrCat("plan ", plan.name(), " does not have to be resumed: ",
+                     status->state() == v1::PlanStatus::RUNNING ? "it runs" : "it has finished"));
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(
+      client.ResumePlan(absl::StrCat("resume-", absl::FormatTime(tools.clock->WallNow()))));
+  Say(absl::StrCat("plan ", plan.name(), " goes on; start its workers again"));
+  return absl::OkStatus();
+}
+
+// After `begin`, follows the plan of a coordinator elsewhere, and compares its models in the
+// folder that all share. Interrupted, it leaves the plan running.
+template <typename AnyCommand>
+ExitCode FollowElsewhere(const CommandTools& tools, const AnyCommand& command,
+                         RunDirectory& directory, const v1::PlanConfig& plan,
+                         const std::function<absl::Status(CoordinatorClient&)>& begin) {
+  const auto local = LocalTools(tools, command.models);
+  if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+  const auto client = Connect(tools, command.coordinator);
+  if (!client.ok()) return Fail(client.status());
+  const absl::Duration began = tools.clock->MonotonicNow();
+  if (const absl::Status status = begin(**client); !status.ok()) return Fail(status);
   PlanDisplay display = DisplayOf(tools, command.color);
-  const ExitCode followed = FollowToItsEnd(tools, {coordinator, /*run_dir=*/""}, display.view());
+  const ExitCode followed = FollowToItsEnd(
+      tools, {command.coordinator, command.run_dir, /*started_by_hand=*/true}, display.view());
   if (followed != ExitCode::kDone) return followed;
   return Finish(CompareModels(*local, directory, plan, began,
                               "the same command compares the models that are there"));
@@ -153,34 +191,12 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
                : DryRunElsewhere(*plan, local->programs, command.coordinator, command.run_dir));
     return ExitCode::kDone;
   }
-  if (!here) return RunElsewhere(tools, command, directory, *plan);
+  if (!here) {
+    return FollowElsewhere(tools, command, directory, *plan, [&](CoordinatorClient& client) {
+      return SubmitTo(client, command.coordinator, directory, *plan);
+    });
+  }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) return Fail(status);
-  return RunHere(tools, directory, *plan, command.color, command.models);
-}
-
-ExitCode Do(const CommandTools& tools, const ResumeCommand& command) {
-  RunDirectory directory(tools.files, command.run_dir);
-  const auto plan = directory.ReadPlan();
-  if (!plan.ok()) return Fail(plan.status());
-  if (const absl::Status status = directory.CheckResumable(*plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckNotRunning(tools, directory, *plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckDataFiles(*tools.files, *plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckModelFlags(*plan, command.models); !status.ok()) {
-    return Fail(status);
-  }
-  if (const auto code = FailOnInputs(tools, *plan, command.models); code.has_value()) return *code;
-  if (command.dry_run) {
-    const auto local = LocalTools(tools, command.models);
-    if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
-    Print(DryResume(*plan, local->programs, command.run_dir, directory.IsDone()));
-    return ExitCode::kDone;
-  }
   return RunHere(tools, directory, *plan, command.color, command.models);
 }
 
@@ -190,9 +206,56 @@ AnyCommand WithCoordinator(const CommandTools& tools, AnyCommand command) {
   const RunDirectory directory(tools.files, command.run_dir);
   const bool named = !command.coordinator.empty();
   if (named || command.run_dir.empty() || directory.IsDone()) return command;
-  const auto submitted = directory.SubmittedTo();
-  if (submitted.ok()) command.coordinator = *submitted;
+  const auto submission = directory.FindSubmission();
+  if (submission.ok() && submission->has_value()) command.coordinator = (*submission)->coordinator;
   return command;
+}
+
+// All that is checked before a plan goes on: first what takes no time.
+std::optional<ExitCode> FailOnResume(const CommandTools& tools, const ResumeCommand& command,
+                                     const RunDirectory& directory, const v1::PlanConfig& plan) {
+  const bool here = command.coordinator.empty();
+  if (here) {
+    if (const absl::Status status = directory.CheckResumable(plan); !status.ok()) {
+      return Fail(status);
+    }
+    if (const absl::Status status = CheckNotRunning(tools, directory, plan); !status.ok()) {
+      return Fail(status);
+    }
+  }
+  if (const absl::Status status = CheckDataFiles(*tools.files, plan); !status.ok()) {
+    return Fail(status);
+  }
+  if (const absl::Status status = CheckModelFlags(plan, command.models); !status.ok()) {
+    return Fail(status);
+  }
+  return here ? FailOnInputs(tools, plan, command.models) : std::nullopt;
+}
+
+ExitCode Do(const CommandTools& tools, const ResumeCommand& given) {
+  const ResumeCommand command = WithCoordinator(tools, given);
+  RunDirectory directory(tools.files, command.run_dir);
+  const auto plan = directory.ReadPlan();
+  if (!plan.ok()) return Fail(plan.status());
+  const bool here = command.coordinator.empty();
+  if (here && directory.IsDone() && directory.FindSubmission().value_or(std::nullopt)) {
+    Say(DoneText(plan->name(), directory.FilePath("report.md")));
+    return ExitCode::kDone;
+  }
+  if (const auto code = FailOnResume(tools, command, directory, *plan); code.has_value()) {
+    return *code;
+  }
+  if (command.dry_run) {
+    const auto local = LocalTools(tools, command.models);
+    if (!local.ok()) return Fail(local.status(), ExitCode::kUsage);
+    Print(here ? DryResume(*plan, local->programs, command.run_dir, directory.IsDone())
+               : DryResumeElsewhere(*plan, local->programs, command.coordinator, command.run_dir));
+    return ExitCode::kDone;
+  }
+  if (here) return RunHere(tools, directory, *plan, command.color, command.models);
+  return FollowElsewhere(tools, command, directory, *plan, [&](CoordinatorClient& client) {
+    return ResumeAt(tools, client, command.coordinator, directory, *plan);
+  });
 }
 
 ExitCode Do(const CommandTools& tools, const StopCommand& command) {

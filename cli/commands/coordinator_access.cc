@@ -1,5 +1,6 @@
 #include "cli/commands/coordinator_access.h"
 
+#include <optional>
 #include <random>
 #include <string_view>
 #include <utility>
@@ -65,12 +66,15 @@ absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::stri
 }
 
 absl::Status CheckIsPlanOf(const v1::PlanStatus& status, const v1::PlanConfig& plan,
-                           const std::string& run_dir, const std::string& coordinator) {
-  if (IsIdOf(status.plan_id(), plan.name()) && HasRunsOf(status, plan)) return absl::OkStatus();
+                           const RunDirectory& directory, const std::string& coordinator) {
+  ASSIGN_OR_RETURN(const std::optional<Submission> submission, directory.FindSubmission());
+  const std::string id = submission.has_value() ? submission->plan_id : "";
+  const bool same = id.empty() ? IsIdOf(status.plan_id(), plan.name()) : status.plan_id() == id;
+  if (same && HasRunsOf(status, plan)) return absl::OkStatus();
   return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
                          "the coordinator at ", coordinator, " has plan ", status.plan_id(),
-                         ", but ", run_dir, " holds plan ", plan.name(),
-                         ": name the directory of the one or the coordinator of the ", "other")),
+                         ", but ", directory.path(), " holds plan ", id.empty() ? plan.name() : id,
+                         ": name the directory of the one or the coordinator of the other")),
                      ErrorId::kAnotherPlanHere);
 }
 
@@ -83,7 +87,7 @@ absl::Status CheckNotRunning(const CommandTools& tools, const RunDirectory& dire
   const auto client = Connect(*address, std::move(once));
   if (!client.ok()) return absl::OkStatus();
   const auto status = (*client)->GetPlan();
-  if (!status.ok() || !CheckIsPlanOf(*status, plan, directory.path(), *address).ok()) {
+  if (!status.ok() || !CheckIsPlanOf(*status, plan, directory, *address).ok()) {
     return absl::OkStatus();
   }
   return WithErrorId(

@@ -33,9 +33,9 @@ absl::StatusOr<std::string> AddressOf(const CommandTools& tools, const std::stri
                                       const std::string& coordinator);
 
 // FAILED_PRECONDITION where the coordinator that answered has another plan than the directory that
-// was named with it: by the plan's name and its runs, since the directory does not know the id.
+// was named with it: by the plan's id where it was submitted from there, else by its name and runs.
 absl::Status CheckIsPlanOf(const v1::PlanStatus& status, const v1::PlanConfig& plan,
-                           const std::string& run_dir, const std::string& coordinator);
+                           const RunDirectory& directory, const std::string& coordinator);
 
 // Before a coordinator is started for the directory: FAILED_PRECONDITION where one that distillctl
 // started answers that it has the plan. Asks it once.

@@ -5,6 +5,9 @@
 
 #include <string>
 
+#include "cli/run_directory/run_directory.h"
+#include "common/files/fake_file_system.h"
+
 namespace distill {
 namespace {
 
@@ -27,8 +30,12 @@ v1::PlanStatus Answer(const std::string& id) {
   return status;
 }
 
-absl::Status Check(const v1::PlanStatus& status) {
-  return CheckIsPlanOf(status, Plan(), "runs/1", "h:7000");
+// `submitted`: under which id from the directory; empty: it was not.
+absl::Status Check(const v1::PlanStatus& status, const std::string& submitted = "") {
+  FakeFileSystem files;
+  RunDirectory directory(&files, "runs/1");
+  if (!submitted.empty()) EXPECT_TRUE(directory.Adopt(Plan(), {"h:7000", submitted}).ok());
+  return CheckIsPlanOf(status, Plan(), directory, "h:7000");
 }
 
 TEST(CoordinatorAccessTest, ThePlanOfTheDirectoryIsKnownByItsNameAndItsRuns) {
@@ -48,6 +55,14 @@ TEST(CoordinatorAccessTest, AnotherPlanIsRefusedAndBothAreNamed) {
   EXPECT_FALSE(Check(other_runs).ok());
   other_runs.mutable_runs()->RemoveLast();
   EXPECT_FALSE(Check(other_runs).ok());
+}
+
+TEST(CoordinatorAccessTest, APlanThatWasSubmittedFromTheDirectoryIsKnownByItsId) {
+  EXPECT_TRUE(Check(Answer("p-170"), "p-170").ok());
+  const absl::Status former = Check(Answer("p-170"), "p-17");
+  EXPECT_EQ(former.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(former.message()),
+              AllOf(HasSubstr("has plan p-170"), HasSubstr("runs/1 holds plan p-17:")));
 }
 
 }  // namespace

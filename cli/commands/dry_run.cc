@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/local_run/plan_outcome.h"
 #include "distillation/label_sets/identity.h"
 #include "distillation/run_config/teachers.h"
 
@@ -107,6 +108,19 @@ std::string DryResume(const v1::PlanConfig& plan, const Programs& programs,
   return text + kNothingDone;
 }
 
+std::string DryResumeElsewhere(const v1::PlanConfig& plan, const Programs& programs,
+                               const std::string& coordinator, const std::string& run_dir) {
+  std::string text;
+  Line(&text, "contact",
+       absl::StrCat("the coordinator at ", coordinator, ", and have it go on with plan ",
+                    plan.name(), " where that was stopped or has failed"));
+  Line(&text, "train",
+       Runs(plan) + ", each from its last committed checkpoint, by the workers that attend there");
+  Line(&text, "start", Evaluation(plan, programs));
+  Line(&text, "write", "at the end the report, below " + run_dir);
+  return text + kNothingDone;
+}
+
 std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>& processes,
                     const std::string& coordinator, const std::string& run_dir) {
   std::string text;
@@ -125,10 +139,9 @@ std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>&
     Line(&text, process.role == "distillctl" ? "signal" : "end",
          absl::StrCat(process.name, " (pid ", process.pid, ")"));
   }
-  // Of a plan elsewhere nothing here goes on.
-  const std::string how =
-      coordinator.empty() ? absl::StrCat(": distillctl resume ", run_dir, " goes on") : "";
-  Line(&text, "keep", absl::StrCat("everything below ", run_dir, how));
+  Line(&text, "keep",
+       absl::StrCat("everything below ", run_dir,
+                    "; to continue: ", ResumeText(run_dir, coordinator)));
   return text + kNothingDone;
 }
 

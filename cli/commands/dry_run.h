@@ -22,6 +22,9 @@ std::string DryRunElsewhere(const v1::PlanConfig& plan, const Programs& programs
 // `done`: the plan was run here to its end, and its report is there.
 std::string DryResume(const v1::PlanConfig& plan, const Programs& programs,
                       const std::string& run_dir, bool done);
+// `distillctl resume` of a plan that a coordinator elsewhere has.
+std::string DryResumeElsewhere(const v1::PlanConfig& plan, const Programs& programs,
+                               const std::string& coordinator, const std::string& run_dir);
 // `processes`: what the run directory lists. `coordinator`: as of StopCommand.
 std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>& processes,
                     const std::string& coordinator, const std::string& run_dir);

@@ -76,6 +76,16 @@ TEST(DryRun, OfResumeOfAPlanThatIsDoneStartsOnlyTheCoordinatorAndSaysTheReport) 
   EXPECT_THAT(text, Not(HasSubstr("would train")));
 }
 
+TEST(DryRun, OfResumeElsewhereContactsTheCoordinatorAndStartsOnlyTheComparison) {
+  const std::string text = DryResumeElsewhere(Plan(), Built(), "h:7000", "runs/1");
+  EXPECT_THAT(text, HasSubstr("the coordinator at h:7000, and have it go on with plan"));
+  EXPECT_THAT(text,
+              HasSubstr("start           1 x /b/evaluate --threads 4, once all runs are done"));
+  for (const char* program : {"/b/coordinator", "/b/student_worker", "/b/teacher_server"}) {
+    EXPECT_THAT(text, Not(HasSubstr(program)));
+  }
+}
+
 TEST(DryRun, OfStopNamesEachProcessThatWouldEnd) {
   const std::vector<ProcessEntry> processes = {
       {"distillctl", "distillctl", 0, 11, "", ""},
@@ -84,11 +94,11 @@ TEST(DryRun, OfStopNamesEachProcessThatWouldEnd) {
   EXPECT_THAT(text, HasSubstr("the coordinator at 127.0.0.1:5"));
   EXPECT_THAT(text, HasSubstr("signal          distillctl (pid 11)"));
   EXPECT_THAT(text, HasSubstr("end             coordinator (pid 12)"));
-  EXPECT_THAT(text, HasSubstr("distillctl resume runs/1"));
+  EXPECT_THAT(text, HasSubstr("; to continue: distillctl resume runs/1\n"));
   EXPECT_THAT(DryStop(Plan(), {}, "", "runs/1"), HasSubstr("there is nothing to stop"));
   const std::string elsewhere = DryStop(Plan(), processes, "h:1", "runs/1");
   EXPECT_THAT(elsewhere, Not(HasSubstr("pid")));
-  EXPECT_THAT(elsewhere, Not(HasSubstr("resume")));
+  EXPECT_THAT(elsewhere, HasSubstr("distillctl resume runs/1 --coordinator h:1"));
 }
 
 TEST(DryRun, OfLabelSaysHowMuchWouldBeRecorded) {

@@ -19,16 +19,19 @@ constexpr absl::Duration kLookFor = absl::Seconds(30);
 }  // namespace
 
 Outcome EndOfFollowing(const Followed& followed, const absl::StatusOr<v1::PlanStatus>& ended) {
-  if (ended.ok()) return OutcomeOfPlan(*ended, followed.run_dir);
+  if (ended.ok()) {
+    return OutcomeOfPlan(*ended, followed.run_dir,
+                         followed.started_by_hand ? followed.coordinator : "");
+  }
   const std::string why(ended.status().message());
   const std::string who = absl::StrCat("the coordinator at ", followed.coordinator);
-  if (followed.run_dir.empty()) {
+  if (followed.started_by_hand) {
     return {ExitCode::kUnreachable,
             absl::StrCat(TextWithId(absl::StrCat(who, " does not answer (", why, ")"),
                                     ErrorId::kCoordinatorUnreachable),
                          "; the plan may go on there: the same command follows it again")};
   }
-  const std::string go_on = absl::StrCat("continue with: distillctl resume ", followed.run_dir);
+  const std::string go_on = absl::StrCat("continue with: ", ResumeText(followed.run_dir, ""));
   if (ErrorIdOf(ended.status()) == ErrorId::kStoppedResumable) {
     const ExitCode code = ExitCode::kPreempted;
     return {code,
@@ -46,7 +49,7 @@ Outcome EndOfFollowing(const Followed& followed, const absl::StatusOr<v1::PlanSt
 ExitCode FollowToItsEnd(const CommandTools& tools, const Followed& followed, PlanView& view) {
   Patience patience;
   patience.tools = RetryToolsOf(tools);
-  if (followed.run_dir.empty()) patience.policy.budget = kLookFor;
+  if (followed.started_by_hand) patience.policy.budget = kLookFor;
   const auto ended = FollowPlan(WatchAt(followed.coordinator), patience, view, *tools.shutdown);
   view.Close();
   if (tools.shutdown->requested()) {

@@ -16,9 +16,11 @@ namespace distill {
 struct Followed {
   // host:port.
   std::string coordinator;
-  // Of a plan whose processes a distillctl started on this machine; empty: the coordinator was
-  // started by hand, may come again, and is not to be replaced by one here.
+  // Empty where it is not known.
   std::string run_dir;
+  // The coordinator was started by hand, may come again, and is not to be replaced by one here;
+  // else a distillctl on this machine started it.
+  bool started_by_hand = false;
 };
 
 // Follows until the plan has ended, the coordinator is gone or the command is told to stop. Closes

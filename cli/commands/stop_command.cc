@@ -76,16 +76,25 @@ std::optional<ExitCode> StopOwner(const CommandTools& tools,
     const auto wait = DescriptorWait(tools.shutdown).For(pidfd, kLongestStop);
     const std::string who = absl::StrCat("distillctl (pid ", process.pid, ")");
     if (wait == DescriptorWait::Result::kReady) {
-      Say(absl::StrCat(who, " has stopped; continue with: distillctl resume ", run_dir));
+      Say(absl::StrCat(who, " has stopped; continue with: ", ResumeText(run_dir, "")));
       return ExitCode::kDone;
     }
     Say(absl::StrCat("told ", who, " to stop, and it still does; once it is gone, continue with: ",
-                     "distillctl resume ", run_dir));
+                     ResumeText(run_dir, "")));
     return wait == DescriptorWait::Result::kStopped
                ? ExitCodeOfInterruption(tools.shutdown->reason())
                : ExitCode::kDone;
   }
   return std::nullopt;
+}
+
+// Of a plan that has nothing to stop.
+std::string EndedText(const v1::PlanStatus& status, const std::string& name,
+                      const StopCommand& command) {
+  const Outcome outcome = OutcomeOfPlan(status, command.run_dir, command.coordinator);
+  return outcome.code == ExitCode::kDone
+             ? absl::StrCat("plan ", name, " has finished: there is nothing to stop")
+             : absl::StrCat("plan ", name, " has ended already: ", outcome.message);
 }
 
 }  // namespace
@@ -111,8 +120,13 @@ ExitCode StopPlan(const CommandTools& tools, const StopCommand& command) {
   // Only who answers for this directory is told to stop: pids and ports are used again.
   const auto status = (*client)->GetPlan();
   if (!status.ok()) return Fail(status.status());
-  const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
+  const absl::Status same = CheckIsPlanOf(*status, *plan, directory, *address);
   if (!same.ok()) return Fail(same);
+  // Where distillctl started it, that may still compare its models.
+  if (!command.coordinator.empty() && status->state() != v1::PlanStatus::RUNNING) {
+    Say(EndedText(*status, plan->name(), command));
+    return ExitCode::kDone;
+  }
   const auto processes = directory.ReadProcesses();
   if (!processes.ok()) return Fail(processes.status());
   if (!command.yes) {
@@ -124,7 +138,10 @@ ExitCode StopPlan(const CommandTools& tools, const StopCommand& command) {
   }
   const absl::Status stopped = (*client)->StopPlan(
       absl::StrCat("stop-", absl::FormatTime(tools.clock->WallNow())), "distillctl stop");
-  return stopped.ok() ? ExitCode::kDone : Fail(stopped);
+  if (!stopped.ok()) return Fail(stopped);
+  Say(absl::StrCat("plan ", plan->name(), " is stopped; continue with: ",
+                   ResumeText(command.run_dir, command.coordinator)));
+  return ExitCode::kDone;
 }
 
 }  // namespace distill

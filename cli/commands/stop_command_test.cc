@@ -32,7 +32,7 @@ class StopCommandTest : public ::testing::Test {
       EXPECT_TRUE(
           coordinator.SubmitPlan(SmallPlan("k"), absl::UnixEpoch() + time_.MonotonicNow()).ok());
     });
-    EXPECT_TRUE(RunDirectory(&files_, "d").Adopt(SmallPlan("k").plan(), "head:1").ok());
+    EXPECT_TRUE(RunDirectory(&files_, "d").Adopt(SmallPlan("k").plan(), {"head:1", ""}).ok());
   }
 
   ExitCode Stop(bool yes, const std::string& run_dir = "d") {
@@ -71,6 +71,15 @@ TEST_F(StopCommandTest, WithYesThePlanIsStoppedWithoutAsking) {
   };
   EXPECT_EQ(Stop(/*yes=*/true), ExitCode::kDone) << said_;
   EXPECT_EQ(State(), v1::PlanStatus::STOPPED);
+  EXPECT_THAT(said_, HasSubstr("plan p is stopped; continue with: distillctl resume d "
+                               "--coordinator " +
+                               coordinator_.address()));
+}
+
+TEST_F(StopCommandTest, APlanThatHasEndedIsNotSaidToBeStoppedNowAndNobodyIsAsked) {
+  ASSERT_EQ(Stop(/*yes=*/true), ExitCode::kDone) << said_;
+  EXPECT_EQ(Stop(/*yes=*/false), ExitCode::kDone);
+  EXPECT_THAT(said_, HasSubstr("plan p has ended already: the plan was stopped: distillctl stop"));
 }
 
 TEST_F(StopCommandTest, APlanThatIsDoneHasNothingToStop) {
@@ -113,7 +122,7 @@ TEST_F(StopCommandTest, ASignalAtTheQuestionStopsNothingAlsoWhereTheNameWasTyped
 TEST_F(StopCommandTest, ACoordinatorWithAnotherPlanThanTheDirectorysIsLeftAlone) {
   v1::PlanConfig other = SmallPlan("k").plan();
   other.set_name("other");
-  ASSERT_TRUE(RunDirectory(&files_, "e").Adopt(other, "head:1").ok());
+  ASSERT_TRUE(RunDirectory(&files_, "e").Adopt(other, {"head:1", ""}).ok());
   EXPECT_EQ(Stop(/*yes=*/true, "e"), ExitCode::kRefused);
   EXPECT_THAT(said_, AllOf(HasSubstr("e holds plan other"), HasSubstr("DST-2303")));
   EXPECT_EQ(State(), v1::PlanStatus::RUNNING);

@@ -39,7 +39,7 @@ bool IsDoneHere(const CommandTools& tools, const std::string& run_dir,
 
 Followed WhoIsFollowed(const std::string& address, const std::string& run_dir,
                        const std::string& coordinator) {
-  return {address, coordinator.empty() ? run_dir : ""};
+  return {address, run_dir, /*started_by_hand=*/!coordinator.empty()};
 }
 
 // Empty where the plan's files are not here.
@@ -138,7 +138,7 @@ ExitCode ShowStatus(const CommandTools& tools, const StatusCommand& command) {
     if (IsDoneHere(tools, command.run_dir, command.coordinator)) return show_done();
     return Fail(status.status());
   }
-  const absl::Status same = CheckIsPlanOf(*status, *plan, command.run_dir, *address);
+  const absl::Status same = CheckIsPlanOf(*status, *plan, directory, *address);
   if (!same.ok()) return Fail(same);
   PrintStatus(tools, *status, StatusJson(*status), command);
   return ExitCode::kDone;

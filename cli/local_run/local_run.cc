@@ -108,7 +108,7 @@ class LocalRun {
             absl::StrCat(WithSomeId(status, code), "\nOnce the cause is gone, ", HowToGoOn())};
   }
   std::string HowToGoOn() const {
-    return absl::StrCat("continue with: distillctl resume ", directory_.path());
+    return absl::StrCat("continue with: ", ResumeText(directory_.path(), /*coordinator=*/""));
   }
   Outcome Interrupted() {
     const std::string reason = tools_.shutdown->reason();
@@ -268,7 +268,7 @@ class LocalRun {
     while (true) {
       const std::optional<v1::PlanStatus> status = latest_.Get();
       if (status.has_value() && status->state() != v1::PlanStatus::RUNNING) {
-        return OutcomeOfPlan(*status, directory_.path());
+        return OutcomeOfPlan(*status, directory_.path(), /*coordinator=*/"");
       }
       if (tools_.shutdown->requested()) return Interrupted();
       const std::optional<ProcessExit> exit = supervisor_.WaitForExit(kLook);

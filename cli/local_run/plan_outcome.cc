@@ -49,22 +49,28 @@ ExitCode ExitCodeOfFailedPlan(absl::StatusCode code) {
   }
 }
 
-Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir) {
+std::string ResumeText(const std::string& run_dir, const std::string& coordinator) {
+  const std::string command = absl::StrCat("distillctl resume ", run_dir.empty() ? "DIR" : run_dir);
+  if (coordinator.empty()) return command;
+  // They left when the plan ended, and one that comes while it has ended is sent away.
+  return absl::StrCat(command, " --coordinator ", coordinator, " (then start its workers again)");
+}
+
+Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir,
+                      const std::string& coordinator) {
   const ExitCode code = ExitCodeOfPlan(status);
   if (code == ExitCode::kDone) return {};
-  const bool here = !run_dir.empty();
-  const std::string go_on =
-      here ? absl::StrCat("continue with: distillctl resume ", run_dir)
-           // Only a coordinator that distillctl starts is asked to resume.
-           : "submit the plan anew, with a --run-dir of its own: resume is for one machine";
+  const std::string go_on = absl::StrCat("continue with: ", ResumeText(run_dir, coordinator));
   if (code == ExitCode::kPreempted) {
     return {code, absl::StrCat(WithSomeId("the plan was stopped: " + status.message(), code), "; ",
                                go_on)};
   }
   const std::string why = WithSomeId(status.message(), code);
   if (NeedsAnotherPlan(code, why)) {
-    return {code, absl::StrCat(why, "\nCorrect the plan and run it in a new --run-dir",
-                               here ? absl::StrCat(": ", run_dir, " keeps the plan it has") : "")};
+    return {
+        code,
+        absl::StrCat(why, "\nCorrect the plan and run it in a new --run-dir",
+                     run_dir.empty() ? "" : absl::StrCat(": ", run_dir, " keeps the plan it has"))};
   }
   return {code, absl::StrCat(why, "\nOnce the cause is gone, ", go_on)};
 }

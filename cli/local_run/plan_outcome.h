@@ -26,9 +26,14 @@ ExitCode ExitCodeOfPlan(const v1::PlanStatus& status);
 // Of a plan that failed, or would, by the code of its failure.
 ExitCode ExitCodeOfFailedPlan(absl::StatusCode code);
 
-// The same with what to do now. `run_dir`: of a plan whose processes distillctl starts here,
-// which resume goes on with; empty: of a coordinator that was started by hand.
-Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir);
+// What to type to go on with a plan, and what to do then. `coordinator`: host:port of one that was
+// started by hand; empty: distillctl starts the plan's processes. `run_dir`: empty where it is not
+// known.
+std::string ResumeText(const std::string& run_dir, const std::string& coordinator);
+
+// The same as ExitCodeOfPlan with what to do now; `run_dir` and `coordinator` as of ResumeText.
+Outcome OutcomeOfPlan(const v1::PlanStatus& status, const std::string& run_dir,
+                      const std::string& coordinator);
 
 // How the plan stands once the processes that said `last` have left with that outcome, not its
 // success: a run that was not done halts until the plan is resumed.

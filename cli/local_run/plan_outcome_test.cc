@@ -76,37 +76,38 @@ TEST(PlanOutcomeTest, TheExitCodeSaysWhoHasToActNow) {
 TEST(PlanOutcomeTest, AStoppedPlanIsToldApartFromAFailureAndHowItGoesOnDependsOnWhoRunsIt) {
   const v1::PlanStatus stopped =
       Ended(v1::PlanStatus::STOPPED, absl::StatusCode::kOk, "distillctl stop");
-  const Outcome here = OutcomeOfPlan(stopped, "runs/1");
+  const Outcome here = OutcomeOfPlan(stopped, "runs/1", "");
   EXPECT_EQ(here.code, ExitCode::kPreempted);
   EXPECT_EQ(here.message,
             "the plan was stopped: distillctl stop [DST-4101]; continue with: distillctl resume "
             "runs/1");
-  const Outcome elsewhere = OutcomeOfPlan(stopped, "");
+  const Outcome elsewhere = OutcomeOfPlan(stopped, "runs/1", "h:7000");
   EXPECT_EQ(elsewhere.code, ExitCode::kPreempted);
   EXPECT_THAT(elsewhere.message,
-              AllOf(HasSubstr("the plan was stopped: distillctl stop [DST-4101]; submit the plan "
-                              "anew"),
-                    Not(HasSubstr("distillctl resume"))));
+              EndsWith("[DST-4101]; continue with: distillctl resume runs/1 --coordinator h:7000 "
+                       "(then start its workers again)"));
+  EXPECT_THAT(OutcomeOfPlan(stopped, "", "h:7000").message,
+              HasSubstr("distillctl resume DIR --coordinator h:7000"));
 }
 
 TEST(PlanOutcomeTest, AFailedPlanSaysWhyAndWhatToDo) {
   const v1::PlanStatus bad =
       Ended(v1::PlanStatus::FAILED, absl::StatusCode::kInvalidArgument, "r: 3 classes");
-  EXPECT_THAT(OutcomeOfPlan(bad, "runs/1").message,
+  EXPECT_THAT(OutcomeOfPlan(bad, "runs/1", "").message,
               AllOf(HasSubstr("r: 3 classes [DST-1100]"), HasSubstr("Correct the plan"),
                     EndsWith(": runs/1 keeps the plan it has")));
-  EXPECT_THAT(OutcomeOfPlan(bad, "").message, EndsWith("run it in a new --run-dir"));
+  EXPECT_THAT(OutcomeOfPlan(bad, "", "h:7000").message, EndsWith("run it in a new --run-dir"));
   const v1::PlanStatus broken =
       Ended(v1::PlanStatus::FAILED, absl::StatusCode::kInternal, "r: broke");
-  EXPECT_EQ(OutcomeOfPlan(broken, "runs/1").message,
+  EXPECT_EQ(OutcomeOfPlan(broken, "runs/1", "").message,
             "r: broke [DST-4000]\nOnce the cause is gone, continue with: distillctl resume runs/1");
-  EXPECT_TRUE(OutcomeOfPlan(Ended(v1::PlanStatus::FINISHED, absl::StatusCode::kOk, ""), "")
+  EXPECT_TRUE(OutcomeOfPlan(Ended(v1::PlanStatus::FINISHED, absl::StatusCode::kOk, ""), "", "")
                   .message.empty());
 }
 
 TEST(PlanOutcomeTest, WhatToDoGoesByTheErrorBeforeItsKind) {
   const auto what_to_do = [](absl::StatusCode code, const std::string& message) {
-    return OutcomeOfPlan(Ended(v1::PlanStatus::FAILED, code, message), "runs/1").message;
+    return OutcomeOfPlan(Ended(v1::PlanStatus::FAILED, code, message), "runs/1", "").message;
   };
   for (const char* const diverged : {"r: nan [DST-4001]", "r: nan [DST-4002]"}) {
     EXPECT_THAT(what_to_do(absl::StatusCode::kInternal, diverged),

@@ -3,10 +3,12 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/config/config_reader.h"
 #include "common/config/config_writer.h"
 #include "common/status/error_id.h"
@@ -82,30 +84,35 @@ absl::Status RunDirectory::CheckAdoptable(const v1::PlanConfig& plan) const {
   return absl::OkStatus();
 }
 
-absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan, const std::string& coordinator) {
+absl::Status RunDirectory::Adopt(const v1::PlanConfig& plan, const Submission& submission) {
   RETURN_IF_ERROR(CheckAdoptable(plan));
   RETURN_IF_ERROR(files_->MakeDirectories(JoinPath(path_, "logs")));
-  RETURN_IF_ERROR(WriteFileAtomically(*files_, FilePath(kSubmittedFile), coordinator + "\n"));
+  RETURN_IF_ERROR(
+      WriteFileAtomically(*files_, FilePath(kSubmittedFile),
+                          absl::StrCat(submission.coordinator, "\n", submission.plan_id, "\n")));
   return WriteFileAtomically(*files_, FilePath(kPlanFile), RenderYaml(plan));
 }
 
-absl::StatusOr<std::string> RunDirectory::SubmittedTo() const {
+absl::StatusOr<std::optional<Submission>> RunDirectory::FindSubmission() const {
   const auto text = files_->Read(FilePath(kSubmittedFile), kMaxFileBytes);
-  if (absl::IsNotFound(text.status())) return std::string();
+  if (absl::IsNotFound(text.status())) return std::nullopt;
   if (!text.ok()) return text.status();
-  return std::string(absl::StripAsciiWhitespace(*text));
+  const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
+  Submission submission;
+  submission.coordinator = lines[0];
+  if (lines.size() > 1) submission.plan_id = lines[1];
+  return submission;
 }
 
 absl::Status RunDirectory::CheckResumable(const v1::PlanConfig& plan) const {
-  ASSIGN_OR_RETURN(const std::string coordinator, SubmittedTo());
-  if (!coordinator.empty()) {
-    return WithErrorId(
-        absl::FailedPreconditionError(absl::StrCat(
-            "the plan in ", path_, " was submitted to the coordinator at ", coordinator,
-            ", which alone can go on with it: submit it again there, distillctl run PLAN "
-            "--run-dir ",
-            path_, " --coordinator ", coordinator)),
-        ErrorId::kPlanRunsElsewhere);
+  ASSIGN_OR_RETURN(const std::optional<Submission> submission, FindSubmission());
+  if (submission.has_value()) {
+    const std::string& coordinator = submission->coordinator;
+    return WithErrorId(absl::FailedPreconditionError(absl::StrCat(
+                           "the plan in ", path_, " was submitted to the coordinator at ",
+                           coordinator, ", which alone can go on with it: distillctl resume ",
+                           path_, " --coordinator ", coordinator)),
+                       ErrorId::kPlanRunsElsewhere);
   }
   ASSIGN_OR_RETURN(const bool has_journal, files_->Exists(FilePath(kJournalFile)));
   if (has_journal) return absl::OkStatus();

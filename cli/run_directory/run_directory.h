@@ -2,7 +2,7 @@
 //
 //   config.resolved.yaml   the plan with every default
 //   coordinator.sqlite     the coordinator's journal
-//   submitted_to.txt       instead of it: the coordinator elsewhere that has the plan
+//   submitted_to.txt       the coordinator elsewhere that has the plan, and its journal
 //   processes.json         what runs now on this machine
 //   metrics_targets.json   of these, what Prometheus can scrape
 //   last_status.json       how the plan stood when its processes left before its end
@@ -13,6 +13,7 @@
 #define CLI_RUN_DIRECTORY_RUN_DIRECTORY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,14 @@ struct ProcessEntry {
   std::string ops_address;
 };
 
+// Of a plan to a coordinator that was started by hand.
+struct Submission {
+  // host:port.
+  std::string coordinator;
+  // What that calls the plan, and no other plan of its journal. Empty where it is not known.
+  std::string plan_id;
+};
+
 // Thread-compatible. Does not own the file system.
 class RunDirectory {
  public:
@@ -52,11 +61,11 @@ class RunDirectory {
   absl::Status Create(const v1::PlanConfig& plan);
   // Whether Adopt would take the plan; errors as there.
   absl::Status CheckAdoptable(const v1::PlanConfig& plan) const;
-  // Writes the plan, and that `coordinator` has it, into a folder that this coordinator's workers
+  // Writes the plan, and which coordinator has it, into a folder that this coordinator's workers
   // may use already. ALREADY_EXISTS: there is another plan in it.
-  absl::Status Adopt(const v1::PlanConfig& plan, const std::string& coordinator);
-  // host:port of the coordinator that adopted it; empty: none did.
-  absl::StatusOr<std::string> SubmittedTo() const;
+  absl::Status Adopt(const v1::PlanConfig& plan, const Submission& submission);
+  // Of the last Adopt; nothing: there was none.
+  absl::StatusOr<std::optional<Submission>> FindSubmission() const;
   // Whether a coordinator that is started here can go on with the plan. FAILED_PRECONDITION:
   // another has it. DATA_LOSS: the journal of what is there is missing.
   absl::Status CheckResumable(const v1::PlanConfig& plan) const;

@@ -39,10 +39,10 @@ TEST(RunDirectoryTest, AFolderInUseIsAdoptedByOnePlanOnly) {
   ASSERT_TRUE(files.Write("/runs/a/coordinator.sqlite", "x").ok());
   v1::PlanConfig plan;
   plan.set_seed(7);
-  EXPECT_TRUE(directory.Adopt(plan, "head:7000").ok());
-  EXPECT_TRUE(directory.Adopt(plan, "head:7000").ok());
+  EXPECT_TRUE(directory.Adopt(plan, {"head:7000", "p-1"}).ok());
+  EXPECT_TRUE(directory.Adopt(plan, {"head:7000", "p-1"}).ok());
   plan.set_seed(8);
-  EXPECT_EQ(directory.Adopt(plan, "head:7000").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(directory.Adopt(plan, {"head:7000", "p-1"}).code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(directory.CheckAdoptable(plan).code(), absl::StatusCode::kAlreadyExists);
 }
 
@@ -50,8 +50,11 @@ TEST(RunDirectoryTest, APlanThatWasSubmittedElsewhereIsFollowedThereAndNotResume
   FakeFileSystem files;
   RunDirectory directory(&files, "/runs/a");
   const v1::PlanConfig plan;
-  ASSERT_TRUE(directory.Adopt(plan, "head:7000").ok());
-  EXPECT_EQ(*directory.SubmittedTo(), "head:7000");
+  ASSERT_TRUE(directory.Adopt(plan, {"head:7000", "p-1"}).ok());
+  const auto submission = directory.FindSubmission();
+  ASSERT_TRUE(submission.ok() && submission->has_value()) << submission.status();
+  EXPECT_EQ((*submission)->coordinator, "head:7000");
+  EXPECT_EQ((*submission)->plan_id, "p-1");
   const absl::Status status = directory.CheckResumable(plan);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ErrorIdOf(status), ErrorId::kPlanRunsElsewhere);

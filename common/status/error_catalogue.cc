@@ -147,8 +147,8 @@ constexpr ErrorEntry kCatalogue[] = {
      "The plan of this run directory was submitted to a coordinator that runs elsewhere.",
      "distillctl run --coordinator: only that coordinator knows what was committed, and its "
      "workers may be writing here.",
-     "Follow it there, or submit it again once that coordinator is back: the same distillctl run "
-     "--coordinator. submitted_to.txt in the directory names it."},
+     "Go on with it there: distillctl resume DIR --coordinator host:port. submitted_to.txt in the "
+     "directory names it."},
     {ErrorId::kJournalMissing,
      "The run directory has results but no journal of which of them were committed.",
      "coordinator.sqlite was removed, or left out of a copy.",

@@ -4,7 +4,8 @@ import re
 import textwrap
 
 # By heading: the overlay that it is put on.
-BELOW = {"Alerts that lead somewhere": "overlays/monitoring", "Models from files": "base"}
+BELOW = {"Alerts that lead somewhere": "overlays/monitoring", "Models from files": "base",
+         "A plan that was stopped, or has failed": "base"}
 
 
 def snippet(text, heading):
@@ -39,4 +40,16 @@ def have_models(r):
     return found
 
 
-HOLDS = {"Alerts that lead somewhere": lead_somewhere, "Models from files": have_models}
+def goes_on(r):
+    """The plan is resumed in its folder at its coordinator, and not again where it was stopped."""
+    plan = r.workload("plan")
+    known = plan.environment()
+    goes_on = ["resume", known.get("DISTILL_RUN_DIR"), "--coordinator=%s" % known.get("DISTILL_COORDINATOR")]
+    found = [] if plan.arguments() == goes_on else ["%s: %s, not %s" % (plan, plan.arguments(), goes_on)]
+    final = [code for rule in plan.thing["spec"].get("podFailurePolicy", {}).get("rules", [])
+             if rule["action"] == "FailJob" for code in rule["onExitCodes"]["values"]]
+    return found + ([] if 6 in final else ["%s: a stopped plan would be resumed again" % plan])
+
+
+HOLDS = {"Alerts that lead somewhere": lead_somewhere, "Models from files": have_models,
+         "A plan that was stopped, or has failed": goes_on}

@@ -17,6 +17,18 @@ spec:
           volumeMounts: [{name: models, mountPath: /models, readOnly: true}]
       volumes: [{name: models}]
 """
+PLAN = """
+kind: Job
+metadata: {name: plan}
+spec:
+  podFailurePolicy: {rules: [{action: Ignore}, {action: FailJob, onExitCodes: {operator: In, values: [1, 6]}}]}
+  template:
+    metadata: {labels: {app.kubernetes.io/component: plan}}
+    spec:
+      containers:
+        - args: [resume, $(DISTILL_RUN_DIR), --coordinator=$(DISTILL_COORDINATOR)]
+          env: [{name: DISTILL_RUN_DIR, value: /runs/1}, {name: DISTILL_COORDINATOR, value: "h:1"}]
+"""
 RULE = """
 kind: PrometheusRule
 metadata: {name: distillery}
@@ -55,6 +67,14 @@ class Snippets(unittest.TestCase):
                          ["A: dashboard_url is '/d/u?v=1'"])
         self.assertEqual(snippets.lead_somewhere(rendering("kind: ConfigMap\nmetadata: {name: links-1}\n")),
                          ["there are no alerts", "links-1 would be applied"])
+
+    def test_a_plan_that_does_not_go_on_or_does_so_for_ever_is_named(self):
+        self.assertEqual(snippets.goes_on(rendering(PLAN)), [])
+        self.assertEqual(snippets.goes_on(rendering(PLAN.replace("[resume, ", "[run, "))),
+                         ["Job/plan: ['run', '/runs/1', '--coordinator=h:1'], not "
+                          "['resume', '/runs/1', '--coordinator=h:1']"])
+        self.assertEqual(snippets.goes_on(rendering(PLAN.replace("[1, 6]", "[1]"))),
+                         ["Job/plan: a stopped plan would be resumed again"])
 
     def test_models_that_are_missing_or_can_be_written_are_named(self):
         good = [WORKLOAD % names for names in (("Deployment", "teacher", "teacher"), ("Job", "student", "student"),

@@ -210,6 +210,14 @@ class Data(BadInput):
             file.truncate(500)
         self.refuse_data(DATA, self.path("tiny-train-x"), "truncated", "get the file anew")
 
+    def test_what_takes_no_time_is_refused_before_a_file_is_read(self):
+        write(self.path("tiny-train-y"), b"cat,dog\n")
+        os.mkdir(self.run_dir)
+        write(self.path("run/notes"), b"x")
+        result = self.run_plan()
+        self.assert_ends(result, REFUSED, "not empty")
+        self.assertNotIn("tiny-train-y", result.err)
+
     def test_an_altered_file_is_named(self):
         self.refuse_data(DATA, self.path("tiny-train-x"), "altered", "0" * 64,
                          args=["--set=data_sets.tiny.idx.train_images.sha256=" + "0" * 64])
@@ -314,6 +322,13 @@ class Machines(BadInput):
         self.assertEqual(status["members"], [])
         result = self.ctl("status", self.run_dir)
         self.assertIn("stopped by SIGINT", result.out)
+        # Which is forgotten where it goes on.
+        process = tiny_plan.start([tiny_plan.DISTILLCTL, "resume", self.run_dir], self.folder)
+        self.addCleanup(process.kill)
+        tiny_plan.wait_until(lambda: '"RUNNING"' in self.ctl("status", self.run_dir, "-o",
+                                                             "json").out, "the plan goes on")
+        process.send_signal(signal.SIGINT)
+        self.assert_ends(tiny_plan.finish(process, self.folder), INTERRUPTED, "stopped by SIGINT")
 
     def test_a_plan_that_runs_is_not_resumed_beside_itself(self):
         process = self.start_long("alone")
@@ -337,19 +352,11 @@ class Machines(BadInput):
 
     def test_a_run_without_a_teacher_server_says_so_and_can_be_left(self):
         folder = self.path("elsewhere")
-        read, ready = os.pipe()
-        coordinator = tiny_plan.start(
-            [os.path.join(tiny_plan.BUILT, "coordinator/coordinator"), "--run-dir", folder,
-             "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--ready-fd", str(ready)],
-            self.folder, pass_fds=(ready,))
+        coordinator, address = tiny_plan.start_coordinator(self.folder, folder)
         self.addCleanup(coordinator.communicate)
         self.addCleanup(coordinator.kill)
-        os.close(ready)
-        with os.fdopen(read) as lines:
-            address = lines.readline().split('"address":"')[1].split('"')[0]
-        worker = tiny_plan.start(
-            [os.path.join(tiny_plan.BUILT, "student_worker/student_worker"), "--run-dir", folder,
-             "--coordinator", address, "--ops-listen", "127.0.0.1:0"], self.folder)
+        worker = tiny_plan.start_by_hand("student_worker/student_worker", self.folder, "--run-dir",
+                                         folder, "--coordinator", address)
         self.addCleanup(worker.communicate)
         self.addCleanup(worker.kill)
         watcher = tiny_plan.start([tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", folder,

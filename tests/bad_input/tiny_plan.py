@@ -154,6 +154,21 @@ def start(args, folder, **more):
                             stderr=subprocess.PIPE, text=True, **more)
 
 
+def start_by_hand(program, folder, *args, **more):
+    """A coordinator or worker without a distillctl."""
+    return start([os.path.join(BUILT, program), *args, "--ops-listen", "127.0.0.1:0"], folder, **more)
+
+
+def start_coordinator(folder, run_dir):
+    """The process, and where it serves."""
+    read, ready = os.pipe()
+    process = start_by_hand("coordinator/coordinator", folder, "--run-dir", run_dir, "--ready-fd",
+                            str(ready), pass_fds=(ready,))
+    os.close(ready)
+    with os.fdopen(read) as lines:
+        return process, json.loads(lines.readline())["address"]
+
+
 def finish(process, folder, seconds=40):
     try:
         out, err = process.communicate(timeout=seconds)
