@@ -71,8 +71,8 @@ class Snippets(unittest.TestCase):
     def test_a_plan_that_does_not_go_on_or_does_so_for_ever_is_named(self):
         self.assertEqual(snippets.goes_on(rendering(PLAN)), [])
         self.assertEqual(snippets.goes_on(rendering(PLAN.replace("[resume, ", "[run, "))),
-                         ["Job/plan: ['run', '/runs/1', '--coordinator=h:1'], not "
-                          "['resume', '/runs/1', '--coordinator=h:1']"])
+                         ["Job/plan: %s, not %s" % (["run", "/runs/1", "--coordinator=h:1"],
+                                                    ["resume", "/runs/1", "--coordinator=h:1"])])
         self.assertEqual(snippets.goes_on(rendering(PLAN.replace("[1, 6]", "[1]"))),
                          ["Job/plan: a stopped plan would be resumed again"])
 
