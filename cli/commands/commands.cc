@@ -72,7 +72,7 @@ absl::Status CheckModelFlags(const v1::PlanConfig& plan, const ModelFlags& model
 std::optional<ExitCode> FailOnInputs(const CommandTools& tools, const v1::PlanConfig& plan,
                                      const ModelFlags& models) {
   // Large files take a while.
-  Say("reads the data and the models of the plan first");
+  Say("reads the plan's data and models");
   const std::vector<PlanInput> inputs = ReadPlanInputs(
       *tools.files, plan, ModelDirectory(tools.files, {models.dir, models.allow_executable}),
       [&] { return tools.shutdown->requested(); });
