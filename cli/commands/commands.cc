@@ -119,14 +119,17 @@ absl::Status ResumeAt(const CommandTools& tools, CoordinatorClient& client,
     // Submitted to it, the plan would begin again over the checkpoints that are there.
     return WithErrorId(
         absl::DataLossError(absl::StrCat(
-            "the coordinator at ", coordinator, " has no plan to go on with; start ",
-            "it on the folder of its journal, or submit the plan with a new ", "--run-dir")),
+            "the coordinator at ", coordinator, " has no plan to go on with; start it on the ",
+            "folder of its journal, or submit the plan with a new --run-dir")),
         ErrorId::kJournalMissing);
   }
   RETURN_IF_ERROR(status.status());
   RETURN_IF_ERROR(CheckIsPlanOf(*status, plan, directory, coordinator));
-  // It may have come back at another address.
-  RETURN_IF_ERROR(directory.Adopt(plan, {coordinator, status->plan_id()}));
+  ASSIGN_OR_RETURN(const std::optional<Submission> submission, directory.FindSubmission());
+  // It may have come back at another address. What distillctl started here stays a plan of here.
+  if (submission.has_value()) {
+    RETURN_IF_ERROR(directory.Adopt(plan, {coordinator, status->plan_id()}));
+  }
   if (status->state() == v1::PlanStatus::RUNNING || status->state() == v1::PlanStatus::FINISHED) {
     Say(absl::StrCat("plan ", plan.name(), " does not have to be resumed: ",
                      status->state() == v1::PlanStatus::RUNNING ? "it runs" : "it has finished"));

@@ -34,7 +34,9 @@ v1::PlanStatus Answer(const std::string& id) {
 absl::Status Check(const v1::PlanStatus& status, const std::string& submitted = "") {
   FakeFileSystem files;
   RunDirectory directory(&files, "runs/1");
-  if (!submitted.empty()) EXPECT_TRUE(directory.Adopt(Plan(), {"h:7000", submitted}).ok());
+  if (!submitted.empty()) {
+    EXPECT_TRUE(directory.Adopt(Plan(), {"h:7000", submitted}).ok());
+  }
   return CheckIsPlanOf(status, Plan(), directory, "h:7000");
 }
 

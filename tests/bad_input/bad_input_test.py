@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
@@ -362,11 +361,8 @@ class Machines(BadInput):
         watcher = tiny_plan.start([tiny_plan.DISTILLCTL, "run", self.plan, "--run-dir", folder,
                                    "--coordinator", address], self.folder)
         self.addCleanup(watcher.kill)
-        deadline = threading.Timer(40, watcher.kill)
-        deadline.start()
-        self.addCleanup(deadline.cancel)
-        waits = 'waits for a teacher server that is ready with "teacher"'
-        self.assertTrue(any("distilled" in line and waits in line for line in watcher.stderr))
+        self.assertTrue(tiny_plan.says(watcher, "distilled",
+                                       'waits for a teacher server that is ready with "teacher"'))
         watcher.send_signal(signal.SIGINT)
         result = tiny_plan.finish(watcher, self.folder, 10)
         self.assertEqual(result.code, INTERRUPTED, result)

@@ -7,6 +7,7 @@ import random
 import signal
 import struct
 import subprocess
+import threading
 import time
 
 CLASSES = 4
@@ -167,6 +168,16 @@ def start_coordinator(folder, run_dir):
     os.close(ready)
     with os.fdopen(read) as lines:
         return process, json.loads(lines.readline())["address"]
+
+
+def says(process, *parts, seconds=40):
+    """Whether a line of its stderr has all parts, before it ends or is killed at the deadline."""
+    deadline = threading.Timer(seconds, process.kill)
+    deadline.start()
+    try:
+        return any(all(part in line for part in parts) for line in process.stderr)
+    finally:
+        deadline.cancel()
 
 
 def finish(process, folder, seconds=40):

@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 import unittest
 
 from tests.bad_input import tiny_plan
 
-DONE, UNREACHABLE, REFUSED, STOPPED, DATA = 0, 4, 5, 6, 7
+DONE, UNREACHABLE, REFUSED, STOPPED, DATA, INTERRUPTED = 0, 4, 5, 6, 7, 130
 
 
 class PlanElsewhere(unittest.TestCase):
@@ -133,6 +134,24 @@ class PlanElsewhere(unittest.TestCase):
         self.start_worker("teacher_server/teacher_server")
         result = tiny_plan.finish(resume, self.folder)
         self.assertEqual(result.code, DONE, result)
+
+    def test_a_plan_that_distillctl_runs_here_stays_one_of_here(self):
+        here = os.path.join(self.folder, "here")
+        run = self.start_ctl("run", self.plan, "--run-dir", here,
+                             "--set=runs.alone.training.steps=1000000",
+                             "--set=runs.alone.schedules.learning_rate={pieces: [{begin_step: 0, "
+                             "end_step: 1000000, constant: {value: 0.01}}]}")
+        begun = os.path.join(here, "alone", "metrics.rank0.jsonl")
+        tiny_plan.wait_until(lambda: os.path.exists(begun), "a run begins")
+        address = tiny_plan.entries(here, "coordinator")[0]["address"]
+        follow = self.start_ctl("resume", here, "--coordinator", address)
+        self.assertTrue(tiny_plan.says(follow, "does not have to be resumed: it runs"))
+        for process in (follow, run):
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(tiny_plan.finish(process, self.folder).code, INTERRUPTED)
+        result = self.ctl("resume", here, "--dry-run")
+        self.assertEqual(result.code, DONE, result)
+        self.assertRegex(result.out, "would start +1 x \\S+coordinator")
 
 
 if __name__ == "__main__":
