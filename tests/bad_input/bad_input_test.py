@@ -326,6 +326,7 @@ class Machines(BadInput):
         self.addCleanup(process.kill)
         tiny_plan.wait_until(lambda: '"RUNNING"' in self.ctl("status", self.run_dir, "-o",
                                                              "json").out, "the plan goes on")
+        self.assertFalse(os.path.exists(self.path("run/last_status.json")))
         process.send_signal(signal.SIGINT)
         self.assert_ends(tiny_plan.finish(process, self.folder), INTERRUPTED, "stopped by SIGINT")
 
