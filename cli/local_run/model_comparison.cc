@@ -2,13 +2,11 @@
 
 #include <sys/wait.h>
 
-#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "cli/errors/failure_text.h"
 #include "cli/launcher/supervisor.h"
 #include "cli/process/process_flags.h"
@@ -83,9 +81,7 @@ absl::StatusOr<Programs> FindPrograms(FileSystem& files, const std::string& self
 
 Outcome CompareModels(const LocalRunTools& tools, RunDirectory& directory,
                       const v1::PlanConfig& plan, absl::Duration began, const std::string& go_on) {
-  // One of its own: two may follow a plan elsewhere to its end.
-  const std::string output = directory.FilePath(
-      absl::StrFormat("evaluation.%08x.json", static_cast<uint32_t>(tools.random() * 0x1p32)));
+  const std::string output = directory.FilePath("evaluation.json");
   ProcessSpec spec;
   spec.name = kEvaluate;
   spec.argv = {tools.programs.evaluate,

@@ -76,12 +76,14 @@ class PlanElsewhere(unittest.TestCase):
         resume = self.start_ctl("resume", self.run_dir)
         tiny_plan.wait_until(lambda: self.status()["state"] == "RUNNING", "the plan goes on")
         beside = self.start_ctl("resume", self.run_dir)
+        self.assertTrue(tiny_plan.says(beside, "does not have to be resumed: it runs"))
+        beside.send_signal(signal.SIGINT)
+        self.assertEqual(tiny_plan.finish(beside, self.folder).code, INTERRUPTED)
         self.start_worker("student_worker/student_worker")
         self.start_worker("teacher_server/teacher_server")
-        first, second = (tiny_plan.finish(process, self.folder) for process in (resume, beside))
-        self.assertEqual((first.code, second.code), (DONE, DONE), (first, second))
-        self.assertIn("plan tiny goes on; start its workers again", first.err)
-        self.assertIn("plan tiny does not have to be resumed", second.err)
+        result = tiny_plan.finish(resume, self.folder)
+        self.assertEqual(result.code, DONE, result)
+        self.assertIn("plan tiny goes on; start its workers again", result.err)
         for run in ("teacher", "alone", "distilled"):
             self.assertEqual(self.steps(run), list(range(8)), "each step of %s once" % run)
 
