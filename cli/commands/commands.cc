@@ -85,6 +85,19 @@ std::optional<ExitCode> FailOnInputs(const CommandTools& tools, const v1::PlanCo
   return Fail(usable, ExitCodeOfFailedPlan(usable.code()));
 }
 
+// As FailOnInputs, after what takes no time. `here`: processes are started here;
+// elsewhere the workers look into the files, with their memory and their models.
+std::optional<ExitCode> FailOnFiles(const CommandTools& tools, const v1::PlanConfig& plan,
+                                    const ModelFlags& models, bool here) {
+  if (const absl::Status status = CheckDataFiles(*tools.files, plan); !status.ok()) {
+    return Fail(status);
+  }
+  if (const absl::Status status = CheckModelFlags(plan, models); !status.ok()) {
+    return Fail(status);
+  }
+  return here ? FailOnInputs(tools, plan, models) : std::nullopt;
+}
+
 // What a run is shown in: on stderr, since its data are files.
 PlanDisplay DisplayOf(const CommandTools& tools, ColorChoice color) {
   LiveViewOptions options;
@@ -170,14 +183,7 @@ std::optional<ExitCode> FailOnRun(const CommandTools& tools, const RunCommand& c
   }
   const absl::Status folder = here ? directory.CheckNew() : directory.CheckAdoptable(plan);
   if (!folder.ok()) return Fail(folder);
-  if (const absl::Status status = CheckDataFiles(*tools.files, plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckModelFlags(plan, command.models); !status.ok()) {
-    return Fail(status);
-  }
-  // Elsewhere the workers look, with their memory and their models.
-  return here ? FailOnInputs(tools, plan, command.models) : std::nullopt;
+  return FailOnFiles(tools, plan, command.models, here);
 }
 
 ExitCode Do(const CommandTools& tools, const RunCommand& command) {
@@ -226,13 +232,7 @@ std::optional<ExitCode> FailOnResume(const CommandTools& tools, const ResumeComm
       return Fail(status);
     }
   }
-  if (const absl::Status status = CheckDataFiles(*tools.files, plan); !status.ok()) {
-    return Fail(status);
-  }
-  if (const absl::Status status = CheckModelFlags(plan, command.models); !status.ok()) {
-    return Fail(status);
-  }
-  return here ? FailOnInputs(tools, plan, command.models) : std::nullopt;
+  return FailOnFiles(tools, plan, command.models, here);
 }
 
 ExitCode Do(const CommandTools& tools, const ResumeCommand& given) {
