@@ -1,6 +1,7 @@
 """deploy/check: renders, validates, and says for each row whether it holds. See --help."""
 
 import argparse
+import copy
 import os
 import re
 import subprocess
@@ -8,12 +9,14 @@ import sys
 import tempfile
 
 from deploy.policy import crds, flags, rules, snippets
-from deploy.policy.rendering import Rendering, title
+from deploy.policy.rendering import Rendering, digest, title
 
 # The three newest, and the oldest that has everything which the manifests use.
 MINORS = ["1.34", "1.35", "1.36", "1.37"]
 OVERLAYS = ["dev-cpu", "prod", "monitoring"]
 FIXTURE = "policy/testdata/base.yaml"
+# Of what was checked last, so that a test can tell whether that is what lies here.
+CHECKED = "policy/testdata/kustomize.sha256"
 # What kubectl delete calls a kind, where that is not its name.
 _DELETED_AS = {"ConfigMap": "cm", "ServiceAccount": "sa", "PodDisruptionBudget": "pdb", "NetworkPolicy": "netpol",
                "PersistentVolumeClaim": "pvc", "PriorityClass": "priorityclasses",
@@ -36,8 +39,13 @@ class Report:
             print("%s ok %s" % (row, what))
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def build(kustomize, folder):
-    """YAML. Nothing is fetched: there is no network to fetch it from in this environment."""
+    """YAML. Nothing is fetched: no proxy that answers is left in Kustomize's environment."""
     offline = {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
     done = subprocess.run([kustomize, "build", folder], capture_output=True, text=True, env=offline, timeout=60, check=False)
     if done.returncode:
@@ -83,6 +91,19 @@ def validate(renderings):
     return found
 
 
+def strictness(r):
+    """Each minor's validation refuses an unknown field and a wrong type."""
+    found = []
+    for what, plant in (("an unknown field", {"imagePulPolicy": "Always"}), ("a wrong type", {"args": "run"})):
+        planted = copy.deepcopy(r)
+        planted.objects = [planted.workload("teacher").thing]
+        planted.workload("teacher").container.update(plant)
+        said = " ".join(validate([planted]))
+        found += ["Kubernetes %s takes %s" % (minor, what) for minor in MINORS
+                  if "Kubernetes %s: spec.template.spec.containers.0" % minor not in said]
+    return found
+
+
 def readme(text, renderings):
     """Every setting and flag has its row, and how to upgrade and uninstall is said."""
     found = []
@@ -98,18 +119,20 @@ def readme(text, renderings):
     return found + ["Uninstall leaves every %s" % kind for kind in sorted(kinds) if _DELETED_AS.get(kind, kind.lower()) not in gone]
 
 
-def additions(text, kustomize, deploy):
-    """What README says to put into an overlay does what it is for."""
+def additions(text, kustomize, deploy, programs):
+    """What README says to put into an overlay is valid, and does what it is for."""
     found = []
     for heading, holds in snippets.HOLDS.items():
         block = snippets.snippet(text, heading)
         if block is None:
             found.append("there is nothing below '%s'" % heading)
             continue
-        try:
-            found += holds(on_top(kustomize, deploy, heading, snippets.BELOW[heading], block))
-        except RuntimeError as error:
-            found.append("'%s': %s" % (heading, error))
+        for below in snippets.BELOW[heading]:
+            try:
+                r = on_top(kustomize, deploy, "%s on %s" % (heading, below), below, block)
+                found += ["%s: %s" % (r.name, each) for each in holds(r) + rules.program_flags(r, programs)] + validate([r])
+            except RuntimeError as error:
+                found.append("'%s': %s" % (heading, error))
     return found
 
 
@@ -117,7 +140,7 @@ def main():
     parser = argparse.ArgumentParser(prog="deploy/check", description=__doc__)
     parser.add_argument("--bin", required=True, help="where Bazel put the programs, e.g. out/bin")
     parser.add_argument("--kustomize", required=True)
-    parser.add_argument("--update", action="store_true", help="write " + FIXTURE + " anew")
+    parser.add_argument("--update", action="store_true", help="write what the tests keep in policy/testdata anew")
     arguments = parser.parse_args()
     deploy = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     report = Report()
@@ -134,27 +157,34 @@ def main():
     renderings = [Rendering(name, text) for name, text in texts.items()]
     renderings.append(renamed(arguments.kustomize, deploy))
 
+    kept = {FIXTURE: texts["base"], CHECKED: digest(deploy + "/kustomize") + "\n"}
     if arguments.update:
-        with open(os.path.join(deploy, FIXTURE), "w", encoding="utf-8") as out:
-            out.write(texts["base"])
-    with open(os.path.join(deploy, FIXTURE), encoding="utf-8") as stored:
-        report.say("fixture", "the tests' copy of the base is the base",
-                   [] if stored.read() == texts["base"] else ["deploy/%s is old: deploy/check --update" % FIXTURE])
+        for path, text in kept.items():
+            with open(os.path.join(deploy, path), "w", encoding="utf-8") as out:
+                out.write(text)
+    report.say("fixture", "what the tests keep of the manifests is of these",
+               ["deploy/%s is old: deploy/check --update" % path for path, text in kept.items()
+                if read(os.path.join(deploy, path)) != text])
     report.say("K-62", "%d objects are valid, strictly, for Kubernetes %s"
                % (sum(len(r.objects) for r in renderings), ", ".join(MINORS)), validate(renderings))
+    report.say("strict", "an unknown field and a wrong type would be refused", strictness(renderings[0]))
     for row, what, rule in rules.RULES:
         report.say(row, what, ["%s: %s" % (r.name, each) for r in renderings for each in rule(r)])
-    programs = {name: flags.ask("%s/%s/%s" % (arguments.bin, room, name), ("run",) if name == "distillctl" else ())
-                for name, room in flags.ROOMS.items()}
+    programs = flags.ask(arguments.bin)
     report.say("flags", "every argument is one that the program takes",
                ["%s: %s" % (r.name, each) for r in renderings for each in rules.program_flags(r, programs)])
-    with open(deploy + "/README.md", encoding="utf-8") as page:
-        text = page.read()
+    text = read(deploy + "/README.md")
     report.say("K-10", "README has every knob, upgrade and uninstall", readme(text, renderings))
-    report.say("additions", "README's additions to an overlay do what they are for", additions(text, arguments.kustomize, deploy))
+    report.say("additions", "README's additions to an overlay do what they are for", additions(text, arguments.kustomize, deploy, programs))
+    for row, what, path in rules.ELSEWHERE:
+        there = os.path.exists(os.path.join(os.path.dirname(deploy), path))
+        report.say(row, "%s: see %s" % (what, path), [] if there else ["there is no %s" % path])
     for row, why in rules.OPEN:
         print("%s open %s" % (row, why))
-    print("deploy/check: %d rows hold, %d fail, %d are open" % (report.held, report.failed, len(rules.OPEN)))
+    for row, what in rules.ABSENT:
+        print("%s absent %s" % (row, what))
+    print("deploy/check: %d rows hold, %d fail, %d are open, %d are of what there is not yet"
+          % (report.held, report.failed, len(rules.OPEN), len(rules.ABSENT)))
     return 1 if report.failed else 0
 
 

@@ -1,11 +1,13 @@
 """The flags that a program takes, as its --help lists them."""
 
+import os
 import re
 import subprocess
 
-# The room in which Bazel builds it.
-ROOMS = {"coordinator": "coordinator", "teacher_server": "teacher_server",
-         "student_worker": "student_worker", "distillctl": "cli"}
+# What manifests may run: a program, or one of its subcommands, to the program's file below Bazel's.
+COMMANDS = {"coordinator": "coordinator/coordinator", "teacher_server": "teacher_server/teacher_server",
+            "student_worker": "student_worker/student_worker", "distillctl run": "cli/distillctl",
+            "distillctl resume": "cli/distillctl"}
 # Those that README's table of flags is of.
 PROCESSES = ("coordinator", "teacher_server", "student_worker")
 _LINE = re.compile(r"^\s+(?:-\w,)?(--[a-z][a-z-]*)(.*)$")
@@ -65,9 +67,13 @@ def table_problems(rows, programs):
                     if flag not in programs.get(name, ())]
 
 
-def ask(program, subcommand=()):
-    """Runs `program [SUBCOMMAND] --help`."""
-    done = subprocess.run([program, *subcommand, "--help"], capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        raise RuntimeError("%s --help exits with %d: %s" % (program, done.returncode, done.stderr.strip()))
-    return parse_help(done.stdout)
+def ask(built):
+    """Of every command, what its --help lists. `built`: where Bazel put the programs."""
+    found = {}
+    for command, path in COMMANDS.items():
+        words = [os.path.join(built, path), *command.split()[1:], "--help"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise RuntimeError("%s exits with %d: %s" % (" ".join(words), done.returncode, done.stderr.strip()))
+        found[command] = parse_help(done.stdout)
+    return found

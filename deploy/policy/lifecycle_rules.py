@@ -2,7 +2,8 @@
 
 from deploy.policy.rendering import OPS_ROLES, selects, title
 
-# Seconds from SIGTERM to the end, at most; rules_test.py holds them to the sources.
+# Seconds from SIGTERM to the end, at most; rules_test.py holds those of coordinator and teacher to
+# the sources. Student and plan wait for nothing: at most for the step, or the disk, in hand.
 DRAIN_SECONDS = {"coordinator": 2, "teacher": 30, "student": 20, "plan": 5}
 MARGIN_SECONDS = 5
 

@@ -1,5 +1,7 @@
 """What Kustomize renders, as rules ask for it."""
 
+import hashlib
+import os
 import re
 
 import yaml
@@ -59,6 +61,11 @@ class Workload:
     def program(self):
         return self.container.get("command", [""])[0].rpartition("/")[2]
 
+    def command(self):
+        """The program, and its subcommand where it has one."""
+        first = self.container.get("args", ["-"])[0]
+        return self.program() if first.startswith("-") else self.program() + " " + first
+
     def port(self, name):
         for port in self.container.get("ports", []):
             if port["name"] == name:
@@ -96,6 +103,16 @@ class Rendering:
         for thing in self.objects:
             found[thing["kind"]] = found.get(thing["kind"], 0) + 1
         return found
+
+
+def digest(folder):
+    """SHA-256 of all files below a folder, their names included."""
+    total = hashlib.sha256()
+    paths = sorted(os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names)
+    for path in paths:
+        with open(os.path.join(folder, path), "rb") as file:
+            total.update(("%s %s\n" % (hashlib.sha256(file.read()).hexdigest(), path)).encode())
+    return total.hexdigest()
 
 
 def title(thing):

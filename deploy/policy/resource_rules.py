@@ -36,6 +36,13 @@ def ephemeral(r):
     return found
 
 
+def evictable(r):
+    """A cluster autoscaler drains no node with a pod that has an emptyDir, unless that says so."""
+    key = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+    return ["%s does not say %s" % (each, key) for each in r.workloads() if each.component in ("teacher", "student")
+            and each.template["metadata"].get("annotations", {}).get(key) != "true"]
+
+
 def spread(r):
     constraints = r.workload("teacher").pod.get("topologySpreadConstraints", [])
     have = {each["topologyKey"]: each["whenUnsatisfiable"] for each in constraints}

@@ -4,9 +4,9 @@ import copy
 import re
 import unittest
 
-from deploy.policy import crds, lifecycle_rules, rules
+from deploy.policy import crds, flags, lifecycle_rules, rules
 from deploy.policy.flags import Flag
-from deploy.policy.rendering import Rendering
+from deploy.policy.rendering import Rendering, digest
 
 BASE = Rendering("base", open("deploy/policy/testdata/base.yaml", encoding="utf-8").read())
 
@@ -232,6 +232,8 @@ PLANTED = [
     ("K-48", "base", add(container("plan"), ["envFrom"], {"secretRef": {"name": "x"}}), "secret as environment"),
     ("K-48", "base", put(container("plan"), ["env"], [{"name": "X", "valueFrom": {"secretKeyRef": {}}}]), "X is a secret"),
     ("K-51", "base", put(container("teacher"), ["volumeMounts", 0, "readOnly"], None), "may write"),
+    ("K-55", "base", lambda r: r.workload("teacher").template["metadata"].pop("annotations"), "Deployment/teacher does not say"),
+    ("K-55", "base", lambda r: r.workload("student").template["metadata"].pop("annotations"), "Job/student does not say"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"].pop("jobLabel"), "not distill"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "has no /metrics"),
     ("K-56", "monitoring", lambda r: r.of("PodMonitor")[0]["spec"]["selector"]["matchLabels"].update(a="b"), "misses"),
@@ -272,18 +274,26 @@ class RulesTest(unittest.TestCase):
     def test_no_rule_is_without_a_planted_violation(self):
         self.assertEqual(set(RULE), PLANTED_ROWS)
 
+    def test_every_row_of_the_checklist_is_in_one_table(self):
+        named = [row for table in (rules.RULES, rules.ELSEWHERE, rules.OPEN, rules.ABSENT) for row, *_ in table]
+        named = [row for row in named + rules.OF_CHECK if row.startswith("K-")]
+        self.assertEqual(sorted(named), ["K-%02d" % number for number in range(1, 66)])
+
     def test_an_argument_that_no_program_takes_is_seen(self):
-        programs = {"teacher_server": {}, "student_worker": {}, "coordinator": {}, "distillctl": {}}
+        programs = {command: {} for command in flags.COMMANDS}
         self.assertIn("coordinator has no flag --run-dir", rules.program_flags(prepared("base"), programs))
         r = prepared("base")
         r.workload("teacher").container["command"] = ["/bin/sh"]
-        self.assertIn("Deployment/teacher runs sh, which is none of our programs", rules.program_flags(r, programs))
+        argument("plan", "run", "rum")(r)
+        found = rules.program_flags(r, programs)
+        self.assertIn("Deployment/teacher runs sh, which is none of our programs", found)
+        self.assertIn("Job/plan runs distillctl rum, which is none of our programs", found)
 
     def test_a_required_flag_that_is_missing_is_seen(self):
         known = {"--run-dir": Flag(True, True)}
         r = prepared("base")
         argument("student", "--run-dir", None)(r)
-        programs = {name: known for name in ("teacher_server", "student_worker", "coordinator", "distillctl")}
+        programs = {command: known for command in flags.COMMANDS}
         self.assertIn("student_worker requires --run-dir", rules.program_flags(r, programs))
 
     def test_the_drain_of_a_role_is_what_its_source_says(self):
@@ -297,6 +307,10 @@ class RulesTest(unittest.TestCase):
                                 seconds(teacher, "kDrainTimeout") + seconds(teacher, "kCacheTimeout"))
         self.assertGreaterEqual(lifecycle_rules.DRAIN_SECONDS["coordinator"],
                                 seconds("coordinator/coordinator_process.cc", "kShutdownGrace"))
+
+    def test_the_manifests_are_those_that_were_checked_last(self):
+        with open("deploy/policy/testdata/kustomize.sha256", encoding="utf-8") as checked:
+            self.assertEqual(checked.read().strip(), digest("deploy/kustomize"), "run: deploy/check --update")
 
     def test_the_plan_of_the_base_is_the_example(self):
         with open("examples/small.yaml", encoding="utf-8") as example:

@@ -3,9 +3,11 @@
 import re
 import textwrap
 
-# By heading: the overlay that it is put on.
-BELOW = {"Alerts that lead somewhere": "overlays/monitoring", "Models from files": "base",
-         "A plan that was stopped, or has failed": "base"}
+from deploy.policy import resource_rules
+
+# By heading: what it is put on.
+BELOW = {"Alerts that lead somewhere": ["overlays/monitoring"], "Models from files": ["base", "overlays/prod"],
+         "A plan that was stopped, or has failed": ["base", "overlays/prod"]}
 
 
 def snippet(text, heading):
@@ -28,8 +30,8 @@ def lead_somewhere(r):
 
 
 def have_models(r):
-    """Those that load models find them where they cannot write."""
-    found = []
+    """Those that load models find them where they cannot write, and a package can be unpacked."""
+    found = resource_rules.ephemeral(r)
     for component in ("teacher", "student", "plan"):
         each = r.workload(component)
         folder = each.flags().get("--model-dir")
@@ -37,6 +39,8 @@ def have_models(r):
             found.append("%s: --model-dir=%s is no read-only mount" % (each, folder))
         if "--allow-executable-models" not in each.flags():
             found.append("%s: lacks --allow-executable-models" % each)
+        if "/tmp" not in [path for path, read_only, volume in each.mounts() if not read_only and "emptyDir" in (volume or {})]:
+            found.append("%s: cannot write to /tmp" % each)
     return found
 
 

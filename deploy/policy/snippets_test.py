@@ -14,8 +14,9 @@ spec:
     spec:
       containers:
         - args: [--model-dir=/models, --allow-executable-models]
-          volumeMounts: [{name: models, mountPath: /models, readOnly: true}]
-      volumes: [{name: models}]
+          volumeMounts: [{name: models, mountPath: /models, readOnly: true}, {name: tmp, mountPath: /tmp}]
+          resources: {requests: {ephemeral-storage: 1Gi}, limits: {ephemeral-storage: 2Gi}}
+      volumes: [{name: models}, {name: tmp, emptyDir: {sizeLimit: 1Gi}}]
 """
 PLAN = """
 kind: Job
@@ -82,7 +83,11 @@ class Snippets(unittest.TestCase):
         self.assertEqual(snippets.have_models(rendering(*good)), [])
         for old, new, says in ((", readOnly: true", "", "Job/plan: --model-dir=/models is no read-only mount"),
                                ("--model-dir=/models, ", "", "Job/plan: --model-dir=None is no read-only mount"),
-                               (", --allow-executable-models", "", "Job/plan: lacks --allow-executable-models")):
+                               (", --allow-executable-models", "", "Job/plan: lacks --allow-executable-models"),
+                               ("mountPath: /tmp", "mountPath: /tmp, readOnly: true", "Job/plan: cannot write to /tmp"),
+                               ("/tmp", "/var/tmp", "Job/plan: cannot write to /tmp"),
+                               ("limits: {ephemeral-storage: 2Gi}", "limits: {ephemeral-storage: 64Mi}",
+                                "Job/plan: its emptyDirs exceed the limit of ephemeral-storage")):
             self.assertEqual(snippets.have_models(rendering(*good[:2], good[2].replace(old, new))), [says])
 
 
