@@ -258,6 +258,7 @@ class Grammar {
     manifest_->add_option("dir", model_manifest_command_.dir, "A folder of .pt and .pt2 files")
         ->required()
         ->type_name(kDir);
+    AddDryRun(manifest_, &model_manifest_command_.dry_run);
   }
 
   void AddMetrics() {

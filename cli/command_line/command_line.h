@@ -116,6 +116,7 @@ struct ConfigReferenceCommand {};
 struct ModelManifestCommand {
   // A model directory.
   std::string dir;
+  bool dry_run = false;
 };
 
 struct WatchCommand {

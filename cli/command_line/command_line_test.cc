@@ -213,7 +213,10 @@ TEST(CommandLine, LabelNamesThePlanTheRunTheTeachersFolderAndWhereTheSetGoes) {
 }
 
 TEST(CommandLine, ModelsFromFilesAreListedAndAllowed) {
-  EXPECT_EQ(std::get<ModelManifestCommand>(ParseCommandLine({"model", "manifest", "m"})).dir, "m");
+  const auto manifest =
+      std::get<ModelManifestCommand>(ParseCommandLine({"model", "manifest", "m", "--dry-run"}));
+  EXPECT_EQ(manifest.dir, "m");
+  EXPECT_TRUE(manifest.dry_run);
   const std::vector<std::string> flags = {"--model-dir=m", "--allow-executable-models"};
   const auto with = [&](std::vector<std::string> words) {
     words.insert(words.end(), flags.begin(), flags.end());

@@ -358,11 +358,13 @@ ExitCode Do(const CommandTools& tools, const Question& question) {
 }
 
 ExitCode Do(const CommandTools& tools, const ModelManifestCommand& command) {
-  const auto manifest = WriteModelManifest(*tools.files, command.dir);
+  const auto manifest = command.dry_run ? MakeModelManifest(*tools.files, command.dir)
+                                        : WriteModelManifest(*tools.files, command.dir);
   if (!manifest.ok()) return Fail(manifest.status());
   const std::map<std::string, std::string> files(manifest->files().begin(),
                                                  manifest->files().end());
   for (const auto& [file, sha256] : files) Print(absl::StrCat(sha256, "  ", file, "\n"));
+  if (command.dry_run) Print(DryManifest(command.dir));
   return ExitCode::kDone;
 }
 

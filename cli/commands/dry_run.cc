@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/local_run/plan_outcome.h"
+#include "common/files/file_system.h"
 #include "distillation/label_sets/identity.h"
+#include "distillation/models/model_directory.h"
 #include "distillation/run_config/teachers.h"
 
 namespace distill {
@@ -168,6 +170,12 @@ std::string DryLabel(const LabelCommand& command, const v1::PlanConfig& plan,
        absl::StrCat(identity.rows(), " rows of ", identity.classes, " classes as ", identity.codec,
                     ", ", identity.blocks(), " blocks of ", identity.block_rows));
   Line(&text, "write", absl::StrCat(command.out, ", and logs in ", command.out, ".recording"));
+  return text + kNothingDone;
+}
+
+std::string DryManifest(const std::string& folder) {
+  std::string text;
+  Line(&text, "write", JoinPath(folder, kModelManifestFile));
   return text + kNothingDone;
 }
 

@@ -30,6 +30,8 @@ std::string DryStop(const v1::PlanConfig& plan, const std::vector<ProcessEntry>&
                     const std::string& coordinator, const std::string& run_dir);
 std::string DryLabel(const LabelCommand& command, const v1::PlanConfig& plan,
                      const RecordingPlan& recording, const Programs& programs);
+// Of the model directory `folder`.
+std::string DryManifest(const std::string& folder);
 
 }  // namespace distill
 

@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,8 +108,8 @@ TEST(PosixTerminalTest, TheCursorIsShownBeforeASignalEndsTheProcessWhichStillDie
 
 TEST(PosixTerminalTest, TheCursorIsShownAfterARealFaultAndWhereExceptionsEnd) {
   ExpectShownAtTheEnd(EndOf([](PosixTerminal&) {
-    volatile int* nowhere = nullptr;
-    *nowhere = 1;
+    void* const forbidden = mmap(nullptr, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *static_cast<volatile char*>(forbidden) = 1;
   }));
   ExpectShownAtTheEnd(EndOf([](PosixTerminal&) { std::terminate(); }));
 }

@@ -93,7 +93,7 @@ TEST(StatusConversionTest, ALostStreamIsUnavailableButAnotherUnknownIsNot) {
 }
 
 TEST(StatusConversionTest, ACodeOutsideTheStandardIsUnknown) {
-  const grpc::Status odd(static_cast<grpc::StatusCode>(77), "odd");
+  const grpc::Status odd(static_cast<grpc::StatusCode>(20), "odd");
   EXPECT_EQ(FromGrpcStatus(odd), absl::UnknownError("odd"));
 }
 

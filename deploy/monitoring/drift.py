@@ -9,7 +9,9 @@ from deploy.monitoring.promql import Query
 
 # Labels that the scrape adds (prometheus.yml, pod_monitor.yaml).
 SCRAPE = {"job", "instance", "plan", "process"}
-CASES = ["fires", "does not fire just below", "resolves"]
+# By test of an alert: whether its expectations, in the order of time, are what the name says.
+CASES = {"fires": any, "does not fire just below": lambda fires: not any(fires),
+         "resolves": lambda fires: any(fires) and not fires[-1]}
 _PARTS = ("_bucket", "_sum", "_count")
 # In pages: names in backticks. A name with * is a family of them.
 _IN_TEXT = re.compile(r"`((?:distill|process)_[a-z0-9_]*[a-z0-9])(?:\{[^`]*\})?`")
@@ -121,8 +123,16 @@ def annotation_problems(rules, uids):
 
 def case_problems(rules, tests):
     """`tests`: by alert, its file of promtool tests as data."""
-    return ["%s: no test '%s'" % (name, case) for name in alerts(rules) for case in CASES
-            if case not in [test.get("name") for test in tests.get(name, {}).get("tests", [])]]
+    found = []
+    for name in alerts(rules):
+        cases = {test.get("name"): test for test in tests.get(name, {}).get("tests", [])}
+        for case, holds in CASES.items():
+            if case not in cases:
+                found.append("%s: no test '%s'" % (name, case))
+                continue
+            fires = [bool(at.get("exp_alerts")) for at in cases[case].get("alert_rule_test", []) if at["alertname"] == name]
+            found += [] if fires and holds(fires) else ["%s: test '%s' does not look for that" % (name, case)]
+    return found
 
 
 def queries(board):

@@ -163,9 +163,24 @@ class Planted(unittest.TestCase):
         self.assertEqual(drift.runbook_problems(rules, "# R\n\n## Old\n\ntext\n\n## Gone\n"), [
             "New: not in docs/runbooks.md", "New: runbook_url leads to docs/runbooks.md#old",
             "docs/runbooks.md: there is no alert Gone"])
-        cases = {"tests": [{"name": name} for name in drift.CASES]}
-        self.assertEqual(drift.case_problems(rules, {"Old": cases, "New": {"tests": cases["tests"][:2]}}),
-                         ["New: no test 'resolves'"])
+
+    def test_a_test_that_is_missing_or_does_not_look_for_what_its_name_says_is_named(self):
+        rules = {"groups": [{"rules": [{"alert": "A", "expr": "1"}]}]}
+
+        def found(**fires):
+            return drift.case_problems(rules, {"A": {"tests": [
+                {"name": name.replace("_", " "), "alert_rule_test": [
+                    {"alertname": "A", "exp_alerts": [{}] if each else []} for each in expected]}
+                for name, expected in fires.items()]}})
+
+        good = {"fires": [False, True], "does_not_fire_just_below": [False], "resolves": [True, False]}
+        self.assertEqual(found(**good), [])
+        self.assertEqual(found(fires=[True]), ["A: no test 'does not fire just below'", "A: no test 'resolves'"])
+        for name, others in (("fires", ([], [False])), ("does_not_fire_just_below", ([], [False, True])),
+                             ("resolves", ([], [False], [True], [False, True]))):
+            for expected in others:
+                self.assertEqual(found(**{**good, name: expected}),
+                                 ["A: test '%s' does not look for that" % name.replace("_", " ")], expected)
 
     def test_an_alert_that_says_no_numbers_or_leads_to_no_board_is_named(self):
         good = {"summary": "run {{ $labels.run }} of {{ $labels.plan }}", "description": "{{ $value }} of 3",

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "common/random/random.h"
@@ -88,7 +91,8 @@ TEST(DistanceRows, BothWaysGiveTheSameBitsForRowsOfAnyLengthAndAddress) {
       std::vector<float> fast(size), portable(size);
       ASSERT_TRUE(DecodeDistances(kind, all, maximum, step, fast));
       ASSERT_TRUE(DecodeDistancesPortably(kind, all, maximum, step, portable));
-      ASSERT_EQ(std::memcmp(fast.data(), portable.data(), size * sizeof(float)), 0);
+      ASSERT_TRUE(
+          std::ranges::equal(std::as_bytes(std::span(fast)), std::as_bytes(std::span(portable))));
     }
   }
 }

@@ -63,6 +63,17 @@ absl::StatusOr<v1::ModelDirectoryManifest> ReadManifest(FileSystem& files,
                      ErrorId::kModelManifestUnreadable);
 }
 
+absl::StatusOr<std::string> TextOf(const v1::ModelDirectoryManifest& manifest) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  const auto printed = google::protobuf::util::MessageToJsonString(manifest, &text, options);
+  if (printed.ok()) return text;
+  return absl::InternalError(
+      absl::StrCat("the manifest cannot be printed: ", std::string(printed.message())));
+}
+
 // Exports and checkpoints have a file of that name too.
 absl::Status CheckReplaceable(FileSystem& files, const std::string& path) {
   const auto text = files.Read(path, kMaxManifestBytes);
@@ -231,8 +242,8 @@ absl::StatusOr<Program> ModelDirectory::Load(const v1::ModelFile& file) const {
   return program;
 }
 
-absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
-                                                              const std::string& folder) {
+absl::StatusOr<v1::ModelDirectoryManifest> MakeModelManifest(FileSystem& files,
+                                                             const std::string& folder) {
   ASSIGN_OR_RETURN(const std::string root, files.RealPath(folder));
   v1::ModelDirectoryManifest manifest;
   manifest.set_format_version(kFormatVersion);
@@ -241,15 +252,7 @@ absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
     return absl::NotFoundError(
         absl::StrCat(folder, " holds no *.pt and no *.pt2 file; copy models into it first"));
   }
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto printed = google::protobuf::util::MessageToJsonString(manifest, &text, options);
-  if (!printed.ok()) {
-    return absl::InternalError(
-        absl::StrCat("the manifest cannot be printed: ", std::string(printed.message())));
-  }
+  ASSIGN_OR_RETURN(const std::string text, TextOf(manifest));
   // One that could not be read again is none.
   if (text.size() > kMaxManifestBytes) {
     return absl::OutOfRangeError(absl::StrCat(
@@ -257,6 +260,14 @@ absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
         kMaxManifestBytes, " that are read; shorten the names, or split it into several"));
   }
   RETURN_IF_ERROR(CheckReplaceable(files, JoinPath(root, kModelManifestFile)));
+  return manifest;
+}
+
+absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
+                                                              const std::string& folder) {
+  ASSIGN_OR_RETURN(const std::string root, files.RealPath(folder));
+  ASSIGN_OR_RETURN(v1::ModelDirectoryManifest manifest, MakeModelManifest(files, root));
+  ASSIGN_OR_RETURN(const std::string text, TextOf(manifest));
   RETURN_IF_ERROR(WriteFileAtomically(files, JoinPath(root, kModelManifestFile), text));
   return manifest;
 }

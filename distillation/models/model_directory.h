@@ -57,11 +57,15 @@ class ModelDirectory {
   Options options_;
 };
 
-// Writes the manifest of a folder anew: the SHA-256 of each *.pt and *.pt2 file at or below it, of
+// The manifest of a folder as it is now: the SHA-256 of each *.pt and *.pt2 file at or below it, of
 // all or, with an error, of none. NOT_FOUND: there is none. INVALID_ARGUMENT: a link leads out of
 // the folder, or to a folder around it. OUT_OF_RANGE: folders lie too deep, or are too many files
 // for a manifest. ALREADY_EXISTS: it has a manifest.json of something else. Else the errors of
 // FileSystem, also for a folder below that cannot be listed.
+absl::StatusOr<v1::ModelDirectoryManifest> MakeModelManifest(FileSystem& files,
+                                                             const std::string& folder);
+
+// Makes it and writes it, in place of a former one. Errors as above.
 absl::StatusOr<v1::ModelDirectoryManifest> WriteModelManifest(FileSystem& files,
                                                               const std::string& folder);
 

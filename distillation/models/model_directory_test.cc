@@ -125,10 +125,17 @@ TEST_F(ModelDirectoryTest, AManifestThatIsNoneIsDataLoss) {
 }
 
 TEST_F(ModelDirectoryTest, AManifestHasTheProgramsBelowTheFolderAndNothingElse) {
+  const auto programs = UnorderedElementsAre(Pair("a.pt", Sha256Hex("module")),
+                                             Pair("big/b.pt2", Sha256Hex("package")));
+  ASSERT_TRUE(files_.RemoveTree("/models/manifest.json").ok());
+  const auto made = MakeModelManifest(files_, "/models");
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_THAT(made->files(), programs);
+  EXPECT_FALSE(*files_.Exists("/models/manifest.json"));
   const auto manifest = WriteModelManifest(files_, "/models");
   ASSERT_TRUE(manifest.ok()) << manifest.status();
-  EXPECT_THAT(manifest->files(), UnorderedElementsAre(Pair("a.pt", Sha256Hex("module")),
-                                                      Pair("big/b.pt2", Sha256Hex("package"))));
+  EXPECT_THAT(manifest->files(), programs);
+  EXPECT_TRUE(*files_.Exists("/models/manifest.json"));
   ASSERT_TRUE(files_.MakeDirectories("/empty").ok());
   EXPECT_EQ(WriteModelManifest(files_, "/empty").status().code(), Code::kNotFound);
   EXPECT_EQ(WriteModelManifest(files_, "/no").status().code(), Code::kNotFound);

@@ -210,7 +210,8 @@ TEST(ScriptModel, AModuleForOtherExamplesIsRefusedWithTheShapeItWasGiven) {
 }
 
 TEST(ScriptModel, WhatIsNoModuleIsRefused) {
-  EXPECT_THAT(Refusal("not a zip"), HasSubstr("torch_script takes what torch.jit.save wrote"));
+  EXPECT_THAT(Refusal("not a zip"),
+              HasSubstr("torch_script takes what torch.jit.save wrote, not a state_dict"));
   std::string cut = MlpScript(*BuiltIn()->Tensors());
   cut.resize(cut.size() / 2);
   EXPECT_THAT(Refusal(cut), HasSubstr("model file a.pt"));

@@ -158,6 +158,7 @@ class Finder {
       const std::string where = absl::StrCat(path, ".teachers[", i, "]");
       const v1::TeacherConfig& teacher = run.teachers(i);
       CheckName(where + ".role", teacher.role());
+      CheckKinds(where + ".outputs", teacher);
       Require(roles.insert(teacher.role()).second, where + ".role",
               absl::StrCat("'", teacher.role(), "' is used twice; roles are unique"));
       if (IsRecorded(teacher)) CheckRecorded(path, where, run, teacher);
@@ -178,17 +179,28 @@ class Finder {
     }
   }
 
+  // Of the kinds that the protocol has words for, teacher servers give one.
+  void CheckKinds(const std::string& path, const v1::TeacherConfig& teacher) {
+    CheckUnique(path, teacher.outputs());
+    for (int i = 0; i < teacher.outputs_size(); ++i) {
+      Require(
+          teacher.outputs(i).has_logits(), absl::StrCat(path, "[", i, "]"),
+          "teacher servers give logits alone; write logits: {}, with a name that the model has");
+    }
+  }
+
   // A program declares what it gives.
   void CheckOutputs(const std::string& path, const v1::TeacherConfig& teacher,
                     const v1::ModelConfig& model) {
-    if (model.program_case() == v1::ModelConfig::PROGRAM_NOT_SET) return;
-    const auto& file = model.has_aot_inductor() ? model.aot_inductor() : model.torch_script();
+    std::vector<std::string> given = {"logits"};
+    if (model.program_case() != v1::ModelConfig::PROGRAM_NOT_SET) {
+      const auto& file = model.has_aot_inductor() ? model.aot_inductor() : model.torch_script();
+      given.assign(file.outputs().begin(), file.outputs().end());
+    }
     for (const v1::OutputSpec& output : teacher.outputs()) {
-      Require(
-          std::ranges::find(file.outputs(), output.name()) != file.outputs().end(), path,
-          absl::StrCat("the model of run '", teacher.run(), "' declares no output '", output.name(),
-                       "'; ",
-                       KnownNames(output.name(), {file.outputs().begin(), file.outputs().end()})));
+      Require(std::ranges::find(given, output.name()) != given.end(), path,
+              absl::StrCat("the model of run '", teacher.run(), "' declares no output '",
+                           output.name(), "'; ", KnownNames(output.name(), given)));
     }
   }
 

@@ -208,7 +208,10 @@ TEST(PlanChecks, WhatALabelSetCannotHoldIsRefusedWithTheWayOut) {
   v1::PlanConfig plan = Example();
   v1::TeacherConfig* teacher = plan.mutable_runs(2)->mutable_teachers(0);
   teacher->set_recorded_labels("/set");
-  teacher->add_outputs()->set_name("feature");
+  teacher->clear_run();
+  v1::OutputSpec* scores = teacher->add_outputs();
+  scores->set_name("scores");
+  scores->mutable_logits();
   plan.mutable_runs(2)->mutable_view()->set_horizontal_flip(true);
   const auto problems = FindPlanProblems(plan, Capabilities());
   ASSERT_EQ(problems.size(), 2u);
@@ -229,7 +232,9 @@ TEST(PlanChecks, RunsThatTakeOneAnotherForTeachersAreNamed) {
   auto* teacher = plan.mutable_runs(0)->add_teachers();
   teacher->set_role("student");
   teacher->set_run("distilled");
-  teacher->add_outputs()->set_name("logits");
+  v1::OutputSpec* output = teacher->add_outputs();
+  output->set_name("logits");
+  output->mutable_logits();
   const auto order = RunOrder(plan);
   EXPECT_EQ(order.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(order.status().message()), HasSubstr("distilled, teacher"));
@@ -293,6 +298,19 @@ TEST(PlanChecks, AnArchitectureIsTrainedAndAPackageIsNot) {
   plan = WithTeacherFromFile();
   plan.mutable_runs(0)->set_export_only(false);
   EXPECT_THAT(Paths(plan), ElementsAre("runs[0].model.aot_inductor", "runs[0].training.steps"));
+}
+
+TEST(PlanChecks, OutputsThatNoTeacherServerGivesAreRefusedBeforeAnythingTrains) {
+  v1::PlanConfig plan = Example();
+  v1::OutputSpec* output = plan.mutable_runs(2)->mutable_teachers(0)->mutable_outputs(0);
+  output->mutable_feature()->set_path("layers.0");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[2].teachers[0].outputs[0]"));
+  output->mutable_logits();
+  EXPECT_THAT(Paths(plan), IsEmpty());
+  *plan.mutable_runs(2)->mutable_teachers(0)->add_outputs() = *output;
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[2].teachers[0].outputs[1].name"));
+  plan.mutable_runs(2)->mutable_teachers(0)->mutable_outputs(1)->set_name("scores");
+  EXPECT_THAT(Paths(plan), ElementsAre("runs[2].teachers[0].outputs"));
 }
 
 TEST(PlanChecks, OutputsOfATeacherFromAFileAreThoseItDeclares) {

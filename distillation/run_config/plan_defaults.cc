@@ -95,10 +95,10 @@ void ResolveRun(v1::RunConfig& run) {
   ResolveExportOnly(run);
   const bool distils = !run.teachers().empty();
   for (v1::TeacherConfig& teacher : *run.mutable_teachers()) {
-    if (!teacher.outputs().empty()) continue;
-    v1::OutputSpec* output = teacher.add_outputs();
-    output->set_name("logits");
-    output->mutable_logits();
+    if (teacher.outputs().empty()) teacher.add_outputs()->set_name("logits");
+    for (v1::OutputSpec& output : *teacher.mutable_outputs()) {
+      if (output.kind_case() == v1::OutputSpec::KIND_NOT_SET) output.mutable_logits();
+    }
   }
   if (run.train_on() == v1::RunConfig::TRAIN_ON_UNSPECIFIED) {
     run.set_train_on(distils ? v1::RunConfig::ALL : v1::RunConfig::LABELLED);

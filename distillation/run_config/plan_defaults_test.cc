@@ -33,6 +33,17 @@ TEST(PlanDefaults, ARunWithoutTeachersLearnsFromItsLabels) {
   EXPECT_EQ(run.schedules().hard_weight().pieces(0).constant().value(), 1);
 }
 
+TEST(PlanDefaults, AnOutputWithANameAloneIsLogits) {
+  v1::PlanConfig plan = TwoRuns();
+  plan.mutable_runs(1)->mutable_teachers(0)->add_outputs()->set_name("scores");
+  plan.mutable_runs(1)->mutable_teachers(0)->add_outputs()->mutable_feature();
+  const auto resolved = ResolvePlan(plan).runs(1).teachers(0).outputs();
+  ASSERT_EQ(resolved.size(), 2);
+  EXPECT_TRUE(resolved[0].has_logits());
+  EXPECT_EQ(resolved[0].name(), "scores");
+  EXPECT_TRUE(resolved[1].has_feature());
+}
+
 TEST(PlanDefaults, ARunWithATeacherAsksForItsLogits) {
   const v1::PlanConfig plan = ResolvePlan(TwoRuns());
   const v1::RunConfig& run = plan.runs(1);

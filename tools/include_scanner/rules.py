@@ -37,7 +37,6 @@ LAYERS = {
     "student_worker/checkpoint": 3,
     "student_worker/evaluation": 3,
     "coordinator/journal": 3,
-    "coordinator/checkpoints": 3,
     "coordinator/store": 3,
     # Edge: the network.
     "teacher_server/service": 4,
