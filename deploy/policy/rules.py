@@ -68,7 +68,6 @@ ELSEWHERE = [
     ("K-17", "what SIGTERM ends, and what a second one does", "tests/integration/local_run_test.py"),
     ("K-21", "nothing shares memory: one wire, also on one host", "docs/decisions/0011-one-wire-also-on-one-host.md"),
     ("K-49", "reflection, channelz and profiling are not built in", "common/rpc/BUILD"),
-    ("K-50", "an image without shell and compiler; it is not signed, and has no list of its parts", "deploy/image/build"),
     ("K-63", "these rules, each with planted violations", "deploy/policy/rules_test.py"),
     ("K-64", "the programs as the manifests start them, without a cluster", "deploy/try"),
 ]
@@ -83,6 +82,7 @@ OPEN = [
     ("K-40", "the ops port and pod addresses are IPv4 only"),
     ("K-46", "no TLS, hence --allow-plaintext and the network policies"),
     ("K-47", "whoever reaches the coordinator's port may stop a plan: without TLS there are no names to tell roles by"),
+    ("K-50", "the image, which has neither shell nor compiler, is not signed and comes without a list of its parts"),
     ("K-60", "logs are lines of text, not JSON"),
     ("K-61", "no trace context is passed on"),
     ("K-65", "there is one version, so none was tried with another"),
