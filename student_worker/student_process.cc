@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "cli/process/process_runtime.h"
 #include "common/executor/thread_executor.h"
 #include "common/files/file_system.h"
 #include "common/files/posix_file_system.h"
+#include "common/rpc/transport.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
 #include "coordinator/client/attendance.h"
@@ -55,12 +57,18 @@ AttendanceOptions OptionsOf(const ProcessFlags& flags, const ProcessRuntime& run
   return options;
 }
 
+absl::StatusOr<std::unique_ptr<ProcessRuntime>> StartRuntime(const ProcessFlags& flags) {
+  ASSIGN_OR_RETURN(auto runtime, ProcessRuntime::Start(ProcessKind::kStudentWorker, flags));
+  // Gradients travel unencrypted too.
+  RETURN_IF_ERROR(ValidateTransport(runtime->transport(), absl::StrCat(flags.bind_host, ":0")));
+  RETURN_IF_ERROR(SetComputeThreads(flags.threads));
+  return runtime;
+}
+
 }  // namespace
 
 absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdown) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ProcessRuntime> runtime,
-                   ProcessRuntime::Start(ProcessKind::kStudentWorker, flags));
-  RETURN_IF_ERROR(SetComputeThreads(flags.threads));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ProcessRuntime> runtime, StartRuntime(flags));
   PosixFileSystem files;
   CoordinatorClientOptions client_options;
   client_options.coordinator = flags.coordinator;
@@ -91,7 +99,10 @@ absl::Status RunStudentWorker(const ProcessFlags& flags, ShutdownSignal& shutdow
   StudentWorker worker(flags.name, client.get(), Sessions(tools));
 
   AttendanceEvents events;
-  events.on_directive = [&](const v1::Directive& directive) { worker.OnDirective(directive); };
+  events.on_directive = [&](const v1::Directive& directive) {
+    if (directive.has_stop()) LogLine(runtime->clock(), flags.name, directive.stop().reason());
+    worker.OnDirective(directive);
+  };
   events.on_welcome = [&] {
     runtime->SetState(ProcessRuntime::State::kReady, "");
     LogLine(runtime->clock(), flags.name, "attends the coordinator at " + flags.coordinator);

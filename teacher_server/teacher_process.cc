@@ -224,7 +224,7 @@ AttendanceEvents EventsOf(const ProcessFlags& flags, ProcessRuntime* runtime, Se
   AttendanceEvents events;
   events.on_directive = [serves, shutdown](const v1::Directive& directive) {
     if (directive.has_serve()) serves->OnOrder(directive.serve());
-    if (directive.has_stop()) shutdown->Request("the coordinator said stop");
+    if (directive.has_stop()) shutdown->Request(directive.stop().reason());
   };
   events.on_welcome = [log, serves, &flags] {
     log("attends the coordinator at " + flags.coordinator);

@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -31,6 +32,7 @@
 #include "cli/progress/progress.h"
 #include "cli/run_directory/run_directory.h"
 #include "cli/terminal/color.h"
+#include "common/digest/sha256.h"
 #include "common/status/annotate.h"
 #include "common/status/error_id.h"
 #include "common/status/status_macros.h"
@@ -113,11 +115,15 @@ ExitCode RunHere(const CommandTools& tools, RunDirectory& directory, const v1::P
   return Finish(RunLocally(*local, directory, plan, display.view()));
 }
 
-// Has a coordinator elsewhere take the plan. The folder is taken only where it has.
-absl::Status SubmitTo(CoordinatorClient& client, const std::string& coordinator,
-                      RunDirectory& directory, const v1::PlanConfig& plan) {
+// Has a coordinator elsewhere take the plan. The folder is taken only where it has. The same plan
+// in another folder is another plan, with checkpoints and models of its own.
+absl::Status SubmitTo(const CommandTools& tools, CoordinatorClient& client,
+                      const std::string& coordinator, RunDirectory& directory,
+                      const v1::PlanConfig& plan) {
+  const auto folder = std::filesystem::path(tools.working_directory) / directory.path();
   v1::SubmitPlanRequest request;
-  request.set_idempotency_key(PlanDigest(plan));
+  request.set_idempotency_key(
+      absl::StrCat(PlanDigest(plan), " in ", Sha256Hex(folder.lexically_normal().string())));
   *request.mutable_plan() = plan;
   ASSIGN_OR_RETURN(const std::string id, client.SubmitPlan(request));
   return directory.Adopt(plan, {coordinator, id});
@@ -202,7 +208,7 @@ ExitCode Do(const CommandTools& tools, const RunCommand& command) {
   }
   if (!here) {
     return FollowElsewhere(tools, command, directory, *plan, [&](CoordinatorClient& client) {
-      return SubmitTo(client, command.coordinator, directory, *plan);
+      return SubmitTo(tools, client, command.coordinator, directory, *plan);
     });
   }
   if (const absl::Status status = directory.Create(*plan); !status.ok()) return Fail(status);

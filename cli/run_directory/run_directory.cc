@@ -75,10 +75,9 @@ absl::Status RunDirectory::Create(const v1::PlanConfig& plan) {
 absl::Status RunDirectory::CheckAdoptable(const v1::PlanConfig& plan) const {
   const auto former = ReadPlan();
   if (former.ok() && RenderYaml(*former) != RenderYaml(plan)) {
-    return WithErrorId(
-        absl::AlreadyExistsError(absl::StrCat(
-            path_, " holds another plan; give the coordinator a --run-dir of its own")),
-        ErrorId::kAnotherPlanHere);
+    return WithErrorId(absl::AlreadyExistsError(absl::StrCat(
+                           path_, " holds another plan; give this one a --run-dir of its own")),
+                       ErrorId::kAnotherPlanHere);
   }
   if (!former.ok() && !absl::IsNotFound(former.status())) return former.status();
   return absl::OkStatus();

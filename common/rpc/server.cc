@@ -1,11 +1,13 @@
 #include "common/rpc/server.h"
 
 #include <grpc/impl/codegen/grpc_types.h>
+#include <grpc/support/log.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -32,6 +34,11 @@ class TransportOption final : public grpc::ServerBuilderOption {
   const TransportOptions options_;
 };
 
+// It would write a line of its own, of internal words, before the status that says it better.
+void SilenceGrpc() {
+  if (getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
 }  // namespace
 
 RpcServer::RpcServer(std::unique_ptr<grpc::Server> server, std::string address)
@@ -51,6 +58,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const ServerOptions&
                        ErrorId::kBadAddress);
   }
   RETURN_IF_ERROR(ValidateTransport(options.transport, options.listen));
+  SilenceGrpc();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   int port = 0;

@@ -64,8 +64,8 @@ absl::Status ValidateTransport(const TransportOptions& options, const std::strin
     return WithErrorId(
         absl::FailedPreconditionError(
             absl::StrCat("address ", address,
-                         " is not on this machine and the link is not encrypted; use 127.0.0.1, or "
-                         "allow plaintext explicitly on a network that you trust")),
+                         " is not a loopback address, and the link is not encrypted; use "
+                         "127.0.0.1, or allow it (--allow-plaintext) on a network that you trust")),
         ErrorId::kPlaintextRefused);
   }
   return absl::OkStatus();

@@ -395,7 +395,9 @@ class Machines(BadInput):
                     ("coordinator", "coordinator", "--listen", "nowhere", CONFIGURATION),
                     ("teacher_server", "teacher_server", "--listen", address, REFUSED),
                     ("teacher_server", "teacher_server", "--ops-listen", address, REFUSED),
-                    ("student_worker", "student_worker", "--ops-listen", address, REFUSED)):
+                    ("student_worker", "student_worker", "--ops-listen", address, REFUSED),
+                    # Unencrypted, and not allowed to be.
+                    ("student_worker", "student_worker", "--bind-host", "192.0.2.1", REFUSED)):
                 with self.subTest((program, flag, value)):
                     args = [os.path.join(tiny_plan.BUILT, room, program), "--run-dir",
                             self.path("p"), flag, value]
@@ -408,6 +410,7 @@ class Machines(BadInput):
                     last = result.err.rstrip("\n").split("\n")[-1]
                     self.assertTrue(last.startswith(program + ": "), result)
                     self.assertIn(value, last)
+                    self.assertNotIn("chttp2", result.err)
                     self.assert_nothing_runs()
 
     def test_garbage_on_a_teacher_servers_port_disturbs_nobody(self):

@@ -110,12 +110,16 @@ class PlanElsewhere(unittest.TestCase):
         result = self.ctl("status", self.run_dir, "--coordinator", empty)
         self.assertIn("no plan was submitted", result.message)
 
-        # Of the same name and runs.
+        # The same in another folder is another plan; the same command again is that one.
         other = os.path.join(self.folder, "other")
-        self.start_ctl("run", self.plan, "--seed", "4", "--run-dir", other, "--coordinator",
-                       self.address)
         submitted = os.path.join(other, "submitted_to.txt")
-        tiny_plan.wait_until(lambda: os.path.exists(submitted), "the coordinator takes it")
+        ids = set()
+        for name in ("other", "./other"):
+            run = self.start_ctl("run", self.plan, "--run-dir", name, "--coordinator", self.address)
+            self.assertTrue(tiny_plan.says(run, "waits for"))
+            with open(submitted, encoding="ascii") as file:
+                ids.add(file.read())
+        self.assertEqual(len(ids), 1, ids)
         for command in (("resume", self.run_dir), ("stop", self.run_dir, "--yes")):
             result = self.ctl(*command)
             self.assertEqual(result.code, REFUSED, result)

@@ -283,8 +283,9 @@ void Coordinator::Tell() {
     session.stop = true;
     Send(id, session, {})
         .mutable_stop()
-        ->set_reason(absl::StrCat("the plan has ended: ",
-                                  v1::PlanStatus::PlanState_Name(state().plan_state())));
+        ->set_reason(absl::StrCat("plan ", state().plan_id(), " has ended (",
+                                  v1::PlanStatus::PlanState_Name(state().plan_state()),
+                                  "); for another one, start this process once it is submitted"));
   }
 }
 
