@@ -71,7 +71,8 @@ absl::StatusOr<std::vector<double>> HeadAndTailLogProbs(const SparseLabels& labe
   const double top = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (const double score : scores) sum += std::exp(score - top);
-  for (double& score : scores) score -= top + std::log(sum);
+  // In this order: the logarithm would be lost in a large `top`.
+  for (double& score : scores) score = (score - top) - std::log(sum);
   return scores;
 }
 

@@ -1,5 +1,6 @@
 #include "distillation/labels/sparse_labels.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -66,6 +67,19 @@ TEST(SparseLabels, WithoutATailItsMassIsNothing) {
   labels.tail_nodes = 0;
   labels.tail.clear();
   EXPECT_EQ((*HeadAndTailLogProbs(labels, 0, 1))[2], -std::numeric_limits<double>::infinity());
+}
+
+// As labels that were damaged on a disk may be, and still finite.
+TEST(SparseLabels, LogProbabilitiesOfVeryLargeScoresSumToOne) {
+  SparseLabels labels = Scores(0);
+  labels.classes = 2;
+  labels.tail_nodes = 0;
+  labels.tail.clear();
+  std::fill(labels.values.begin(), labels.values.end(), 1e30f);
+  const auto log_p = HeadAndTailLogProbs(labels, 0, 1);
+  ASSERT_TRUE(log_p.ok()) << log_p.status();
+  EXPECT_DOUBLE_EQ((*log_p)[0], -std::log(2.0));
+  EXPECT_DOUBLE_EQ((*log_p)[1], -std::log(2.0));
 }
 
 TEST(SparseLabels, DrawsHaveNoTail) {
