@@ -68,7 +68,9 @@ class PlanElsewhere(unittest.TestCase):
         for result in (stop, followed):
             self.assertIn("continue with: distillctl resume %s --coordinator %s" %
                           (self.run_dir, self.address), result.err)
-        self.assertEqual(tiny_plan.finish(student, self.folder).code, DONE)
+        sent_away = tiny_plan.finish(student, self.folder)
+        self.assertEqual(sent_away.code, DONE)
+        self.assertRegex(sent_away.err, r"plan tiny-\d+ has ended \(STOPPED\)")
         self.assertEqual(self.states(), ["DONE", "DONE", "HALTED"])
 
     def test_a_stopped_plan_goes_on_where_it_was_once_it_is_resumed_and_has_workers_again(self):
